@@ -1,0 +1,7 @@
+"""Text to vectors: finds a model, runs it, and knows which embedding space its vectors are of."""
+
+from semsearch.encoder.encoder import Encoded, Encoder
+from semsearch.encoder.runtime import Precision, Progress
+from semsearch.encoder.spec import EncoderOptions
+
+__all__ = ["Encoded", "Encoder", "EncoderOptions", "Precision", "Progress"]

@@ -1,0 +1,230 @@
+"""From the PyTorch pipeline to an OpenVINO graph, once per model and machine.
+
+The conversion needs torch, transformers and some seconds, so it happens in a process of its own that
+takes its memory with it, and its result is kept in the cache folder under the encoder's fingerprint.
+Two processes that need it at the same moment take turns; the second finds the work done.
+
+Run as ``python -m semsearch.encoder.conversion FOLDER OPTIONS TARGET`` by :func:`converted`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semsearch.encoder.files import digest, publish_folder, read_json
+from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
+from semsearch.errors import ModelError, SemsearchError, UnsupportedModelError
+from semsearch.settings import cache_folder
+
+if TYPE_CHECKING:
+    import openvino
+
+    from semsearch.encoder.pipeline import Pipeline
+
+__all__ = ["ConvertedModel", "converted", "import_openvino"]
+
+LARGEST_DIFFERENCE = 1e-3
+"""Of any hidden number between torch and the converted graph; 5e-6 is usual, a wrong graph is far off."""
+CANNOT_CONVERT = 3
+"""Exit status of the child when this model will not convert however often it is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertedModel:
+    """A converted model's folder, its vector length, and where its input embedding table is."""
+
+    folder: Path
+    dimension: int
+    static_file: Path
+    static_key: str
+
+    @property
+    def graph(self) -> Path:
+        return self.folder / "model.xml"
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "model.bin"
+
+
+def import_openvino() -> Any:
+    """The ``openvino`` module, without its conversion tools.
+
+    Importing openvino imports those tools, which report the import to a web service and double the
+    start-up time; we convert through the front end instead, and need none of them.
+    """
+    tools = "openvino.tools.ovc"
+    if "openvino" in sys.modules or tools in sys.modules:
+        import openvino
+
+        return openvino
+    sys.modules[tools] = None  # type: ignore[assignment]  # makes the import fail, which openvino allows for
+    try:
+        import openvino
+    finally:
+        del sys.modules[tools]
+    return openvino
+
+
+def converted(spec: EncoderSpec, options: EncoderOptions, notify: Callable[[str], None]) -> ConvertedModel:
+    """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be."""
+    version = importlib.metadata.version("openvino")
+    folder = cache_folder() / "openvino" / f"{spec.fingerprint}-{version}"
+    found = _read(folder, spec)
+    if found is None:
+        from filelock import FileLock
+
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            found = _read(folder, spec)
+            if found is None:
+                notify("preparing the model for this machine: done once, takes some seconds")
+                _convert_in_child(spec, options, folder)
+                found = _read(folder, spec)
+    if found is None:
+        raise ModelError(f"the converted model in {folder} cannot be read back; delete that folder and try again")
+    return found
+
+
+def _read(folder: Path, spec: EncoderSpec) -> ConvertedModel | None:
+    """What a folder holds, or ``None`` if it is not there or its bytes are not the ones that were written."""
+    try:
+        record = read_json(folder / "record.json")
+        if record is None:
+            return None
+        if "failed" in record:
+            raise UnsupportedModelError(f"model {spec.folder} does not convert to OpenVINO: {record['failed']}")
+        if any(digest(folder / name) != expected for name, expected in record["digests"].items()):
+            return None
+        static = Path(record["static_file"])
+        return ConvertedModel(folder, int(record["dimension"]), static, str(record["static_key"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _convert_in_child(spec: EncoderSpec, options: EncoderOptions, folder: Path) -> None:
+    with publish_folder(folder) as scratch:
+        arguments = [str(spec.folder), json.dumps(options.to_json()), str(scratch)]
+        child = subprocess.run(
+            [sys.executable, "-m", "semsearch.encoder.conversion", *arguments],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(part or "." for part in sys.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if child.returncode not in (0, CANNOT_CONVERT):
+            reason = (child.stderr.strip() or f"status {child.returncode}").splitlines()[-1]
+            raise ModelError(f"the model {spec.folder} could not be prepared: {reason}")
+
+
+def _main(folder: str, options: str, target: str) -> int:
+    """The child: convert, and write ``model.xml``, ``model.bin`` and ``record.json`` into ``target``."""
+    try:
+        chosen = EncoderOptions.from_json(json.loads(options))
+        _convert(read_spec(Path(folder), chosen), Path(target))
+    except UnsupportedModelError as error:
+        record = json.dumps({"failed": str(error)})
+        (Path(target) / "record.json").write_text(record, encoding="utf-8")
+        return CANNOT_CONVERT
+    except SemsearchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _convert(spec: EncoderSpec, target: Path) -> None:
+    openvino = import_openvino()
+    from semsearch.encoder.pipeline import load_pipeline
+
+    pipeline = load_pipeline(spec)
+    try:
+        model = _trace(pipeline, openvino)
+        dimension = _check(pipeline, model, openvino)
+    except UnsupportedModelError:
+        raise
+    except Exception as error:  # torch.jit and the front end raise whatever an operation makes them raise
+        raise UnsupportedModelError(" ".join(str(error).split())[:300]) from error
+    openvino.save_model(model, target / "model.xml", compress_to_fp16=False)
+    static_file, static_key = _static_table(pipeline, spec)
+    record = {
+        "dimension": dimension,
+        "static_file": str(static_file),
+        "static_key": static_key,
+        "digests": {name: digest(target / name) for name in ("model.xml", "model.bin")},
+    }
+    (target / "record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def _example(pipeline: Pipeline, texts: int, tokens: int) -> dict[str, Any]:
+    """Ids and mask with padding in them; a different shape from call to call, so that none is baked in."""
+    import torch
+
+    generator = torch.Generator().manual_seed(tokens)
+    vocabulary = pipeline.transformer.get_input_embeddings().weight.shape[0]
+    ids = torch.randint(vocabulary // 2, vocabulary, (texts, tokens), generator=generator)
+    mask = torch.ones_like(ids)
+    mask[-1, tokens // 2 :] = 0
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def _trace(pipeline: Pipeline, openvino: Any) -> openvino.Model:
+    import torch
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    with torch.no_grad():
+        decoder = TorchScriptPythonDecoder(pipeline, example_input=_example(pipeline, 2, 9))
+    front_end = FrontEndManager().load_by_framework("pytorch")
+    model = front_end.convert(front_end.load(decoder))
+    for number, output in enumerate(model.outputs):
+        output.get_tensor().set_names({"pooled" if number == 0 else f"hidden-{number - 1}"})
+    return model
+
+
+def _check(pipeline: Pipeline, model: openvino.Model, openvino: Any) -> int:
+    """Compare every output with torch on an input of another shape; give the vector length back."""
+    import torch
+
+    example = _example(pipeline, 3, 17)
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    found = compiled([example["input_ids"].numpy(), example["attention_mask"].numpy()])
+    with torch.no_grad():
+        expected = pipeline(**example)
+    real = example["attention_mask"].numpy().astype(bool)
+    for number, tensor in enumerate(expected):
+        ours, theirs = found[number], tensor.numpy()
+        if number:  # hidden states of padding are never used, and need not agree
+            ours, theirs = ours[real], theirs[real]
+        difference = float(abs(ours - theirs).max())
+        if not difference <= LARGEST_DIFFERENCE:  # NaN too
+            raise UnsupportedModelError(f"the converted graph differs from torch by {difference:.2g}")
+    return int(expected[0].shape[1])
+
+
+def _static_table(pipeline: Pipeline, spec: EncoderSpec) -> tuple[Path, str]:
+    """File and key of the input embedding table among the model's weights."""
+    import safetensors
+
+    table = pipeline.transformer.get_input_embeddings().weight
+    name = next(name for name, parameter in pipeline.transformer.named_parameters() if parameter is table)
+    for path in sorted(spec.folder.rglob("*.safetensors")):
+        with safetensors.safe_open(path, framework="np") as file:
+            keys = [key for key in file.keys() if key == name or key.endswith(f".{name}")]  # noqa: SIM118 - not a dict
+            if keys:
+                return path, keys[0]
+    raise ModelError(f"the input embeddings {name!r} are in none of the weight files of {spec.folder}")
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

@@ -1,0 +1,246 @@
+"""The encoder: texts in, float32 vectors out."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from semsearch.encoder.locate import locate
+from semsearch.encoder.runtime import Precision, Progress, Runtime
+from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
+from semsearch.encoder.tokenizer import Tokenizer
+from semsearch.errors import InputError, ModelError, TruncationWarning, UnsupportedModelError
+from semsearch.settings import DEFAULT_MODEL, thread_count
+from semsearch.types import Float32, Role, Span, TextTokens, TokenVectors
+
+__all__ = ["Encoded", "Encoder"]
+
+CHUNK = 8192
+"""Texts that are tokenized at a time, which bounds the memory that their token ids take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Vectors, float32[texts, dimension], and how much of the texts they do not cover."""
+
+    vectors: Float32
+    truncated: int
+    tokens_cut: int
+
+
+class Encoder:
+    """Turns texts into vectors of one embedding space; get one from :meth:`load`. Thread-safe."""
+
+    def __init__(self, name: str, spec: EncoderSpec, options: EncoderOptions, runtime: Runtime) -> None:
+        self.name = name
+        self.options = options
+        self.spec = spec
+        self._runtime = runtime
+        self._tokenizer = Tokenizer(spec)
+        if options.truncate_dim and runtime.dimension < options.truncate_dim:
+            raise ModelError(
+                f"truncate_dim {options.truncate_dim} is more than the {runtime.dimension} dimensions "
+                f"of model {name!r}; choose fewer"
+            )
+
+    @classmethod
+    def load(
+        cls,
+        model: str | os.PathLike[str] = DEFAULT_MODEL,
+        *,
+        runtime: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+        threads: int | None = None,
+        options: EncoderOptions | None = None,
+        notify: Callable[[str], None] | None = None,
+        **chosen: Any,
+    ) -> Encoder:
+        """Load ``model``: a folder, a packaged name, or a Hub id, looked up in that order.
+
+        ``runtime`` is ``auto``, ``openvino`` or ``torch``; ``precision`` is ``auto``, ``f32`` or ``bf16``.
+        The fields of :class:`EncoderOptions` may be given by name. ``notify`` hears of slow first-time
+        work. Raises a :class:`ModelError`; makes no network call if everything is on this machine.
+        """
+        options = options or EncoderOptions(**chosen)
+        spec = read_spec(locate(str(model)), options)
+        wanted = _choice(precision, Precision, "precision")
+        made = _runtime(spec, options, runtime, device, wanted, threads, notify or (lambda _: None))
+        return cls(str(model), spec, options, made)
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that name the embedding space."""
+        return self.spec.fingerprint
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+        return self._runtime.dimension
+
+    @property
+    def max_seq_length(self) -> int:
+        """Most tokens the model reads of one text, special tokens included."""
+        return self.spec.max_seq_length
+
+    @property
+    def special_count(self) -> int:
+        """Special tokens that are put around one text."""
+        return self._tokenizer.special_count
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of token ids."""
+        return self._tokenizer.vocabulary_size
+
+    @property
+    def runtime(self) -> str:
+        """``openvino`` or ``torch``."""
+        return self._runtime.name
+
+    @property
+    def precision(self) -> str:
+        """``f32`` or ``bf16``: the arithmetic of pooled vectors; token vectors are always made in f32."""
+        return self._runtime.precision.value
+
+    def encode(self, texts: Sequence[str], role: Role | str | None = None, progress: Progress | None = None) -> Float32:
+        """Pooled vectors, float32[len(texts), dimension], in the order of ``texts``.
+
+        ``role`` chooses the prompt that a model wants before a query or a document. Warns with
+        :class:`TruncationWarning` if texts were longer than ``max_seq_length``.
+        """
+        encoded = self.encode_counted(texts, role, progress)
+        if encoded.truncated:
+            warnings.warn(
+                f"{encoded.truncated} of {len(texts)} texts were longer than {self.max_seq_length} tokens; "
+                f"{encoded.tokens_cut} tokens were not read: split the texts, or raise max_seq_length",
+                TruncationWarning,
+                stacklevel=2,
+            )
+        return encoded.vectors
+
+    def encode_counted(
+        self, texts: Sequence[str], role: Role | str | None = None, progress: Progress | None = None
+    ) -> Encoded:
+        """As :meth:`encode`, with the truncation returned as numbers instead of a warning."""
+        _check_texts(texts)
+        prompt = self._prompt(role)
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        truncated = tokens_cut = 0
+        for start in range(0, len(texts), CHUNK):
+            chunk = texts[start : start + CHUNK]
+            tokens = self._tokenizer.ids([prompt + text for text in chunk] if prompt else chunk)
+            self._runtime.pooled(tokens.ids, vectors[start : start + len(chunk)], progress)
+            truncated += sum(1 for cut in tokens.cut if cut)
+            tokens_cut += sum(tokens.cut)
+        return Encoded(vectors, truncated, tokens_cut)
+
+    def encode_tokens(
+        self, texts: Sequence[str], layer: int | tuple[int, ...] = -1, special: bool = True
+    ) -> list[TokenVectors]:
+        """Contextual vectors of each text's tokens, float32[tokens, hidden size], of a layer or their mean.
+
+        Without ``special`` the model is fed the bare tokens, with no special token around them.
+        """
+        _check_texts(texts)
+        layers = self._layers(layer)
+        tokens = self._tokenizer.tokenize(texts, special=special, cut=True)
+        filled = [number for number, text in enumerate(tokens) if text.ids]
+        found = self._runtime.hidden([tokens[number].ids for number in filled], layers) if filled else []
+        empty = np.empty((0, self.spec.hidden_size), dtype=np.float32)
+        vectors = dict(zip(filled, found, strict=True))
+        return [TokenVectors(text, vectors.get(number, empty)) for number, text in enumerate(tokens)]
+
+    def static_vectors(self) -> Float32:
+        """The input embedding layer, float32[vocabulary, embedding size]: what a token is before its context."""
+        return self._runtime.static_vectors()
+
+    def tokenize(self, texts: Sequence[str], special: bool = True) -> list[TextTokens]:
+        """Tokens, ids and character offsets of the whole of each text, however long."""
+        _check_texts(texts)
+        return self._tokenizer.tokenize(texts, special=special)
+
+    def content_offsets(self, texts: Sequence[str]) -> list[tuple[list[Span], list[bool]]]:
+        """For each text, the span of each token and whether it begins a word; no special tokens."""
+        return self._tokenizer.content_offsets(texts)
+
+    def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
+        """Text of token ids."""
+        return self._tokenizer.decode(ids, skip_special)
+
+    def _prompt(self, role: Role | str | None) -> str:
+        if role is None:
+            return self.spec.default_prompt
+        return self.spec.query_prompt if _choice(role, Role, "role") is Role.QUERY else self.spec.document_prompt
+
+    def _layers(self, layer: int | tuple[int, ...]) -> tuple[int, ...]:
+        count = self.spec.layer_count
+        wanted = (layer,) if isinstance(layer, int) else layer
+        for one in wanted or (count + 1,):
+            if not -count - 1 <= one <= count:
+                raise ModelError(f"layer {layer} does not exist; choose 0 (the input) to {count}, or -1 to {-count - 1}")
+        return tuple(one % (count + 1) for one in wanted)
+
+
+def _choice(value: str, kinds: type[Any], what: str) -> Any:
+    try:
+        return kinds(value)
+    except ValueError:
+        raise ModelError(f"unknown {what} {value!r}; choose one of {', '.join(kinds)}") from None
+
+
+def _check_texts(texts: Sequence[str]) -> None:
+    if isinstance(texts, str):
+        raise InputError(f"texts is one string, {texts[:40]!r}; put it in a list: [text]")
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"text {number} is of type {type(text).__name__}; only strings can be encoded")
+
+
+def _runtime(
+    spec: EncoderSpec,
+    options: EncoderOptions,
+    name: str,
+    device: str,
+    precision: Precision,
+    threads: int | None,
+    notify: Callable[[str], None],
+) -> Runtime:
+    if name not in ("auto", "openvino", "torch"):
+        raise UnsupportedModelError(f"unknown runtime {name!r}; choose auto, openvino or torch")
+    if name == "openvino" and device not in ("auto", "cpu"):
+        raise UnsupportedModelError(f"the openvino runtime computes on the CPU, not on {device!r}; use --runtime torch")
+    if name == "openvino" or (name == "auto" and device in _cpu_devices()):
+        try:
+            return _openvino(spec, options, precision, threads, notify)
+        except UnsupportedModelError as error:
+            if name == "openvino":
+                raise
+            notify(f"using the slower torch runtime: {error}")
+    from semsearch.encoder.torch_runtime import TorchRuntime
+
+    return TorchRuntime(spec, device, precision)
+
+
+def _cpu_devices() -> Iterator[str]:
+    yield "cpu"
+    if not os.path.exists("/dev/nvidiactl"):  # noqa: PTH110 - a device, not a file; asking torch would import it
+        yield "auto"
+
+
+def _openvino(
+    spec: EncoderSpec,
+    options: EncoderOptions,
+    precision: Precision,
+    threads: int | None,
+    notify: Callable[[str], None],
+) -> Runtime:
+    from semsearch.encoder.conversion import converted
+    from semsearch.encoder.openvino_runtime import OpenVinoRuntime
+
+    return OpenVinoRuntime(spec, converted(spec, options, notify), precision, thread_count(threads))

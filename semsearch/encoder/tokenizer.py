@@ -1,0 +1,144 @@
+"""Text to token ids and back, with nothing lost unnoticed.
+
+The tokenizer is the model's own, run by the ``tokenizers`` library; padding is ours (see batching),
+and truncation keeps what it cuts off, so that it can be counted and shown.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from semsearch.encoder.files import publish_file, read_json
+from semsearch.encoder.spec import EncoderSpec
+from semsearch.errors import ModelError
+from semsearch.settings import cache_folder
+from semsearch.types import Span, TextTokens
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+    from tokenizers import Tokenizer as RustTokenizer
+
+__all__ = ["TokenIds", "Tokenizer"]
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIds:
+    """Ids of several texts, special tokens included, and how many tokens of each did not fit."""
+
+    ids: list[list[int]]
+    cut: list[int]
+
+
+class Tokenizer:
+    """The model's tokenizer; may be used by several threads at once."""
+
+    def __init__(self, spec: EncoderSpec) -> None:
+        self._rust = _load(spec)
+        self.max_seq_length = spec.max_seq_length
+        self.special_count = self._rust.num_special_tokens_to_add(is_pair=False)
+        if self.max_seq_length <= self.special_count:
+            raise ModelError(
+                f"max_seq_length {self.max_seq_length} leaves no room beside {self.special_count} special "
+                f"tokens; choose at least {self.special_count + 1}"
+            )
+        self._rust.no_padding()
+        self._rust.enable_truncation(self.max_seq_length)
+
+    def ids(self, texts: Sequence[str]) -> TokenIds:
+        """Token ids as the model reads them, cut to ``max_seq_length``."""
+        encodings = self._rust.encode_batch_fast([_storable(text) for text in texts])
+        return TokenIds(
+            ids=[encoding.ids for encoding in encodings],
+            cut=[self._cut(encoding) for encoding in encodings],
+        )
+
+    def tokenize(self, texts: Sequence[str], special: bool = True, cut: bool = False) -> list[TextTokens]:
+        """Tokens, ids and offsets of each text; all of it, or with ``cut`` as much as the model reads."""
+        rust = self._rust if cut else self._whole
+        encodings = rust.encode_batch([_storable(text) for text in texts], add_special_tokens=special)
+        return [_text_tokens(encoding) for encoding in encodings]
+
+    def content_offsets(self, texts: Sequence[str]) -> list[tuple[list[Span], list[bool]]]:
+        """For each text, the span of every token and whether it begins a word; no special tokens."""
+        encodings = self._whole.encode_batch([_storable(text) for text in texts], add_special_tokens=False)
+        return [_content(encoding) for encoding in encodings]
+
+    def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
+        """Text of token ids; what normalisation took away (case, accents) does not come back."""
+        limit = self.vocabulary_size
+        for value in ids:
+            if not 0 <= value < limit:
+                raise ModelError(f"token id {value} is not in the vocabulary; ids run from 0 to {limit - 1}")
+        return self._rust.decode(list(ids), skip_special_tokens=skip_special)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of token ids, added tokens included."""
+        return self._rust.get_vocab_size(with_added_tokens=True)
+
+    @functools.cached_property
+    def _whole(self) -> RustTokenizer:
+        """The same tokenizer without truncation: its state is fixed, so that threads can share it."""
+        whole = type(self._rust).from_str(self._rust.to_str())
+        whole.no_truncation()
+        return whole
+
+    def _cut(self, encoding: Encoding) -> int:
+        return sum(len(part.ids) - self.special_count for part in encoding.overflowing)
+
+
+def _storable(text: str) -> str:
+    """Lone surrogates cannot be written as UTF-8: each becomes U+FFFD, so that positions stay true."""
+    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
+
+
+def _text_tokens(encoding: Encoding) -> TextTokens:
+    return TextTokens(
+        tokens=tuple(encoding.tokens),
+        ids=tuple(encoding.ids),
+        offsets=tuple(encoding.offsets),
+        special=tuple(bool(flag) for flag in encoding.special_tokens_mask),
+    )
+
+
+def _content(encoding: Encoding) -> tuple[list[Span], list[bool]]:
+    words = encoding.word_ids
+    starts = [position == 0 or word is None or word != words[position - 1] for position, word in enumerate(words)]
+    return encoding.offsets, starts
+
+
+def _load(spec: EncoderSpec) -> RustTokenizer:
+    from tokenizers import Tokenizer as RustTokenizer
+    from tokenizers.normalizers import Lowercase, Sequence
+
+    try:
+        tokenizer = RustTokenizer.from_file(str(_tokenizer_file(spec)))
+    except Exception as error:  # the library raises bare Exception
+        raise ModelError(f"the tokenizer of {spec.folder} cannot be read ({error}); save the model again") from error
+    settings = read_json(spec.folder / "sentence_bert_config.json") or {}
+    if settings.get("do_lower_case"):
+        tokenizer.normalizer = Sequence([part for part in (Lowercase(), tokenizer.normalizer) if part])
+    return tokenizer
+
+
+def _tokenizer_file(spec: EncoderSpec) -> Path:
+    """``tokenizer.json`` of the model; made once by transformers from older vocabulary files."""
+    for folder in (spec.folder, spec.folder / "0_Transformer"):
+        if (folder / "tokenizer.json").is_file():
+            return folder / "tokenizer.json"
+    made = cache_folder() / "tokenizers" / f"{spec.fingerprint}.json"
+    if not made.is_file():
+        from transformers import AutoTokenizer
+
+        fast = AutoTokenizer.from_pretrained(
+            spec.folder, local_files_only=True, trust_remote_code=spec.trust_remote_code
+        )
+        publish_file(made, fast.backend_tokenizer.to_str().encode())
+    return made

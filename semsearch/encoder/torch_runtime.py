@@ -1,0 +1,78 @@
+"""The PyTorch runtime: any model, CPU, CUDA or MPS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from semsearch.encoder.batching import TOKEN_BUDGET, pad, plan
+from semsearch.encoder.pipeline import load_pipeline
+from semsearch.encoder.runtime import Precision, Progress
+from semsearch.encoder.spec import EncoderSpec
+from semsearch.errors import UnsupportedModelError
+from semsearch.types import Float32, Int64
+
+__all__ = ["TorchRuntime"]
+
+ACCELERATOR_BUDGET = 64 * TOKEN_BUDGET
+"""Tokens a batch on an accelerator, which needs far more at once to be busy."""
+
+
+class TorchRuntime:
+    """Runs the pipeline as it is."""
+
+    name = "torch"
+
+    def __init__(self, spec: EncoderSpec, device: str, precision: Precision) -> None:
+        self.device = _checked_device(device)
+        self.precision = Precision.BF16 if precision is Precision.BF16 else Precision.F32
+        self._pad_id = spec.pad_id
+        self._budget = TOKEN_BUDGET if self.device == "cpu" else ACCELERATOR_BUDGET
+        self._pipeline = load_pipeline(spec, self.device)
+        self.dimension = int(self._run([[0, 0, 0]], np.array([0]), self.precision)[0].shape[1])
+
+    def pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
+        """Write one vector per text into ``out``."""
+        for batch in self._batches(ids):
+            out[batch] = self._run(ids, batch, self.precision)[0].float().cpu().numpy()
+            if progress:
+                progress(len(batch))
+
+    def hidden(self, ids: Sequence[Sequence[int]], layers: tuple[int, ...]) -> list[Float32]:
+        """Mean of the layers' token vectors, one float32[tokens, hidden size] a text."""
+        found: list[Float32] = [np.empty((0, 0), np.float32)] * len(ids)
+        for batch in self._batches(ids):
+            states = self._run(ids, batch, Precision.F32)[1:]
+            mean = torch.stack([states[layer] for layer in layers]).mean(0).cpu().numpy()
+            for row, number in enumerate(batch):
+                found[number] = mean[row, : len(ids[number])].copy()
+        return found
+
+    def static_vectors(self) -> Float32:
+        """The input embedding table."""
+        table = self._pipeline.transformer.get_input_embeddings().weight
+        return np.array(table.detach().float().cpu().numpy(), order="C")
+
+    def _batches(self, ids: Sequence[Sequence[int]]) -> Iterator[Int64]:
+        yield from plan([len(row) for row in ids], streams=1, budget=self._budget)
+
+    def _run(self, ids: Sequence[Sequence[int]], batch: Int64, precision: Precision) -> tuple[torch.Tensor, ...]:
+        tokens, mask = pad(ids, batch, self._pad_id)
+        reduced = precision is Precision.BF16
+        with torch.inference_mode(), torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=reduced):
+            result: tuple[torch.Tensor, ...] = self._pipeline(
+                torch.from_numpy(tokens).to(self.device), torch.from_numpy(mask).to(self.device)
+            )
+        return result
+
+
+def _checked_device(device: str) -> str:
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind = device.split(":")[0]
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(kind, False):
+        raise UnsupportedModelError(f"device {device!r} is not on this machine; use --device cpu")
+    return device

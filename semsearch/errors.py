@@ -1,0 +1,120 @@
+"""Every error that semsearch raises on purpose.
+
+The tree::
+
+    SemsearchError
+    ├── InputError                what the user handed in cannot be used
+    │   ├── RecordError           one record (a JSONL line, a CSV row) is broken
+    │   └── DuplicateIdError      two documents claim one id
+    ├── ModelError                the encoder cannot be made
+    │   ├── ModelNotFoundError    no folder, no package, no Hub copy of that name
+    │   ├── DamagedModelError     the weights are not what they should be
+    │   └── UnsupportedModelError a model or a runtime that this program cannot run
+    ├── CollectionError           a collection cannot be used as asked
+    │   ├── CollectionNotFoundError
+    │   ├── CollectionExistsError
+    │   ├── SpaceMismatchError    the encoder is not the one that made the vectors
+    │   ├── LockedError           another process is writing
+    │   ├── DamagedError          bytes on disk differ from what was committed
+    │   ├── FormatError           written by a newer semsearch
+    │   └── StorageError          the disk refuses: full, read-only, no permission
+    └── QueryError                a question that has no answer: empty text, k of 0
+
+A message says what is wrong, the offending value, and the next step, in one line.
+The command line prints it as ``error: …`` and exits with 1.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CollectionError",
+    "CollectionExistsError",
+    "CollectionNotFoundError",
+    "DamagedError",
+    "DamagedModelError",
+    "DuplicateIdError",
+    "FormatError",
+    "InputError",
+    "LockedError",
+    "ModelError",
+    "ModelNotFoundError",
+    "QueryError",
+    "RecordError",
+    "SemsearchError",
+    "SpaceMismatchError",
+    "StorageError",
+    "TruncationWarning",
+    "UnsupportedModelError",
+]
+
+
+class SemsearchError(Exception):
+    """The root: catch this to catch all of them."""
+
+
+class InputError(SemsearchError):
+    """A path, a file or a text that cannot be used."""
+
+
+class RecordError(InputError):
+    """One record of a file is broken; the others may be fine."""
+
+
+class DuplicateIdError(InputError):
+    """Two documents claim the same id."""
+
+
+class ModelError(SemsearchError):
+    """An encoder cannot be made or cannot do what was asked."""
+
+
+class ModelNotFoundError(ModelError):
+    """No model of that name in any place that was searched."""
+
+
+class DamagedModelError(ModelError):
+    """Model files differ from what they must be."""
+
+
+class UnsupportedModelError(ModelError):
+    """The model or the runtime asked for cannot be run here."""
+
+
+class CollectionError(SemsearchError):
+    """A collection cannot be used as asked."""
+
+
+class CollectionNotFoundError(CollectionError):
+    """No collection of that name."""
+
+
+class CollectionExistsError(CollectionError):
+    """A collection of that name is there already."""
+
+
+class SpaceMismatchError(CollectionError):
+    """The encoder's fingerprint is not the collection's."""
+
+
+class LockedError(CollectionError):
+    """Another process holds the writer's lock."""
+
+
+class DamagedError(CollectionError):
+    """Stored bytes do not match their checksum."""
+
+
+class FormatError(CollectionError):
+    """The collection was written by a newer program."""
+
+
+class StorageError(CollectionError):
+    """The file system refused a write or a read."""
+
+
+class QueryError(SemsearchError):
+    """A query that cannot be answered as it stands."""
+
+
+class TruncationWarning(UserWarning):
+    """Texts were longer than the encoder's maximum; says how many and how much was cut."""

@@ -1,0 +1,35 @@
+"""Where things are, resolved in one place: an argument, else the environment, else the default."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["DEFAULT_MODEL", "cache_folder", "indexes_folder", "thread_count"]
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+
+
+def indexes_folder(given: str | os.PathLike[str] | None = None) -> Path:
+    """The folder that collections live in: ``given``, else ``$SEMSEARCH_INDEXES``, else ``./indexes``."""
+    return Path(given or os.environ.get("SEMSEARCH_INDEXES") or "indexes")
+
+
+def cache_folder() -> Path:
+    """The folder for converted models: ``$SEMSEARCH_CACHE``, else the user's cache folder."""
+    if chosen := os.environ.get("SEMSEARCH_CACHE"):
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("semsearch", appauthor=False))
+
+
+def thread_count(given: int | None = None) -> int:
+    """Threads to compute with: ``given``, else ``$SEMSEARCH_THREADS``, else every core this process may use."""
+    if given:
+        return given
+    if (chosen := os.environ.get("SEMSEARCH_THREADS", "")).isdecimal() and int(chosen) > 0:
+        return int(chosen)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

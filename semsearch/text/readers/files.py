@@ -1,0 +1,172 @@
+"""Find the files behind the paths that were given."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from semsearch.errors import InputError
+from semsearch.text.readers.kinds import Kind, known_kind
+from semsearch.text.readers.streams import mend
+
+__all__ = ["STDIN", "File", "Search", "refusal", "shown"]
+
+STDIN = "-"
+"""The path that stands for standard input."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file to read; ``path`` and ``size`` in bytes are none for standard input."""
+
+    id: str
+    source: str
+    kind: Kind
+    path: Path | None = None
+    size: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return "stdin" if self.path is None else shown(self.path)
+
+
+@dataclass(slots=True)
+class Search:
+    """Collects the files behind paths, each file once, and where they came from.
+
+    ``roots`` are the paths as absolute POSIX strings; ``left_out`` are files in folders whose
+    kind is not known.
+    """
+
+    kind: Kind | None = None
+    globs: Sequence[str] = ()
+    files: dict[Path, File] = field(default_factory=dict)
+    left_out: set[Path] = field(default_factory=set)
+    roots: list[str] = field(default_factory=list)
+
+    def add(self, given: Path | str) -> None:
+        """Find what is behind one path; raises InputError if that cannot be read."""
+        if str(given) == STDIN:
+            self._add_root(STDIN)
+            self.files[Path(STDIN)] = File("stdin", STDIN, self.kind or Kind.LINES)
+            return
+        path = Path(given)
+        mode = _status(path).st_mode
+        if stat.S_ISDIR(mode):
+            self._add_folder(path.resolve())
+        elif stat.S_ISREG(mode):
+            self._add_root(_posix(path.resolve()))
+            self._add_file(path, path.name, known_kind(path) or Kind.TEXT)
+        else:
+            raise InputError(
+                f"{shown(path)} is neither a file nor a folder; to read a pipe or a device, send it to "
+                f"standard input and give '{STDIN}' as the path"
+            )
+
+    def _add_root(self, root: str) -> None:
+        if root not in self.roots:
+            self.roots.append(root)
+
+    def _add_folder(self, folder: Path) -> None:
+        self._add_root(_posix(folder))
+        found = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+        for relative, path in sorted(found.items()):
+            kind = self._kind_in_folder(PurePosixPath(relative))
+            if kind is not None:
+                self._add_file(path, f"{folder.name}/{relative}", kind)
+            elif not self.globs:
+                self.left_out.add(path.resolve())
+
+    def _kind_in_folder(self, relative: PurePosixPath) -> Kind | None:
+        """The kind of a file in a folder, none if it is not to be read."""
+        if not self.globs:
+            return known_kind(relative)
+        names = (str(relative), relative.name)
+        wanted = any(fnmatchcase(name, glob) for name in names for glob in self.globs)
+        return known_kind(relative) or Kind.TEXT if wanted else None
+
+    def _add_file(self, path: Path, name: str, kind: Kind) -> None:
+        target = path.resolve()
+        if target not in self.files:
+            size = target.stat().st_size
+            self.files[target] = File(mend(name), _posix(target), self.kind or kind, target, size)
+
+
+def refusal(path: Path, error: OSError) -> InputError:
+    """The error for a path that the system will not let us read."""
+    reason = (error.strerror or str(error)).lower()
+    return InputError(f"cannot read {shown(path)}: {reason}; check that it is there and that you may read it")
+
+
+def shown(path: Path) -> str:
+    """A path as a message shows it: on one line, whatever its name."""
+    return str(path) if str(path).isprintable() else ascii(str(path))
+
+
+def _posix(path: Path) -> str:
+    """A path as a string that can be stored; names that are not UTF-8 are mended."""
+    return mend(path.as_posix())
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"no file or folder {shown(path)}; {_advice(path)}") from error
+    except (OSError, ValueError) as error:
+        raise refusal(path, error if isinstance(error, OSError) else OSError(str(error))) from error
+
+
+def _advice(path: Path) -> str:
+    """The next step after a path that does not exist: its nearest neighbour by name, if any."""
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir())
+    except OSError:
+        names = []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean {shown(path.parent / near[0])}?" if near else "check the spelling"
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """The files under a folder that are not hidden; a folder reached by two ways is walked once."""
+    seen = {folder}
+    for name, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
+        here = Path(name)
+        folders[:] = sorted(inner for inner in folders if _is_new(here / inner, seen))
+        yield from (here / inner for inner in files if _is_usable(here / inner))
+
+
+def _raise(error: OSError) -> None:
+    raise refusal(Path(error.filename), error) from error
+
+
+def _is_new(folder: Path, seen: set[Path]) -> bool:
+    """Whether a folder is to be walked; remembers it."""
+    target = folder.resolve()
+    if _is_hidden(folder) or target in seen:
+        return False
+    seen.add(target)
+    return True
+
+
+def _is_usable(path: Path) -> bool:
+    """Whether an entry of a folder is a file that can be read: no pipe, no link to nowhere."""
+    if _is_hidden(path):
+        return False
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):
+            return False
+        raise refusal(path, error) from error
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith(".")

@@ -1,0 +1,74 @@
+"""JSON Lines: one object a line."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from io import BufferedReader
+from typing import Any
+
+from semsearch.errors import RecordError
+from semsearch.text.readers.files import File
+from semsearch.text.readers.kinds import Fields
+from semsearch.text.readers.records import located, to_document
+from semsearch.text.readers.streams import check, mend, text_lines
+from semsearch.types import Document
+
+__all__ = ["read_jsonl"]
+
+
+def read_jsonl(file: File, stream: fields: Fields) -> Iterator[Document | RecordError]:
+    """Every line that is not blank as a document."""
+    for number, line in enumerate(text_lines(stream), start=1):
+        if line.isspace():
+            continue
+        try:
+            document = to_document(_parse(line), fields, f"{file.id}:{number}", file.source)
+        except RecordError as error:
+            yield located(error, f"{file.label}:{number}")
+        else:
+            yield document
+
+
+def _parse(line: str) -> dict[str, Any]:
+    """The object on one line, with strings that can be stored."""
+    try:
+        record = _DECODER.decode(check(line))
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"not JSON: {_reason(error)}; mend the line") from error
+    if not isinstance(record, dict):
+        raise RecordError(f"a JSON {type(record).__name__}, not an object with fields; mend the line")
+    # Only an escape can put a lone surrogate into text that was UTF-8.
+    return _mend_all(record) if "\\u" in line else record
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    return str(error)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits} is too large a number")
+    return number
+
+
+def _mend_all(value: Any) -> Any:
+    """A value of JSON with the lone surrogates in its strings and names replaced."""
+    if isinstance(value, str):
+        return mend(value)
+    if isinstance(value, list):
+        return [_mend_all(item) for item in value]
+    if isinstance(value, dict):
+        return {mend(name): _mend_all(item) for name, item in value.items()}
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

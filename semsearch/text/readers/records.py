@@ -1,0 +1,98 @@
+"""One record with named fields becomes one document.
+
+A RecordError raised here and by the other parsers says what is wrong and how to put it right;
+``located`` adds where it was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from semsearch.errors import RecordError
+from semsearch.text.readers.kinds import Fields
+from semsearch.types import Document
+
+__all__ = ["located", "required_fields", "to_document"]
+
+_NAMES_SHOWN = 8
+_VALUE_SHOWN = 40
+
+
+def located(error: RecordError, where: str) -> RecordError:
+    """The error as its reader sees it: place, reason, and the choice to go on without the record."""
+    return RecordError(f"{where}: {error}, or skip it with --skip-bad")
+
+
+def to_document(record: Mapping[str, Any], fields: Fields, default_id: str, source: str) -> Document:
+    """Make a document from a record; raises RecordError if a field is missing or of a wrong type."""
+    id_name, text_name = _id_field(record, fields), _text_field(record, fields)
+    title_name = _title_field(record, fields)
+    taken = (id_name, text_name, title_name)
+    return Document(
+        id=default_id if id_name is None else _id(record[id_name], id_name),
+        text=_string(record[text_name], text_name, "--text-field"),
+        title=None if title_name is None else _title(record.get(title_name), title_name),
+        source=source,
+        metadata={name: value for name, value in record.items() if name not in taken},
+    )
+
+
+def required_fields(columns: Collection[str], fields: Fields) -> frozenset[str]:
+    """The columns that every row must fill; raises RecordError if one that was named is not there."""
+    if fields.title is not None:
+        _require(fields.title, "--title-field", columns)
+    names = (_id_field(columns, fields), _text_field(columns, fields))
+    return frozenset(name for name in names if name is not None)
+
+
+def _text_field(present: Collection[str], fields: Fields) -> str:
+    return _require("text" if fields.text is None else fields.text, "--text-field", present)
+
+
+def _id_field(present: Collection[str], fields: Fields) -> str | None:
+    if fields.id is not None:
+        return _require(fields.id, "--id-field", present)
+    others = (fields.text, fields.title)
+    return next((name for name in ("id", "_id") if name in present and name not in others), None)
+
+
+def _title_field(present: Collection[str], fields: Fields) -> str | None:
+    """Which field holds the title; a record may do without."""
+    if fields.title is not None:
+        return fields.title
+    return "title" if "title" in present and "title" not in (fields.id, fields.text) else None
+
+
+def _require(name: str, option: str, present: Collection[str]) -> str:
+    if name in present:
+        return name
+    names = [_brief(other) for other in present]
+    more = ", …" if len(names) > _NAMES_SHOWN else ""
+    there = ", ".join(names[:_NAMES_SHOWN]) + more if names else "none"
+    raise RecordError(f"no field {name!r} (fields there: {there}); name another with {option}")
+
+
+def _id(value: object, name: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value:
+        return value
+    wanted = "must be a whole number or a string that is not empty"
+    raise RecordError(f"field {name!r} {wanted}, not {_brief(value)}; name another with --id-field")
+
+
+def _title(value: object, name: str) -> str | None:
+    return None if value is None else _string(value, name, "--title-field") or None
+
+
+def _string(value: object, name: str, option: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise RecordError(f"field {name!r} must be a string, not {_brief(value)}; name another with {option}")
+
+
+def _brief(value: object) -> str:
+    """A value as a message shows it: on one line and not long."""
+    text = ascii(value) if not repr(value).isprintable() else repr(value)
+    return text if len(text) <= _VALUE_SHOWN else f"{text[: _VALUE_SHOWN - 1]}…"
