@@ -1,1 +1,61 @@
-"""Semantic similarity search."""
+"""Semantic similarity search over your own text: local, exact, and open to inspection.
+
+    >>> import semsearch
+    >>> docs = semsearch.Collection.create("indexes/notes")     # doctest: +SKIP
+    >>> docs.add(["A bee has wings."])                          # doctest: +SKIP
+    >>> docs.search("insects that fly")                         # doctest: +SKIP
+
+Names are imported when they are first used, so that ``import semsearch`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from semsearch.collection import CollectionSettings
+    from semsearch.encoder import Encoder, EncoderOptions
+    from semsearch.errors import SemsearchError, TruncationWarning
+    from semsearch.query import Collection
+    from semsearch.types import Document, Hit, Pooling, SyncReport, Unit
+
+__all__ = [
+    "Collection",
+    "CollectionSettings",
+    "Document",
+    "Encoder",
+    "EncoderOptions",
+    "Hit",
+    "Pooling",
+    "SemsearchError",
+    "SyncReport",
+    "TruncationWarning",
+    "Unit",
+]
+
+_HOMES = {
+    "Collection": "semsearch.query",
+    "CollectionSettings": "semsearch.collection",
+    "Document": "semsearch.types",
+    "Encoder": "semsearch.encoder",
+    "EncoderOptions": "semsearch.encoder",
+    "Hit": "semsearch.types",
+    "Pooling": "semsearch.types",
+    "SemsearchError": "semsearch.errors",
+    "SyncReport": "semsearch.types",
+    "TruncationWarning": "semsearch.errors",
+    "Unit": "semsearch.types",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return metadata.version("semsearch")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'semsearch' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

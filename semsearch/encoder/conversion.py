@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semsearch.encoder.files import digest, publish_folder, read_json
+from semsearch.encoder.files import digest, locked, publish_folder, read_json
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 from semsearch.errors import ModelError, SemsearchError, UnsupportedModelError
 from semsearch.settings import cache_folder
@@ -33,6 +33,7 @@ __all__ = ["ConvertedModel", "converted", "import_openvino"]
 
 LARGEST_DIFFERENCE = 1e-3
 """Of any hidden number between torch and the converted graph; 5e-6 is usual, a wrong graph is far off."""
+STATIC_COPY = "static.safetensors"
 CANNOT_CONVERT = 3
 """Exit status of the child when this model will not convert however often it is tried."""
 
@@ -48,10 +49,12 @@ class ConvertedModel:
 
     @property
     def graph(self) -> Path:
+        """The graph's operations."""
         return self.folder / "model.xml"
 
     @property
     def weights(self) -> Path:
+        """The graph's constants."""
         return self.folder / "model.bin"
 
 
@@ -80,10 +83,7 @@ def converted(spec: EncoderSpec, options: EncoderOptions, notify: Callable[[str]
     folder = cache_folder() / "openvino" / f"{spec.fingerprint}-{version}"
     found = _read(folder, spec)
     if found is None:
-        from filelock import FileLock
-
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
+        with locked(folder):
             found = _read(folder, spec)
             if found is None:
                 notify("preparing the model for this machine: done once, takes some seconds")
@@ -104,7 +104,7 @@ def _read(folder: Path, spec: EncoderSpec) -> ConvertedModel | None:
             raise UnsupportedModelError(f"model {spec.folder} does not convert to OpenVINO: {record['failed']}")
         if any(digest(folder / name) != expected for name, expected in record["digests"].items()):
             return None
-        static = Path(record["static_file"])
+        static = spec.folder / record["static_file"] if record["static_file"] else folder / STATIC_COPY
         return ConvertedModel(folder, int(record["dimension"]), static, str(record["static_key"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -113,7 +113,7 @@ def _read(folder: Path, spec: EncoderSpec) -> ConvertedModel | None:
 def _convert_in_child(spec: EncoderSpec, options: EncoderOptions, folder: Path) -> None:
     with publish_folder(folder) as scratch:
         arguments = [str(spec.folder), json.dumps(options.to_json()), str(scratch)]
-        child = subprocess.run(
+        child = subprocess.run(  # noqa: S603 - this program itself
             [sys.executable, "-m", "semsearch.encoder.conversion", *arguments],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(part or "." for part in sys.path)},
             stdin=subprocess.DEVNULL,
@@ -138,7 +138,7 @@ def _main(folder: str, options: str, target: str) -> int:
         (Path(target) / "record.json").write_text(record, encoding="utf-8")
         return CANNOT_CONVERT
     except SemsearchError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
@@ -149,19 +149,19 @@ def _convert(spec: EncoderSpec, target: Path) -> None:
 
     pipeline = load_pipeline(spec)
     try:
-        model = _trace(pipeline, openvino)
+        model = _trace(pipeline)
         dimension = _check(pipeline, model, openvino)
     except UnsupportedModelError:
         raise
     except Exception as error:  # torch.jit and the front end raise whatever an operation makes them raise
         raise UnsupportedModelError(" ".join(str(error).split())[:300]) from error
     openvino.save_model(model, target / "model.xml", compress_to_fp16=False)
-    static_file, static_key = _static_table(pipeline, spec)
+    static_file, static_key = _static_table(pipeline, spec, target)
     record = {
         "dimension": dimension,
-        "static_file": str(static_file),
+        "static_file": static_file,
         "static_key": static_key,
-        "digests": {name: digest(target / name) for name in ("model.xml", "model.bin")},
+        "digests": {path.name: digest(path) for path in sorted(target.iterdir())},
     }
     (target / "record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
 
@@ -178,7 +178,7 @@ def _example(pipeline: Pipeline, texts: int, tokens: int) -> dict[str, Any]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-def _trace(pipeline: Pipeline, openvino: Any) -> openvino.Model:
+def _trace(pipeline: Pipeline) -> openvino.Model:
     import torch
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
@@ -212,18 +212,22 @@ def _check(pipeline: Pipeline, model: openvino.Model, openvino: Any) -> int:
     return int(expected[0].shape[1])
 
 
-def _static_table(pipeline: Pipeline, spec: EncoderSpec) -> tuple[Path, str]:
-    """File and key of the input embedding table among the model's weights."""
-    import safetensors
+def _static_table(pipeline: Pipeline, spec: EncoderSpec, target: Path) -> tuple[str, str]:
+    """File and key of the input embedding table in the model's folder; ``""`` for the file if it is copied.
+
+    It is where NumPy cannot read it, having no bfloat16, or where it is stored under another name.
+    """
+    import safetensors.torch
 
     table = pipeline.transformer.get_input_embeddings().weight
     name = next(name for name, parameter in pipeline.transformer.named_parameters() if parameter is table)
     for path in sorted(spec.folder.rglob("*.safetensors")):
         with safetensors.safe_open(path, framework="np") as file:
-            keys = [key for key in file.keys() if key == name or key.endswith(f".{name}")]  # noqa: SIM118 - not a dict
-            if keys:
-                return path, keys[0]
-    raise ModelError(f"the input embeddings {name!r} are in none of the weight files of {spec.folder}")
+            for key in file.keys():  # noqa: SIM118 - not a dict
+                if f".{key}".endswith(f".{name}") and file.get_slice(key).get_dtype() != "BF16":
+                    return path.relative_to(spec.folder).as_posix(), key
+    safetensors.torch.save_file({name: table.detach().contiguous()}, target / STATIC_COPY)
+    return "", name
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 from semsearch.encoder.tokenizer import Tokenizer
 from semsearch.errors import InputError, ModelError, TruncationWarning, UnsupportedModelError
 from semsearch.settings import DEFAULT_MODEL, thread_count
-from semsearch.types import Float32, Role, Span, TextTokens, TokenVectors
+from semsearch.types import Float32, Int64, Role, Span, TextTokens, TokenVectors
 
 __all__ = ["Encoded", "Encoder"]
 
@@ -26,11 +27,20 @@ CHUNK = 8192
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Vectors, float32[texts, dimension], and how much of the texts they do not cover."""
+    """Vectors, float32[texts, dimension], and how many tokens of each text they do not cover, int64[texts]."""
 
     vectors: Float32
-    truncated: int
-    tokens_cut: int
+    cut: Int64
+
+    @property
+    def truncated(self) -> int:
+        """Number of texts that did not fit."""
+        return int(np.count_nonzero(self.cut))
+
+    @property
+    def tokens_cut(self) -> int:
+        """Number of tokens, over all texts, that did not fit."""
+        return int(self.cut.sum())
 
 
 class Encoder:
@@ -64,10 +74,11 @@ class Encoder:
         """Load ``model``: a folder, a packaged name, or a Hub id, looked up in that order.
 
         ``runtime`` is ``auto``, ``openvino`` or ``torch``; ``precision`` is ``auto``, ``f32`` or ``bf16``.
-        The fields of :class:`EncoderOptions` may be given by name. ``notify`` hears of slow first-time
-        work. Raises a :class:`ModelError`; makes no network call if everything is on this machine.
+        Fields of :class:`EncoderOptions` given by name replace those of ``options``. ``notify`` hears of
+        slow first-time work. Raises a :class:`ModelError`; makes no network call if everything is on this
+        machine.
         """
-        options = options or EncoderOptions(**chosen)
+        options = replace(options or EncoderOptions(), **chosen)
         spec = read_spec(locate(str(model)), options)
         wanted = _choice(precision, Precision, "precision")
         made = _runtime(spec, options, runtime, device, wanted, threads, notify or (lambda _: None))
@@ -115,13 +126,7 @@ class Encoder:
         :class:`TruncationWarning` if texts were longer than ``max_seq_length``.
         """
         encoded = self.encode_counted(texts, role, progress)
-        if encoded.truncated:
-            warnings.warn(
-                f"{encoded.truncated} of {len(texts)} texts were longer than {self.max_seq_length} tokens; "
-                f"{encoded.tokens_cut} tokens were not read: split the texts, or raise max_seq_length",
-                TruncationWarning,
-                stacklevel=2,
-            )
+        self._warn_of(encoded.cut)
         return encoded.vectors
 
     def encode_counted(
@@ -131,25 +136,26 @@ class Encoder:
         _check_texts(texts)
         prompt = self._prompt(role)
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        truncated = tokens_cut = 0
+        cut = np.zeros(len(texts), dtype=np.int64)
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             tokens = self._tokenizer.ids([prompt + text for text in chunk] if prompt else chunk)
             self._runtime.pooled(tokens.ids, vectors[start : start + len(chunk)], progress)
-            truncated += sum(1 for cut in tokens.cut if cut)
-            tokens_cut += sum(tokens.cut)
-        return Encoded(vectors, truncated, tokens_cut)
+            cut[start : start + len(chunk)] = tokens.cut
+        return Encoded(vectors, cut)
 
     def encode_tokens(
         self, texts: Sequence[str], layer: int | tuple[int, ...] = -1, special: bool = True
     ) -> list[TokenVectors]:
         """Contextual vectors of each text's tokens, float32[tokens, hidden size], of a layer or their mean.
 
-        Without ``special`` the model is fed the bare tokens, with no special token around them.
+        Without ``special`` the model is fed the bare tokens, with no special token around them. Warns as
+        :meth:`encode` does.
         """
         _check_texts(texts)
         layers = self._layers(layer)
         tokens = self._tokenizer.tokenize(texts, special=special, cut=True)
+        self._warn_of(self._cut(texts, tokens, special))
         filled = [number for number, text in enumerate(tokens) if text.ids]
         found = self._runtime.hidden([tokens[number].ids for number in filled], layers) if filled else []
         empty = np.empty((0, self.spec.hidden_size), dtype=np.float32)
@@ -167,11 +173,29 @@ class Encoder:
 
     def content_offsets(self, texts: Sequence[str]) -> list[tuple[list[Span], list[bool]]]:
         """For each text, the span of each token and whether it begins a word; no special tokens."""
+        _check_texts(texts)
         return self._tokenizer.content_offsets(texts)
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
         """Text of token ids."""
         return self._tokenizer.decode(ids, skip_special)
+
+    def _cut(self, texts: Sequence[str], tokens: Sequence[TextTokens], special: bool) -> Int64:
+        """How many tokens of each text did not fit; only texts that fill the model can have such."""
+        full = [number for number, text in enumerate(tokens) if len(text.ids) == self.max_seq_length]
+        cut = np.zeros(len(tokens), dtype=np.int64)
+        for number, whole in zip(full, self.tokenize([texts[number] for number in full], special), strict=True):
+            cut[number] = len(whole.ids) - self.max_seq_length
+        return cut
+
+    def _warn_of(self, cut: Int64) -> None:
+        if cut.any():
+            warnings.warn(
+                f"{np.count_nonzero(cut)} of {len(cut)} texts were longer than {self.max_seq_length} tokens; "
+                f"{cut.sum()} tokens were not read: split the texts, or raise max_seq_length",
+                TruncationWarning,
+                stacklevel=3,
+            )
 
     def _prompt(self, role: Role | str | None) -> str:
         if role is None:
@@ -183,11 +207,13 @@ class Encoder:
         wanted = (layer,) if isinstance(layer, int) else layer
         for one in wanted or (count + 1,):
             if not -count - 1 <= one <= count:
-                raise ModelError(f"layer {layer} does not exist; choose 0 (the input) to {count}, or -1 to {-count - 1}")
+                raise ModelError(
+                    f"layer {layer} does not exist; choose 0 (the input) to {count}, or -1 to {-count - 1}"
+                )
         return tuple(one % (count + 1) for one in wanted)
 
 
-def _choice(value: str, kinds: type[Any], what: str) -> Any:
+def _choice(value: str, kinds: type[StrEnum], what: str) -> Any:
     try:
         return kinds(value)
     except ValueError:

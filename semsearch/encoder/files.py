@@ -20,7 +20,7 @@ from typing import Any
 from semsearch.errors import StorageError
 from semsearch.settings import cache_folder
 
-__all__ = ["digest", "publish_file", "publish_folder", "read_json", "short_digest"]
+__all__ = ["digest", "locked", "publish_file", "publish_folder", "read_json", "short_digest"]
 
 
 def read_json(path: Path) -> Any:
@@ -77,10 +77,31 @@ def publish_file(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def publish_folder(folder: Path) -> Iterator[Path]:
-    """Give a scratch folder to fill; it takes the name ``folder`` only when the block ends well."""
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only one, of all threads and processes, who publishes ``folder``; others wait."""
+    from filelock import FileLock
+
+    lock = FileLock(f"{folder}.lock")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise _not_writable(folder.parent, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def publish_folder(folder: Path) -> Iterator[Path]:
+    """Give a scratch folder to fill; it takes the name ``folder`` only when the block ends well.
+
+    Wants to be :func:`locked`: it clears away what a process that was killed has left.
+    """
+    for leftover in folder.parent.glob(f".{folder.name}-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     except OSError as error:
         raise _not_writable(folder.parent, error) from error

@@ -58,10 +58,11 @@ class OpenVinoRuntime:
 
     def hidden(self, ids: Sequence[Sequence[int]], layers: tuple[int, ...]) -> list[Float32]:
         """Mean of the layers' token vectors, one float32[tokens, hidden size] a text."""
-        graph = self._graph(tuple(f"hidden-{layer}" for layer in layers), Precision.F32, streams=1)
+        computed = sorted(set(layers))  # OpenVINO crashes on a graph that gives one thing out twice
+        graph = self._graph(tuple(f"hidden-{layer}" for layer in computed), Precision.F32, streams=1)
         found: list[Float32] = [np.empty((0, 0), np.float32)] * len(ids)
         for batch, states in graph.run(ids, plan([len(row) for row in ids], streams=1), self._pad_id):
-            mean = np.mean(states, axis=0, dtype=np.float32)
+            mean: Float32 = np.mean([states[computed.index(layer)] for layer in layers], axis=0, dtype=np.float32)
             for row, number in enumerate(batch):
                 found[number] = mean[row, : len(ids[number])].copy()
         return found
@@ -95,7 +96,10 @@ class OpenVinoRuntime:
             "ENABLE_CPU_PINNING": False,  # two processes would pin their threads to the same cores
             "CACHE_MODE": "OPTIMIZE_SIZE",  # the blob refers to the weights file instead of repeating it
         }
-        machine = [self._core.get_property("CPU", "FULL_DEVICE_NAME"), self._core.get_versions("CPU")["CPU"].build_number]
+        machine = [
+            self._core.get_property("CPU", "FULL_DEVICE_NAME"),
+            self._core.get_versions("CPU")["CPU"].build_number,
+        ]
         blob = self._model.folder / f"{short_digest([outputs, settings, machine])}.blob"
         return self._from_blob(blob, settings) or self._from_graph(blob, outputs, settings)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize as NormalizeModule
 from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
 
 from semsearch.encoder.spec import EncoderSpec
@@ -26,6 +27,8 @@ __all__ = ["Pipeline", "load_pipeline"]
 
 class Pipeline(torch.nn.Module):
     """Transformer, choice of layers, pooling, further modules, dimension truncation, normalisation."""
+
+    transformer: Any  # of one of the many classes of transformers
 
     def __init__(self, transformer: torch.nn.Module, modules: list[torch.nn.Module], spec: EncoderSpec) -> None:
         super().__init__()
@@ -70,10 +73,11 @@ def load_pipeline(spec: EncoderSpec, device: str = "cpu") -> Pipeline:
     transformer, *after = model
     if not hasattr(transformer, "auto_model"):
         raise UnsupportedModelError(f"model {spec.folder} does not start with a transformer; choose another")
-    after = [module for module in after if type(module).__name__ != "Normalize"]
+    if after and isinstance(after[-1], NormalizeModule):
+        after.pop()  # normalisation is the pipeline's own last step
     if spec.pooling is not None:
-        after = [module for module in after if not isinstance(module, PoolingModule)]
-        after.insert(0, PoolingModule(spec.hidden_size, pooling_mode=spec.pooling.value))
+        chosen = PoolingModule(spec.hidden_size, pooling_mode=spec.pooling.value)
+        after = [chosen if isinstance(module, PoolingModule) else module for module in after] or [chosen]
     pipeline = Pipeline(transformer.auto_model, after, spec)
     return pipeline.to(device).float().eval()
 

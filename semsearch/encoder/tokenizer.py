@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semsearch.encoder.files import publish_file, read_json
+from semsearch.encoder.files import publish_file
 from semsearch.encoder.spec import EncoderSpec
 from semsearch.errors import ModelError
 from semsearch.settings import cache_folder
@@ -122,23 +122,22 @@ def _load(spec: EncoderSpec) -> RustTokenizer:
         tokenizer = RustTokenizer.from_file(str(_tokenizer_file(spec)))
     except Exception as error:  # the library raises bare Exception
         raise ModelError(f"the tokenizer of {spec.folder} cannot be read ({error}); save the model again") from error
-    settings = read_json(spec.folder / "sentence_bert_config.json") or {}
-    if settings.get("do_lower_case"):
+    if spec.lower_case:
         tokenizer.normalizer = Sequence([part for part in (Lowercase(), tokenizer.normalizer) if part])
     return tokenizer
 
 
 def _tokenizer_file(spec: EncoderSpec) -> Path:
     """``tokenizer.json`` of the model; made once by transformers from older vocabulary files."""
-    for folder in (spec.folder, spec.folder / "0_Transformer"):
-        if (folder / "tokenizer.json").is_file():
-            return folder / "tokenizer.json"
+    own = spec.transformer / "tokenizer.json"
+    if own.is_file():
+        return own
     made = cache_folder() / "tokenizers" / f"{spec.fingerprint}.json"
     if not made.is_file():
         from transformers import AutoTokenizer
 
         fast = AutoTokenizer.from_pretrained(
-            spec.folder, local_files_only=True, trust_remote_code=spec.trust_remote_code
+            spec.transformer, local_files_only=True, trust_remote_code=spec.trust_remote_code
         )
         publish_file(made, fast.backend_tokenizer.to_str().encode())
     return made

@@ -15,8 +15,8 @@ from semsearch.types import Span, Unit
 
 __all__ = ["documents", "lines", "paragraphs", "sentences", "split", "windows"]
 
+_NEWLINE = re.compile(r"\r\n|\r|\n")
 # The groups are atomic: a "\r\n" that was matched whole must not be given back as two newlines.
-_NEWLINE = re.compile(r"(?>\r\n|\r|\n)")
 _BLANK_LINES = re.compile(r"(?>\r\n|\r|\n)(?:[^\S\r\n]*(?>\r\n|\r|\n))+")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
@@ -55,9 +55,9 @@ def sentences(text: str, language: str = "en") -> list[Span]:
 
     ``language`` is an ISO 639-1 code; an unknown one is cut by English rules.
     """
-    # The segmenter is native code: it cannot take lone surrogates, and it reads an initial after
-    # a non-ASCII space ("\xa0A.") from the middle of that space and dies. One for one, so that
-    # positions hold.
+    # The segmenter is native code: it cannot take lone surrogates, and it slices into the
+    # middle of a non-ASCII space between a single letter and a period ("B\xa0.") and panics. Both
+    # are replaced one for one, so that positions hold.
     readable = _LONE_SURROGATE.sub("\ufffd", _WIDE_SPACE.sub(" ", text))
     spans = (
         (start + left, start + right)
@@ -116,7 +116,7 @@ def _segment(paragraph: str, language: str) -> list[Span]:
 
 def _boundaries(paragraph: str, language: str) -> list[dict[str, Any]]:
     """What the segmenter finds; nothing if it breaks down."""
-    import sentencex  # type: ignore[import-untyped]
+    import sentencex
 
     try:
         return list(sentencex.get_sentence_boundaries(language, paragraph))
@@ -145,7 +145,7 @@ def _monotone(offsets: Sequence[Span]) -> tuple[list[int], list[int]]:
 
 
 def _append(spans: list[Span], span: Span) -> None:
-    """Add a window's span unless its neighbour holds the same characters or more."""
+    """Add a window's span, unless it or the one before it holds nothing that the other does not."""
     start, end = span
     if end <= start or (spans and end <= spans[-1][1]):
         return
@@ -155,7 +155,7 @@ def _append(spans: list[Span], span: Span) -> None:
 
 
 def _token_windows(starts_word: Sequence[bool], size: int, overlap: int) -> list[Span]:
-    """The windows as ranges of token numbers; each one ends later than the one before it."""
+    """The windows as ranges of token numbers; each one begins later than the one before it."""
     count = len(starts_word)
     word_starts = [*accumulate((i if starts else 0 for i, starts in enumerate(starts_word)), max), count]
     found: list[Span] = []
@@ -165,7 +165,7 @@ def _token_windows(starts_word: Sequence[bool], size: int, overlap: int) -> list
         found.append((first, stop))
         if stop == count:
             break
-        first = _next_start(word_starts, found[-1], size, overlap)
+        first = _next_start(word_starts, found[-1], overlap)
     return found
 
 
@@ -184,17 +184,13 @@ def _window_end(word_starts: Sequence[int], first: int, size: int) -> int:
     return limit if word <= first or too_long else word
 
 
-def _next_start(word_starts: Sequence[int], window: Span, size: int, overlap: int) -> int:
+def _next_start(word_starts: Sequence[int], window: Span, overlap: int) -> int:
     """The token that the next window begins with: the word start nearest to the overlap asked for.
 
-    Word starts from which a window would end no later than this one does are left out; inside
-    a word longer than a window there is none, and the overlap is taken to the token.
+    Inside a word longer than a window there is none, and the overlap is taken to the token.
     """
     first, stop = window
     target = max(stop - overlap, first + 1)
-    candidates = [
-        token
-        for token in range(max(stop - 2 * overlap, first + 1), stop + 1)
-        if word_starts[token] == token and _window_end(word_starts, token, size) > stop
-    ]
+    near = range(max(stop - 2 * overlap, first + 1), stop + 1)
+    candidates = [token for token in near if word_starts[token] == token]
     return min(candidates, key=lambda token: abs(token - target), default=target)

@@ -76,8 +76,9 @@ class Search:
 
     def _add_folder(self, folder: Path) -> None:
         self._add_root(_posix(folder))
-        found = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
-        for relative, path in sorted(found.items()):
+        found = [(path.is_symlink(), path.relative_to(folder).as_posix()) for path in _walk(folder)]
+        for _, relative in sorted(found):
+            path = folder / relative
             kind = self._kind_in_folder(PurePosixPath(relative))
             if kind is not None:
                 self._add_file(path, f"{folder.name}/{relative}", kind)
@@ -134,26 +135,25 @@ def _advice(path: Path) -> str:
     return f"did you mean {shown(path.parent / near[0])}?" if near else "check the spelling"
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(root: Path) -> Iterator[Path]:
     """The files under a folder that are not hidden; a folder reached by two ways is walked once."""
-    seen = {folder}
-    for name, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
-        here = Path(name)
-        folders[:] = sorted(inner for inner in folders if _is_new(here / inner, seen))
-        yield from (here / inner for inner in files if _is_usable(here / inner))
+    seen: set[Path] = set()
+    waiting = [root]
+    # Links wait until the real folders are done, so that a file is called by its real place.
+    for top in waiting:
+        for name, folders, files in os.walk(top, onerror=_raise):
+            here = Path(name)
+            if here.resolve() in seen:
+                folders.clear()
+                continue
+            seen.add(here.resolve())
+            folders[:] = sorted(inner for inner in folders if not _is_hidden(here / inner))
+            waiting.extend(here / inner for inner in folders if (here / inner).is_symlink())
+            yield from (here / inner for inner in files if _is_usable(here / inner))
 
 
 def _raise(error: OSError) -> None:
     raise refusal(Path(error.filename), error) from error
-
-
-def _is_new(folder: Path, seen: set[Path]) -> bool:
-    """Whether a folder is to be walked; remembers it."""
-    target = folder.resolve()
-    if _is_hidden(folder) or target in seen:
-        return False
-    seen.add(target)
-    return True
 
 
 def _is_usable(path: Path) -> bool:

@@ -18,7 +18,7 @@ from semsearch.types import Document
 __all__ = ["read_jsonl"]
 
 
-def read_jsonl(file: File, stream: fields: Fields) -> Iterator[Document | RecordError]:
+def read_jsonl(file: File, stream: BufferedReader, fields: Fields) -> Iterator[Document | RecordError]:
     """Every line that is not blank as a document."""
     for number, line in enumerate(text_lines(stream), start=1):
         if line.isspace():
@@ -34,7 +34,7 @@ def read_jsonl(file: File, stream: fields: Fields) -> Iterator[Document | Record
 def _parse(line: str) -> dict[str, Any]:
     """The object on one line, with strings that can be stored."""
     try:
-        record = _DECODER.decode(check(line))
+        record = _DECODER.decode(check(line).rstrip())
     except (ValueError, RecursionError) as error:
         raise RecordError(f"not JSON: {_reason(error)}; mend the line") from error
     if not isinstance(record, dict):

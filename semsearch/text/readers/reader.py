@@ -86,7 +86,7 @@ class Reader:
     def _open(self, file: File) -> AbstractContextManager[BinaryIO]:
         if file.path is None:
             return nullcontext(sys.stdin.buffer if self._stdin is None else self._stdin)
-        return file.path.open("rb", buffering=0)
+        return file.path.open("rb")
 
     def _parse(self, file: File, stream: BufferedReader) -> Iterator[Document | RecordError]:
         if file.kind in (Kind.TEXT, Kind.MARKDOWN):

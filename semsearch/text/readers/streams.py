@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from semsearch.errors import RecordError
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
+    from _typeshed import WriteableBuffer
 
 __all__ = ["Counted", "check", "decode", "mend", "text_lines"]
 
@@ -32,7 +32,7 @@ class Counted(io.RawIOBase):
         """Yes: the layers above ask."""
         return True
 
-    def readinto(self, buffer: Buffer, /) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill ``buffer`` with what is there."""
         view = memoryview(buffer)
         data = self._read(len(view))

@@ -23,7 +23,7 @@ Row = tuple[int, list[str] | RecordError]
 """The number of the line that a row begins on, and its cells or what is wrong with it."""
 
 
-def read_table(file: File, stream: fields: Fields) -> Iterator[Document | RecordError]:
+def read_table(file: File, stream: BufferedReader, fields: Fields) -> Iterator[Document | RecordError]:
     """Every row below the header as a document; blank lines are no rows."""
     rows = _rows(stream, csv.excel_tab if file.kind is Kind.TSV else csv.excel)
     line, names = next(rows, (1, RecordError("no header row; put the names of the columns first")))
@@ -43,7 +43,7 @@ def read_table(file: File, stream: fields: Fields) -> Iterator[Document | Record
             yield document
 
 
-def _rows(stream: dialect: type[csv.Dialect]) -> Iterator[Row]:
+def _rows(stream: BufferedReader, dialect: type[csv.Dialect]) -> Iterator[Row]:
     """The rows that hold anything, good and bad."""
     # The limit is the whole process's: it is raised and left so, because rows are read between
     # other people's.

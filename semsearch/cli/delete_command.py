@@ -1,0 +1,35 @@
+"""``semsearch delete``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from semsearch.cli.options import cli_command, collection_path, indexes_option
+from semsearch.errors import InputError
+
+__all__ = ["command"]
+
+
+@cli_command
+@click.argument("name")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@indexes_option
+def command(name: str, ids: tuple[str, ...], indexes: Path | None) -> None:
+    """Delete the documents of these ids from collection NAME.
+
+    \b
+    semsearch delete notes notes/old.md notes/older.md
+    """
+    from semsearch.query import Collection
+
+    with Collection.open(collection_path(indexes, name)) as collection:
+        unknown = [one for one in ids if collection.vectors_of(one) is None]
+        if unknown:
+            raise InputError(
+                f"there is no document {unknown[0]!r} in collection {name!r}, so nothing was deleted; "
+                "search for it to learn its id"
+            )
+        removed = collection.delete(ids)
+    click.echo(f"{name}: {removed:,} deleted")

@@ -1,0 +1,54 @@
+"""``semsearch demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from semsearch.cli.options import cli_command, collection_path, indexes_option, notify
+
+__all__ = ["command"]
+
+NAME = "python-docs"
+QUESTIONS = (
+    "copy a file together with its permissions",
+    "run a function again and again in the background",
+    "how alike are two pieces of text?",
+)
+
+
+@cli_command
+@indexes_option
+def command(indexes: Path | None) -> None:
+    """Index the documentation of Python's standard library, and ask it three questions.
+
+    \b
+    semsearch demo
+    """
+    from semsearch.cli.index_command import summary
+    from semsearch.cli.progress import sync_progress
+    from semsearch.cli.render import show_hits
+    from semsearch.collection import exists
+    from semsearch.encoder import Encoder
+    from semsearch.query import Collection
+    from semsearch.text.docstrings import standard_library
+
+    path = collection_path(indexes, NAME)
+    documents = list(standard_library())
+    click.echo(f"{len(documents):,} docstrings of the standard library -> {path}", err=True)
+    encoder = Encoder.load(notify=notify)
+    made = Collection.open(path, encoder) if exists(path) else Collection.create(path, encoder)
+    with made as collection:
+        with sync_progress(len(documents), lambda done: done.added + done.updated + done.unchanged) as progress:
+            report = collection.sync(documents, prune=["python"], progress=progress)
+        click.echo(summary(NAME, report, 0, dry_run=False), err=True)
+        for question in QUESTIONS:
+            click.echo(f"\n{question}\n")
+            show_hits(collection.search(question, k=5), "table")
+    click.echo(
+        "\nTry next:\n"
+        f'  semsearch search {NAME} "wait until several threads have finished"\n'
+        f"  semsearch similar {NAME} shutil.copy2\n"
+        "  semsearch index notes PATH-TO-YOUR-TEXTS"
+    )

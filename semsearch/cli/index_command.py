@@ -1,0 +1,183 @@
+"""``semsearch index``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from semsearch.cli.options import cli_command, collection_path, indexes_option, model_options, notify
+from semsearch.errors import CollectionError, InputError
+from semsearch.settings import DEFAULT_MODEL
+from semsearch.types import Document, Pooling, SyncReport, Unit
+
+if TYPE_CHECKING:
+    from semsearch.query import Collection
+    from semsearch.text import Reader
+
+__all__ = ["command", "summary"]
+
+
+@cli_command
+@click.argument("name")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--unit", type=click.Choice([unit.value for unit in Unit]), help="What gets a vector.  [default: window]")
+@click.option("--window", type=int, metavar="TOKENS", help="Size of a window.  [default: what the model reads]")
+@click.option("--overlap", type=int, metavar="TOKENS", help="Tokens that windows share.  [default: an eighth]")
+@click.option("--language", help="Language code, for sentences.  [default: en]")
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(["text", "markdown", "lines", "jsonl", "csv", "tsv"]),
+    help="What the files hold.  [default: by extension]",
+)
+@click.option("--glob", "globs", multiple=True, metavar="PATTERN", help="Take these files of a folder, e.g. '*.py'.")
+@click.option("--id-field", metavar="NAME", help="Field or column of the id.  [default: id, _id, else numbered]")
+@click.option("--text-field", metavar="NAME", help="Field or column of the text.  [default: text]")
+@click.option("--title-field", metavar="NAME", help="Field or column of the title.  [default: title]")
+@click.option("--prune", is_flag=True, help="Remove documents that are gone from these paths.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
+@click.option("--skip-bad", is_flag=True, help="Leave broken records out, and count them.")
+@click.option("--model", metavar="MODEL", help=f"Folder, name or Hub id.  [default: {DEFAULT_MODEL}]")
+@click.option("--pooling", type=click.Choice([pooling.value for pooling in Pooling]), help="[default: the model's]")
+@click.option("--layer", type=int, help="Transformer layer to pool.  [default: -1, the last]")
+@click.option("--truncate-dim", type=int, metavar="N", help="Keep the first N numbers of a vector.")
+@click.option("--max-seq-length", type=int, metavar="TOKENS", help="Most tokens read of one passage.")
+@click.option("--query-prompt", help="Put before queries.  [default: the model's]")
+@click.option("--document-prompt", help="Put before passages.  [default: the model's]")
+@model_options
+@indexes_option
+def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool, dry_run: bool, **chosen: Any) -> None:
+    """Build collection NAME from files, folders or standard input (-), or bring it up to date.
+
+    What is new is added, what changed is replaced, what is unchanged is not encoded again.
+
+    \b
+    semsearch index notes ~/notes
+    semsearch index quotes quotes.txt --as lines
+    semsearch index shop products.jsonl --text-field description --prune
+    git log --format=%s | semsearch index log -
+    """
+    from semsearch.text import Fields, Kind, Reader
+
+    path = collection_path(indexes, name)
+    reader = Reader(
+        [entry if entry == "-" else Path(entry) for entry in paths],
+        kind=Kind(chosen["kind"]) if chosen["kind"] else None,
+        fields=Fields(chosen["id_field"], chosen["text_field"], chosen["title_field"]),
+        globs=chosen["globs"],
+        skip_bad=chosen["skip_bad"],
+    )
+    documents = _not_empty(reader, paths)
+    with _collection(path, chosen, dry_run) as collection:
+        report = _sync(collection, documents, reader, prune, dry_run)
+    for message in reader.messages:
+        click.echo(f"skipped: {message}", err=True)
+    click.echo(summary(name, report, reader.skipped, dry_run))
+
+
+def _not_empty(reader: Reader, paths: tuple[str, ...]) -> Iterable[Document]:
+    """The reader's documents; reading the first one here shows bad input before anything is made."""
+    documents = iter(reader)
+    first = next(documents, None)
+    if first is None:
+        left_out = f" ({reader.ignored} files of unknown kinds were left out)" if reader.ignored else ""
+        raise InputError(
+            f"there is no document in {', '.join(paths)}{left_out}; give text, Markdown, JSONL, CSV or TSV files, "
+            "or name others with --glob"
+        )
+    return chain([first], documents)
+
+
+@contextmanager
+def _collection(path: Path, chosen: dict[str, Any], dry_run: bool) -> Iterator[Collection]:
+    """The collection to write to: opened, or made; a dry run of a new one takes place elsewhere."""
+    from semsearch.collection import exists
+
+    if exists(path):
+        with _opened(path, chosen) as collection:
+            yield collection
+    elif dry_run:
+        with tempfile.TemporaryDirectory() as scratch, _made(Path(scratch) / path.name, chosen) as collection:
+            yield collection
+    else:
+        with _made(path, chosen) as collection:
+            try:
+                yield collection
+            finally:
+                if collection.snapshot().generation == 0:  # nothing was committed: leave nothing behind
+                    collection.drop()
+
+
+def _opened(path: Path, chosen: dict[str, Any]) -> Collection:
+    from semsearch.query import Collection
+
+    collection = Collection.open(path)
+    for option in ("unit", "window", "overlap", "language"):
+        stored = getattr(collection.settings, option)
+        if chosen[option] is not None and chosen[option] != stored:
+            raise CollectionError(
+                f"collection {path.name!r} was built with --{option} {stored or 'left out'}, not {chosen[option]}; "
+                "leave the option out, or index into another collection"
+            )
+    stored_encoder = collection.stored_encoder
+    options = stored_encoder.options.to_json() | _options(chosen)
+    collection.attach(_encoder(chosen, chosen["model"] or stored_encoder.model, options))
+    return collection
+
+
+def _made(path: Path, chosen: dict[str, Any]) -> Collection:
+    from semsearch.collection import CollectionSettings
+    from semsearch.query import Collection
+
+    given = {name: chosen[name] for name in ("window", "overlap", "language") if chosen[name] is not None}
+    settings = CollectionSettings(unit=Unit(chosen["unit"] or Unit.WINDOW), **given)
+    return Collection.create(path, _encoder(chosen, chosen["model"] or DEFAULT_MODEL, _options(chosen)), settings)
+
+
+def _options(chosen: dict[str, Any]) -> dict[str, Any]:
+    names = ("pooling", "layer", "truncate_dim", "max_seq_length", "query_prompt", "document_prompt")
+    return {name: chosen[name] for name in names if chosen[name] is not None}
+
+
+def _encoder(chosen: dict[str, Any], model: str, options: dict[str, Any]) -> Any:
+    from semsearch.encoder import Encoder, EncoderOptions
+
+    how = {name: chosen[name] for name in ("runtime", "device", "precision", "threads")}
+    return Encoder.load(model, options=EncoderOptions.from_json(options), notify=notify, **how)
+
+
+def _sync(
+    collection: Collection, documents: Iterable[Document], reader: Reader, prune: bool, dry_run: bool
+) -> SyncReport:
+    """Sync under a progress bar that counts bytes."""
+    from semsearch.cli.progress import sync_progress
+
+    with sync_progress(reader.bytes_total, lambda _: reader.bytes_read) as progress:
+        return collection.sync(documents, prune=reader.sources if prune else None, dry_run=dry_run, progress=progress)
+
+
+def summary(name: str, report: SyncReport, skipped: int, dry_run: bool) -> str:
+    """What was done, in a line or two."""
+    counts = {
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "blank": report.empty,
+        "skipped": skipped,
+    }
+    told = [f"{count:,} {word}" for word, count in counts.items() if count or word in ("added", "unchanged")]
+    would = "would be " if dry_run else ""
+    text = f"{name}: {would}{', '.join(told)}; {report.passages:,} passages {'to encode' if dry_run else 'encoded'}"
+    if report.truncated:
+        text += (
+            f"\n{report.truncated:,} passages are longer than the model reads: {report.tokens_cut:,} tokens "
+            "are not in their vectors (--unit window cuts nothing off)"
+        )
+    return text

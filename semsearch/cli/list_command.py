@@ -1,0 +1,33 @@
+"""``semsearch list``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from semsearch.cli.options import cli_command, format_option, indexes_option
+
+__all__ = ["command"]
+
+
+@cli_command
+@format_option
+@indexes_option
+def command(style: str | None, indexes: Path | None) -> None:
+    """List the collections, with their sizes and models.
+
+    \b
+    semsearch list
+    """
+    from semsearch.cli.render import show
+    from semsearch.collection import list_collections
+    from semsearch.query import Collection
+    from semsearch.settings import indexes_folder
+
+    folder = indexes_folder(indexes)
+    columns = ("name", "documents", "passages", "unit", "model", "bytes")
+    rows = []
+    for name in list_collections(folder):
+        with Collection.open(folder / name) as collection:
+            status = collection.status()
+            rows.append({column: getattr(status, column) for column in columns})
+    show(rows, columns, style, nothing=f"no collections in {folder}; make one with: semsearch index NAME PATH")

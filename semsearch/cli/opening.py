@@ -1,0 +1,20 @@
+"""Opening a collection with the encoder that the options of a command ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from semsearch.cli.options import notify
+from semsearch.encoder import Encoder
+from semsearch.query import Collection
+
+__all__ = ["open_collection"]
+
+
+def open_collection(path: Path, how: dict[str, Any]) -> Collection:
+    """The collection with its own model, run as ``how`` says (runtime, device, precision, threads)."""
+    collection = Collection.open(path)
+    stored = collection.stored_encoder
+    collection.attach(Encoder.load(stored.model, options=stored.options, notify=notify, **how))
+    return collection

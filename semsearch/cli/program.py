@@ -1,0 +1,117 @@
+"""The program: its commands, loaded when they are called, and its errors, printed in one line."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from importlib import import_module, metadata
+from typing import Any
+
+import click
+
+from semsearch.errors import SemsearchError, TruncationWarning
+
+__all__ = ["COMMANDS", "program"]
+
+COMMANDS = {
+    "demo": "Index the standard library's documentation and ask it three questions.",
+    "index": "Build a collection from files, or bring it up to date with them.",
+    "search": "Find the passages nearest in meaning to a text.",
+    "similar": "Find the documents nearest to a stored one.",
+    "list": "List the collections.",
+    "status": "Describe a collection in figures.",
+    "delete": "Delete documents from a collection.",
+    "drop": "Delete a whole collection.",
+}
+"""Name and summary of every command, so that ``--help`` need not import their modules."""
+
+INTERRUPTED = 130
+"""Exit status of a program that was stopped with Ctrl-C, as shells have it."""
+
+
+class Program(click.Group):
+    """Imports a command's module only when that command is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table above."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, which lives in the module of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"semsearch.cli.{cmd_name}_command").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in ``--help``, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest name suggested for a wrong one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "see: semsearch --help"
+            raise click.UsageError(f"no such command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; whatever goes wrong is one line on stderr, and a status."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", TruncationWarning)
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except (click.ClickException, click.exceptions.Exit, click.Abort):
+                raise
+            except KeyboardInterrupt:
+                click.echo("\nstopped: what was committed is kept; run the same command again to go on", err=True)
+                ctx.exit(INTERRUPTED)
+            except SemsearchError as error:
+                _fail(ctx, f"error: {_one_line(error)}")
+            except BrokenPipeError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the last resort: users never see a traceback unasked
+                kind = type(error).__name__
+                _fail(ctx, f"error: unexpected {kind}: {_one_line(error)}; run again with --debug for the details")
+
+
+def _fail(ctx: click.Context, message: str) -> None:
+    click.echo(message, err=True)
+    if ctx.find_root().meta.get("semsearch.debug"):
+        traceback.print_exc()
+    ctx.exit(1)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    click.echo(f"warning: {' '.join(str(message).split())}", err=True)
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"semsearch {metadata.version('semsearch')}")
+        ctx.exit()
+
+
+@click.command(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+def program() -> None:
+    """Semantic similarity search over your own text: local, exact, and open to inspection.
+
+    \b
+    semsearch demo
+    semsearch index notes ~/notes
+    semsearch search notes "what did we decide about the garden?"
+    """

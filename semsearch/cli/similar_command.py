@@ -1,0 +1,30 @@
+"""``semsearch similar``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from semsearch.cli.options import cli_command, collection_path, format_option, indexes_option, k_option
+
+__all__ = ["command"]
+
+
+@cli_command
+@click.argument("name")
+@click.argument("document")
+@k_option
+@format_option
+@indexes_option
+def command(name: str, document: str, k: int, style: str | None, indexes: Path | None) -> None:
+    """Find the documents of collection NAME that are nearest to the stored DOCUMENT, given by its id.
+
+    \b
+    semsearch similar notes notes/2024/garden.md
+    """
+    from semsearch.cli.render import show_hits
+    from semsearch.query import Collection
+
+    with Collection.open(collection_path(indexes, name)) as collection:
+        show_hits(collection.similar(document, k), style)

@@ -1,0 +1,89 @@
+"""What is fixed when a collection is made: how texts are split, and which encoder makes the vectors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from semsearch.encoder import EncoderOptions
+from semsearch.errors import CollectionError
+from semsearch.types import Unit
+
+__all__ = ["CollectionSettings", "StoredEncoder", "check_name"]
+
+NAME = re.compile(r"\w[\w.+ -]{0,99}", re.UNICODE)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSettings:
+    """How documents become passages.
+
+    ``window`` and ``overlap`` count tokens and matter for the unit ``window`` alone; ``None`` is as
+    large a window as the model reads, and an eighth of it as overlap. ``language`` is a code such as
+    ``en``, for sentence boundaries.
+    """
+
+    unit: Unit = Unit.WINDOW
+    window: int | None = None
+    overlap: int | None = None
+    language: str = "en"
+
+    def __post_init__(self) -> None:
+        if self.window is not None and self.window < 1:
+            raise CollectionError(f"a window of {self.window} tokens holds nothing; choose at least 1")
+        if self.overlap is not None and self.overlap < 0:
+            raise CollectionError(f"an overlap of {self.overlap} tokens cannot be; choose 0 or more")
+        if self.overlap is not None and self.overlap >= (self.window or self.overlap + 1):
+            raise CollectionError(
+                f"an overlap of {self.overlap} tokens leaves nothing of a window of {self.window}; choose less"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> CollectionSettings:
+        """The inverse of :meth:`to_json`."""
+        return cls(**{**stored, "unit": Unit(stored["unit"])})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEncoder:
+    """The encoder that a collection's vectors come from."""
+
+    model: str
+    options: EncoderOptions
+    fingerprint: str
+    dimension: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "model": self.model,
+            "options": self.options.to_json(),
+            "fingerprint": self.fingerprint,
+            "dimension": self.dimension,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> StoredEncoder:
+        """The inverse of :meth:`to_json`."""
+        return cls(
+            model=str(stored["model"]),
+            options=EncoderOptions.from_json(stored["options"]),
+            fingerprint=str(stored["fingerprint"]),
+            dimension=int(stored["dimension"]),
+        )
+
+
+def check_name(name: str) -> str:
+    """Refuse collection names that are not plain folder names."""
+    if not NAME.fullmatch(name):
+        raise CollectionError(
+            f"{name!r} cannot name a collection; use letters, digits, '.', '_', '-', '+' and spaces, "
+            "beginning with a letter or digit, at most 100"
+        )
+    return name

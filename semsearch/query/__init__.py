@@ -1,0 +1,5 @@
+"""Questions to a collection."""
+
+from semsearch.query.collection import Collection
+
+__all__ = ["Collection"]

@@ -1,0 +1,88 @@
+"""The documentation that every Python carries: docstrings of its standard library, as documents."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import io
+import pkgutil
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+
+from semsearch.types import Document
+
+__all__ = ["standard_library"]
+
+NOT_IMPORTED = frozenset({"antigravity", "this", "idlelib", "lib2to3", "test", "turtledemo", "__main__"})
+"""Importing these opens a browser, prints a poem, or brings in applications and tests."""
+
+
+def standard_library() -> Iterator[Document]:
+    """One document for each documented public module, class, function and method; ids are dotted names.
+
+    Modules that are not on this platform are left out.
+    """
+    for name in sorted(sys.stdlib_module_names):
+        if not name.startswith("_") and name not in NOT_IMPORTED:
+            yield from _tree(name)
+
+
+def _tree(name: str) -> Iterator[Document]:
+    """A module's documents, then those of its public submodules."""
+    module = _imported(name)
+    if module is None:
+        return
+    yield from _members(module)
+    for found in pkgutil.iter_modules(getattr(module, "__path__", [])):
+        if not found.name.startswith("_") and found.name not in {"tests", "test", "idle_test"}:
+            yield from _tree(f"{name}.{found.name}")
+
+
+def _imported(name: str) -> types.ModuleType | None:
+    """The module, imported without a sound; ``None`` if it cannot be here."""
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            with contextlib.redirect_stderr(io.StringIO()):
+                return importlib.import_module(name)
+    except (Exception, SystemExit):  # noqa: BLE001 - a module of another platform may raise anything
+        return None
+
+
+def _members(module: types.ModuleType) -> Iterator[Document]:
+    name = module.__name__
+    yield from _document(module, name, name, "module")
+    for short, member in sorted(vars(module).items()):
+        if short.startswith("_") or not _belongs(member, module):
+            continue
+        if inspect.isclass(member):
+            yield from _document(member, f"{name}.{short}", name, "class")
+            for method, function in sorted(vars(member).items()):
+                if not method.startswith("_") and callable(getattr(member, method, None)):
+                    yield from _document(function, f"{name}.{short}.{method}", name, "method")
+        elif inspect.isroutine(member):
+            yield from _document(member, f"{name}.{short}", name, "function")
+
+
+def _belongs(member: object, module: types.ModuleType) -> bool:
+    """Defined here, or taken from a private module to be public here."""
+    home = getattr(member, "__module__", None)
+    if home == module.__name__:
+        return True
+    listed = getattr(member, "__name__", None) in getattr(module, "__all__", ())
+    return listed and isinstance(home, str) and home.startswith("_")
+
+
+def _document(thing: object, identifier: str, module: str, kind: str) -> Iterator[Document]:
+    doc = getattr(thing, "__doc__", None)
+    if isinstance(doc, str) and doc.strip():
+        yield Document(
+            text=inspect.cleandoc(doc),
+            id=identifier,
+            title=identifier,
+            source="python",
+            metadata={"module": module, "kind": kind},
+        )

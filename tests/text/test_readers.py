@@ -1,0 +1,238 @@
+"""What the reader makes of text, Markdown, lines and standard input, and how it keeps count."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import threading
+import tracemalloc
+
+import pytest
+
+from semsearch.errors import InputError, RecordError
+from semsearch.text import Kind, Reader
+from semsearch.types import Document
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Write a file and give its path."""
+
+    def write(name, data):
+        path = tmp_path / name
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    return write
+
+
+def source(path):
+    """What a document's source says of a file."""
+    return path.resolve().as_posix()
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.TEX", "a", "a.unknown"])
+def test_a_text_file_is_one_document(put, name):
+    """A text file, and one of an unknown kind, is a document to the last character."""
+    path = put(name, "One.\r\n\r\nTwo\0 é 😀\n")
+    expected = Document(id=name, text="One.\r\n\r\nTwo\0 é 😀\n", source=source(path))
+    assert list(Reader([path])) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("# Title\n\ntext", "Title"),
+        ("intro\n\n   #\tLate title  \r\n# Second", "Late title"),
+        ("# Closed ##\n", "Closed"),
+        ("# C#\n", "C#"),
+        ("#\n# \n# ###\n# Real", "Real"),
+        ("```sh\n# a comment\n```\n# Real", "Real"),
+        ("~~~\n```\n# a comment\n~~~\n# Real", "Real"),
+        ("    # code\n## second level\n#tag\nno heading", None),
+        ("", None),
+    ],
+)
+def test_a_markdown_title_is_its_first_heading(put, text, title):
+    """The title is the first ``#`` heading outside blocks of code; the text keeps it."""
+    (document,) = Reader([put("a.md", text)])
+    assert (document.title, document.text) == (title, text)
+
+
+def test_a_text_file_has_no_title(put):
+    """A hash in a text file is not a heading."""
+    (document,) = Reader([put("a.txt", "# not a title")])
+    assert document.title is None
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_lines_are_documents_with_their_numbers(put, newline):
+    """Each line that is not blank is a document; blank lines count."""
+    path = put("a.txt", newline.join(["one", "", " \t", " four ", "five\0"]))
+    expected = [
+        Document(id="a.txt:1", text="one", source=source(path)),
+        Document(id="a.txt:4", text=" four ", source=source(path)),
+        Document(id="a.txt:5", text="five\0", source=source(path)),
+    ]
+    assert list(Reader([path], kind=Kind.LINES)) == expected
+
+
+@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.LINES, Kind.MARKDOWN])
+def test_a_byte_order_mark_is_not_text(put, kind):
+    """A BOM at the start of a file is left out, one inside it is kept."""
+    (document,) = Reader([put("a.txt", "\ufeffone\ufefftwo")], kind=kind)
+    assert document.text == "one\ufefftwo"
+
+
+@pytest.mark.parametrize(
+    ("data", "byte", "offset"),
+    [
+        (b"ab\xffcd", "0xff", 2),
+        (b"\xef\xbb\xbfa\xe9", "0xe9", 4),
+        ("\ud800".encode("utf-8", "surrogatepass"), "0xed", 0),
+    ],
+)
+def test_a_text_file_that_is_not_utf8_is_refused(put, data, byte, offset):
+    """The error names the file, the byte, its offset in the file, and what to do."""
+    path = put("a.txt", data)
+    with pytest.raises(RecordError) as caught:
+        list(Reader([path]))
+    reason = f"not UTF-8 (byte {byte} at offset {offset})"
+    assert str(caught.value) == f"{path}: {reason}; convert the file with iconv, or skip it with --skip-bad"
+
+
+def test_a_bad_file_is_skipped_whole(put):
+    """With ``skip_bad`` the other files are read, and the skipped one is counted and named."""
+    reader = Reader([put("a.txt", b"\xff"), put("b.txt", "good")], skip_bad=True)
+    assert [document.text for document in reader] == ["good"]
+    assert reader.skipped == 1
+    assert "a.txt: not UTF-8" in reader.messages[0]
+
+
+def test_a_bad_line_is_refused_with_its_number(put):
+    """A line that is not UTF-8 is named as FILE:LINE; those before it were read."""
+    path = put("a.log", b"one\n\ntw\xe9\nthree")
+    documents = iter(Reader([path], kind=Kind.LINES))
+    assert next(documents).text == "one"
+    with pytest.raises(RecordError, match=r"a\.log:3: not UTF-8 \(byte 0xe9\)"):
+        next(documents)
+
+
+def test_a_bad_line_is_skipped_alone(put):
+    """With ``skip_bad`` the line is left out and the lines after it keep their numbers."""
+    reader = Reader([put("a.log", b"one\ntw\xe9\nthree")], kind=Kind.LINES, skip_bad=True)
+    assert [(document.id, document.text) for document in reader] == [("a.log:1", "one"), ("a.log:3", "three")]
+    assert reader.skipped == 1
+
+
+def test_only_the_first_messages_are_kept(put):
+    """A file of nothing but errors is counted in full and quoted in part."""
+    reader = Reader([put("a.log", b"\xff\n" * 500)], kind=Kind.LINES, skip_bad=True)
+    assert list(reader) == []
+    assert reader.skipped == 500
+    assert [message.split(": ")[0][-2:] for message in reader.messages[:9]] == [f":{n}" for n in range(1, 10)]
+    assert len(reader.messages) == 10
+
+
+def test_standard_input_is_read_by_lines():
+    """A dash is standard input; its documents are called stdin and come from a dash."""
+    reader = Reader(["-"], stdin=io.BytesIO(b"one\n\nthree\n"))
+    assert list(reader) == [
+        Document(id="stdin:1", text="one", source="-"),
+        Document(id="stdin:3", text="three", source="-"),
+    ]
+    assert (reader.bytes_total, reader.bytes_read) == (None, 11)
+
+
+def test_standard_input_can_be_of_another_kind():
+    """``kind`` holds for standard input, and its errors name it."""
+    data = b'{"text": "one"}\n{"text": 2}\n'
+    reader = Reader(["-"], kind=Kind.JSONL, stdin=io.BytesIO(data))
+    documents = iter(reader)
+    assert next(documents) == Document(id="stdin:1", text="one", source="-")
+    with pytest.raises(RecordError, match=r"^stdin:2: field 'text' must be a string, not 2"):
+        next(documents)
+
+
+def test_standard_input_stays_open():
+    """The stream belongs to the caller and is not closed."""
+    stream = io.BytesIO(b"one")
+    assert len(list(Reader(["-"], stdin=stream))) == 1
+    assert not stream.closed
+
+
+def test_a_pipe_is_read_as_it_fills():
+    """A line that has come through a pipe is a document before the pipe is closed."""
+    reading, writing = os.pipe()
+    guard = threading.Timer(5, os.write, (writing, b"late\n" * 20_000))
+    guard.start()
+    with os.fdopen(reading, "rb") as stream, os.fdopen(writing, "wb", buffering=0) as pipe:
+        pipe.write(b"one\ntwo\n")
+        reader = Reader(["-"], stdin=stream)
+        documents = iter(reader)
+        assert [next(documents).text, reader.bytes_read] == ["one", 8]
+        guard.cancel()
+
+
+def test_bytes_are_counted_as_they_are_read(put):
+    """``bytes_read`` grows up to ``bytes_total``, the size of all files."""
+    paths = [
+        put("a.txt", "\ufeffé" * 10),
+        put("b.jsonl", '{"text": "long enough"}\n' * 5_000),
+        put("c.csv", "text\nx\n"),
+    ]
+    reader = Reader(paths)
+    assert reader.bytes_total == sum(path.stat().st_size for path in paths)
+    seen = [reader.bytes_read]
+    seen += [reader.bytes_read for _ in reader]
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 5
+    assert seen[0] == 0
+    assert seen[-1] == reader.bytes_total
+
+
+def test_reading_again_starts_anew(put):
+    """A second pass over the same reader gives the same documents and the same counts."""
+    reader = Reader([put("a.log", b"one\n\xff\n")], kind=Kind.LINES, skip_bad=True)
+    first = (list(reader), reader.bytes_read, reader.skipped, reader.messages)
+    assert first == (list(reader), reader.bytes_read, reader.skipped, reader.messages)
+    assert reader.skipped == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "row", "kind"),
+    [
+        ("a.log", "", "a line of text", Kind.LINES),
+        ("a.jsonl", "", '{"text": "a line of text"}', None),
+        ("a.csv", "text\n", '"a line of\ntext"', None),
+    ],
+)
+def test_memory_does_not_grow_with_the_file(put, name, header, row, kind):
+    """Twenty thousand records take no more memory than two hundred."""
+    path = put(name, header + f"{row}\n" * 20_000)
+    documents = iter(Reader([path], kind=kind))
+    list(itertools.islice(documents, 200))
+    tracemalloc.start()
+    try:
+        rest = sum(1 for _ in documents)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert rest == 19_800
+    assert peak < 100_000
+
+
+def test_nothing_is_read_before_it_is_asked_for(put):
+    """Files after the first are opened when their turn comes."""
+    later = put("b.txt", "two")
+    documents = iter(Reader([put("a.txt", "one"), later]))
+    assert next(documents).text == "one"
+    later.write_text("changed")
+    assert next(documents).text == "changed"
+
+
+def test_record_errors_are_input_errors(put):
+    """One ``except InputError`` catches whatever is wrong with the input."""
+    with pytest.raises(InputError, match="not UTF-8"):
+        list(Reader([put("a.txt", b"\xff")]))
