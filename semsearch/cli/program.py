@@ -32,18 +32,18 @@ INTERRUPTED = 130
 class Program(click.Group):
     """Imports a command's module only when that command is wanted."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names in the order of the table above."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
         """The command of a name, which lives in the module of that name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"semsearch.cli.{cmd_name}_command").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         """The list in ``--help``, from the table alone."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -65,18 +65,16 @@ class Program(click.Group):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", TruncationWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes what the original takes
             try:
                 return super().invoke(ctx)
-            except (click.ClickException, click.exceptions.Exit, click.Abort):
+            except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
                 raise
             except KeyboardInterrupt:
                 click.echo("\nstopped: what was committed is kept; run the same command again to go on", err=True)
                 ctx.exit(INTERRUPTED)
             except SemsearchError as error:
                 _fail(ctx, f"error: {_one_line(error)}")
-            except BrokenPipeError:
-                raise
             except Exception as error:  # noqa: BLE001 - the last resort: users never see a traceback unasked
                 kind = type(error).__name__
                 _fail(ctx, f"error: unexpected {kind}: {_one_line(error)}; run again with --debug for the details")
@@ -93,7 +91,7 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-def _show_warning(message: Warning | str, *_: Any) -> None:
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     click.echo(f"warning: {' '.join(str(message).split())}", err=True)
 
 

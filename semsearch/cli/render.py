@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +16,7 @@ from semsearch.types import Hit
 __all__ = ["hit_row", "show", "show_hits", "show_record"]
 
 Row = Mapping[str, Any]
+Writer = Callable[[Sequence[Row], Sequence[str]], None]
 
 HIT_COLUMNS = ("rank", "score", "document", "text")
 """What a table and plain text show of a hit; the other formats show everything."""
@@ -46,7 +47,7 @@ def show(rows: Sequence[Row], columns: Sequence[str], style: str | None, *, noth
     chosen = _style(style)
     if not rows and nothing:
         click.echo(nothing, err=True)
-    writers = {"json": _json, "jsonl": _jsonl, "csv": _csv, "plain": _plain, "table": _table}
+    writers: dict[str, Writer] = {"json": _json, "jsonl": _jsonl, "csv": _csv, "plain": _plain, "table": _table}
     writers[chosen](rows, columns)
 
 
