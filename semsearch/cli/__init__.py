@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 __all__ = ["main"]
 
 
@@ -9,4 +12,12 @@ def main() -> None:
     """Run ``semsearch`` with the arguments of this process, and exit."""
     from semsearch.cli.program import program
 
+    _write_any_text()
     program(prog_name="semsearch")
+
+
+def _write_any_text() -> None:
+    """Files and pipes get UTF-8 on every platform; a terminal of another encoding gets escapes for the rest."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        encoding = None if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, indexes_option
+from semsearch.cli.options import cli_command, collection_path, indexes_option, name_argument
 from semsearch.errors import InputError
 
 __all__ = ["command"]
 
 
 @cli_command
-@click.argument("name")
+@name_argument
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @indexes_option
 def command(name: str, ids: tuple[str, ...], indexes: Path | None) -> None:
-    """Delete the documents of these ids from collection NAME.
+    """Delete documents from a collection.
+
+    If one of the ids is not there, nothing is deleted.
 
     \b
     semsearch delete notes notes/old.md notes/older.md

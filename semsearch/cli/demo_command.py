@@ -21,14 +21,16 @@ QUESTIONS = (
 @cli_command
 @indexes_option
 def command(indexes: Path | None) -> None:
-    """Index the documentation of Python's standard library, and ask it three questions.
+    """Index the docs of Python's standard library, and ask them questions.
+
+    They become collection python-docs. Done again, it encodes only what has changed.
 
     \b
     semsearch demo
     """
-    from semsearch.cli.index_command import summary
     from semsearch.cli.progress import sync_progress
     from semsearch.cli.render import show_hits
+    from semsearch.cli.summary import summary
     from semsearch.collection import exists
     from semsearch.encoder import Encoder
     from semsearch.query import Collection

@@ -6,17 +6,20 @@ from pathlib import Path
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, indexes_option
+from semsearch.cli.options import cli_command, collection_path, indexes_option, name_argument
+from semsearch.errors import InputError
 
 __all__ = ["command"]
 
 
 @cli_command
-@click.argument("name")
+@name_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @indexes_option
 def command(name: str, yes: bool, indexes: Path | None) -> None:
-    """Delete collection NAME and its files for good. The sources it was built from stay.
+    """Delete a collection with all its files.
+
+    What it was built from stays.
 
     \b
     semsearch drop notes --yes
@@ -26,7 +29,15 @@ def command(name: str, yes: bool, indexes: Path | None) -> None:
     path = collection_path(indexes, name)
     with Collection.open(path) as collection:
         count = collection.status().documents
-        if not yes:
-            click.confirm(f"delete collection {name!r} with {count:,} documents?", abort=True, err=True)
+        if not yes and not _confirmed(f"delete collection {name!r} with {count:,} documents?"):
+            raise InputError(f"collection {name!r} was not deleted; answer with y, or give --yes")
         collection.drop()
     click.echo(f"{name}: dropped")
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:  # no more input, or Ctrl-C
+        click.echo(err=True)
+        return False

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, indexes_option, model_options, notify
+from semsearch.cli.options import cli_command, collection_path, indexes_option, model_options, name_argument, notify
+from semsearch.cli.safe import one_line
+from semsearch.cli.summary import counted, summary, tell_truncated
 from semsearch.errors import CollectionError, InputError
 from semsearch.settings import DEFAULT_MODEL
 from semsearch.types import Document, Pooling, SyncReport, Unit
@@ -20,16 +22,16 @@ if TYPE_CHECKING:
     from semsearch.query import Collection
     from semsearch.text import Reader
 
-__all__ = ["command", "summary"]
+__all__ = ["command"]
 
 
 @cli_command
-@click.argument("name")
+@name_argument
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--unit", type=click.Choice([unit.value for unit in Unit]), help="What gets a vector.  [default: window]")
 @click.option("--window", type=int, metavar="TOKENS", help="Size of a window.  [default: what the model reads]")
 @click.option("--overlap", type=int, metavar="TOKENS", help="Tokens that windows share.  [default: an eighth]")
-@click.option("--language", help="Language code, for sentences.  [default: en]")
+@click.option("--language", metavar="CODE", help="Language code, for sentences.  [default: en]")
 @click.option(
     "--as",
     "kind",
@@ -45,7 +47,7 @@ __all__ = ["command", "summary"]
 @click.option("--skip-bad", is_flag=True, help="Leave broken records out, and count them.")
 @click.option("--model", metavar="MODEL", help=f"Folder, name or Hub id.  [default: {DEFAULT_MODEL}]")
 @click.option("--pooling", type=click.Choice([pooling.value for pooling in Pooling]), help="[default: the model's]")
-@click.option("--layer", type=int, help="Transformer layer to pool.  [default: -1, the last]")
+@click.option("--layer", type=int, metavar="N", help="Transformer layer to pool.  [default: -1, the last]")
 @click.option("--truncate-dim", type=int, metavar="N", help="Keep the first N numbers of a vector.")
 @click.option("--max-seq-length", type=int, metavar="TOKENS", help="Most tokens read of one passage.")
 @click.option("--query-prompt", help="Put before queries.  [default: the model's]")
@@ -53,9 +55,10 @@ __all__ = ["command", "summary"]
 @model_options
 @indexes_option
 def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool, dry_run: bool, **chosen: Any) -> None:
-    """Build collection NAME from files, folders or standard input (-), or bring it up to date.
+    """Build a collection from files, or bring it up to date with them.
 
-    What is new is added, what changed is replaced, what is unchanged is not encoded again.
+    PATH is a file, a folder, or - for standard input. What is new is added, what changed is replaced, what is
+    unchanged is not encoded again.
 
     \b
     semsearch index notes ~/notes
@@ -63,6 +66,7 @@ def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool
     semsearch index shop products.jsonl --text-field description --prune
     git log --format=%s | semsearch index log -
     """
+    from semsearch.collection import exists
     from semsearch.text import Fields, Kind, Reader
 
     path = collection_path(indexes, name)
@@ -76,9 +80,11 @@ def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool
     documents = _not_empty(reader, paths)
     with _collection(path, chosen, dry_run) as collection:
         report = _sync(collection, documents, reader, prune, dry_run)
-    for message in reader.messages:
-        click.echo(f"skipped: {message}", err=True)
+    _tell_left_out(reader)
+    if report.empty and not exists(path) and not dry_run:
+        raise InputError(f"every document in {', '.join(paths)} is blank; there is nothing to search in them")
     click.echo(summary(name, report, reader.skipped, dry_run))
+    tell_truncated(report)
 
 
 def _not_empty(reader: Reader, paths: tuple[str, ...]) -> Iterable[Document]:
@@ -86,12 +92,22 @@ def _not_empty(reader: Reader, paths: tuple[str, ...]) -> Iterable[Document]:
     documents = iter(reader)
     first = next(documents, None)
     if first is None:
-        left_out = f" ({reader.ignored} files of unknown kinds were left out)" if reader.ignored else ""
+        _tell_left_out(reader)
         raise InputError(
-            f"there is no document in {', '.join(paths)}{left_out}; give text, Markdown, JSONL, CSV or TSV files, "
+            f"there is no document in {', '.join(paths)}; give text, Markdown, JSONL, CSV or TSV files, "
             "or name others with --glob"
         )
     return chain([first], documents)
+
+
+def _tell_left_out(reader: Reader) -> None:
+    """Say on stderr which records and how many files are not in the collection."""
+    for message in reader.messages:
+        click.echo(f"skipped: {one_line(message)}", err=True)
+    if more := reader.skipped - len(reader.messages):
+        click.echo(f"skipped: … and {more:,} more", err=True)
+    if reader.ignored:
+        click.echo(f"left out: {counted(reader.ignored, 'file')} of unknown kinds; --glob takes them as text", err=True)
 
 
 @contextmanager
@@ -110,7 +126,7 @@ def _collection(path: Path, chosen: dict[str, Any], dry_run: bool) -> Iterator[C
             try:
                 yield collection
             finally:
-                if collection.snapshot().generation == 0:  # nothing was committed: leave nothing behind
+                if collection.status().generation == 0:  # nothing was committed: leave nothing behind
                     collection.drop()
 
 
@@ -160,24 +176,3 @@ def _sync(
 
     with sync_progress(reader.bytes_total, lambda _: reader.bytes_read) as progress:
         return collection.sync(documents, prune=reader.sources if prune else None, dry_run=dry_run, progress=progress)
-
-
-def summary(name: str, report: SyncReport, skipped: int, dry_run: bool) -> str:
-    """What was done, in a line or two."""
-    counts = {
-        "added": report.added,
-        "updated": report.updated,
-        "unchanged": report.unchanged,
-        "removed": report.removed,
-        "blank": report.empty,
-        "skipped": skipped,
-    }
-    told = [f"{count:,} {word}" for word, count in counts.items() if count or word in ("added", "unchanged")]
-    would = "would be " if dry_run else ""
-    text = f"{name}: {would}{', '.join(told)}; {report.passages:,} passages {'to encode' if dry_run else 'encoded'}"
-    if report.truncated:
-        text += (
-            f"\n{report.truncated:,} passages are longer than the model reads: {report.tokens_cut:,} tokens "
-            "are not in their vectors (--unit window cuts nothing off)"
-        )
-    return text

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from semsearch.cli.options import cli_command, format_option, indexes_option
+import click
+
+from semsearch.cli.options import cli_command, collections_folder, format_option, indexes_option
+from semsearch.cli.safe import one_line
+from semsearch.errors import SemsearchError
 
 __all__ = ["command"]
 
@@ -21,13 +25,16 @@ def command(style: str | None, indexes: Path | None) -> None:
     from semsearch.cli.render import show
     from semsearch.collection import list_collections
     from semsearch.query import Collection
-    from semsearch.settings import indexes_folder
 
-    folder = indexes_folder(indexes)
+    folder = collections_folder(indexes)
     columns = ("name", "documents", "passages", "unit", "model", "bytes")
     rows = []
     for name in list_collections(folder):
-        with Collection.open(folder / name) as collection:
-            status = collection.status()
+        try:
+            with Collection.open(folder / name) as collection:
+                status = collection.status()
+        except SemsearchError as error:  # one that is damaged must not hide the others
+            click.echo(f"warning: {one_line(error)}", err=True)
+        else:
             rows.append({column: getattr(status, column) for column in columns})
     show(rows, columns, style, nothing=f"no collections in {folder}; make one with: semsearch index NAME PATH")

@@ -8,9 +8,21 @@ from typing import Any
 
 import click
 
+from semsearch.errors import InputError
 from semsearch.settings import indexes_folder
 
-__all__ = ["cli_command", "collection_path", "format_option", "indexes_option", "k_option", "model_options", "notify"]
+__all__ = [
+    "cli_command",
+    "collection_path",
+    "collections_folder",
+    "debug_option",
+    "format_option",
+    "indexes_option",
+    "k_option",
+    "model_options",
+    "name_argument",
+    "notify",
+]
 
 Command = Callable[..., Any]
 
@@ -18,15 +30,33 @@ FORMATS = ("table", "json", "jsonl", "csv", "plain")
 
 
 def cli_command(function: Command) -> click.Command:
-    """A command with ``--debug``; its name is the dispatcher's matter."""
-    debug = click.option(
-        "--debug", is_flag=True, expose_value=False, callback=_remember_debug, help="Show a traceback for an error."
+    """A command with ``--debug``, its last option; its name is the dispatcher's matter."""
+    command = click.command(function)
+    command.params.append(debug_option())
+    return command
+
+
+def debug_option() -> click.Option:
+    """``--debug``: for the program and for each of its commands."""
+    return click.Option(
+        ["--debug"], is_flag=True, expose_value=False, callback=_remember_debug, help="Show a traceback for an error."
     )
-    return click.command(debug(function))
 
 
 def _remember_debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    ctx.find_root().meta["semsearch.debug"] = wanted
+    ctx.meta["semsearch.debug"] = wanted or ctx.meta.get("semsearch.debug", False)
+
+
+def name_argument(function: Command) -> Command:
+    """``NAME``: a collection, which the shell can complete."""
+    return click.argument("name", shell_complete=_complete_name)(function)
+
+
+def _complete_name(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from semsearch.collection import list_collections
+
+    names = list_collections(indexes_folder(ctx.params.get("indexes")))
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def indexes_option(function: Command) -> Command:
@@ -51,26 +81,53 @@ def format_option(function: Command) -> Command:
 
 def k_option(function: Command) -> Command:
     """``-k``: how many results; its range is checked by the library, which says it better."""
-    return click.option("-k", type=int, default=10, show_default=True, help="Number of results.")(function)
+    return click.option("-k", type=int, metavar="N", default=10, show_default=True, help="Number of results at most.")(
+        function
+    )
 
 
 def model_options(function: Command) -> Command:
     """What a model runs on."""
     for option in (
-        click.option("--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all]"),
-        click.option("--precision", type=click.Choice(["auto", "f32", "bf16"]), default="auto", show_default=True),
-        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
-        click.option("--runtime", type=click.Choice(["auto", "openvino", "torch"]), default="auto", show_default=True),
+        click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Processor threads.  [default: all]"),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "f32", "bf16"]),
+            default="auto",
+            help="Arithmetic.  [default: bf16 where the processor has it]",
+        ),
+        click.option(
+            "--device",
+            metavar="DEVICE",
+            default="auto",
+            help="cpu, cuda, cuda:1 or mps.  [default: the fastest that is there]",
+        ),
+        click.option(
+            "--runtime",
+            type=click.Choice(["auto", "openvino", "torch"]),
+            default="auto",
+            help="What computes.  [default: openvino on a processor where it can, else torch]",
+        ),
     ):
         function = option(function)
     return function
+
+
+def collections_folder(indexes: Path | None) -> Path:
+    """The folder that collections live in, there or not; raises if a file is in its place."""
+    folder = indexes_folder(indexes)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(
+            f"{folder} is a file, not a folder of collections; name another with --indexes or SEMSEARCH_INDEXES"
+        )
+    return folder
 
 
 def collection_path(indexes: Path | None, name: str) -> Path:
     """The folder of a collection; raises for a name that is a path or otherwise not a plain name."""
     from semsearch.collection import check_name
 
-    return indexes_folder(indexes) / check_name(name)
+    return collections_folder(indexes) / check_name(name)
 
 
 def notify(message: str) -> None:

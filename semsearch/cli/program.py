@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 import warnings
 from importlib import import_module, metadata
@@ -9,21 +10,29 @@ from typing import Any
 
 import click
 
+from semsearch.cli.options import debug_option
+from semsearch.cli.safe import one_line
 from semsearch.errors import SemsearchError, TruncationWarning
 
 __all__ = ["COMMANDS", "program"]
 
 COMMANDS = {
-    "demo": "Index the standard library's documentation and ask it three questions.",
+    "demo": "Index the docs of Python's standard library, and ask them questions.",
     "index": "Build a collection from files, or bring it up to date with them.",
-    "search": "Find the passages nearest in meaning to a text.",
-    "similar": "Find the documents nearest to a stored one.",
-    "list": "List the collections.",
+    "search": "Find the passages that are nearest in meaning to a query.",
+    "similar": "Find the documents that are nearest to a stored one.",
+    "list": "List the collections, with their sizes and models.",
     "status": "Describe a collection in figures.",
     "delete": "Delete documents from a collection.",
-    "drop": "Delete a whole collection.",
+    "drop": "Delete a collection with all its files.",
 }
-"""Name and summary of every command, so that ``--help`` need not import their modules."""
+"""Name and summary of every command, so that ``--help`` need not import their modules.
+
+The summary is the first line of the command's own help.
+"""
+
+WRITING = ("demo", "index")
+"""Commands that commit as they go, and go on where they were stopped."""
 
 INTERRUPTED = 130
 """Exit status of a program that was stopped with Ctrl-C, as shells have it."""
@@ -65,34 +74,36 @@ class Program(click.Group):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", TruncationWarning)
-            warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes what the original takes
+            warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)
             except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
                 raise
             except KeyboardInterrupt:
-                click.echo("\nstopped: what was committed is kept; run the same command again to go on", err=True)
-                ctx.exit(INTERRUPTED)
+                _stopped(ctx)
             except SemsearchError as error:
-                _fail(ctx, f"error: {_one_line(error)}")
+                _fail(ctx, str(error))
             except Exception as error:  # noqa: BLE001 - the last resort: users never see a traceback unasked
-                kind = type(error).__name__
-                _fail(ctx, f"error: unexpected {kind}: {_one_line(error)}; run again with --debug for the details")
+                _fail(ctx, f"unexpected {type(error).__name__}: {error}; run again with --debug for the details")
 
 
 def _fail(ctx: click.Context, message: str) -> None:
-    click.echo(message, err=True)
-    if ctx.find_root().meta.get("semsearch.debug"):
+    click.echo(f"error: {one_line(message)}", err=True)
+    if ctx.meta.get("semsearch.debug"):
         traceback.print_exc()
     ctx.exit(1)
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+def _stopped(ctx: click.Context) -> None:
+    if sys.stderr.isatty():
+        click.echo(err=True)  # the terminal has just shown ^C on the line
+    resume = "; what was committed is kept, and the same command goes on from there"
+    click.echo(f"stopped{resume if ctx.invoked_subcommand in WRITING else ''}", err=True)
+    ctx.exit(INTERRUPTED)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    click.echo(f"warning: {' '.join(str(message).split())}", err=True)
+    click.echo(f"warning: {one_line(message)}", err=True)
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -101,7 +112,11 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.command(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=Program,
+    params=[debug_option()],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
 )

@@ -22,16 +22,18 @@ def sync_progress(total: int | None, done: Callable[[SyncReport], int]) -> Itera
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("reading", total=total, rate="")
+        task = bar.add_task("indexing", total=total, rate="")
 
         def report(counts: SyncReport) -> None:
             seconds = bar.tasks[task].elapsed or 0.0
             rate = f"{counts.passages:,} passages, {counts.passages / seconds:,.0f}/s" if seconds else ""
-            bar.update(task, completed=done(counts), description="encoding", rate=rate)
+            bar.update(task, completed=done(counts), rate=rate)
 
         yield report
-        bar.update(task, completed=total, description="done")
+        if total is None:
+            total = 1
+        bar.update(task, total=total, completed=total)

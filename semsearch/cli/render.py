@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import click
 
+from semsearch.cli.safe import json_text, one_line
 from semsearch.types import Hit
 
 __all__ = ["hit_row", "show", "show_hits", "show_record"]
@@ -24,7 +24,8 @@ HIT_COLUMNS = ("rank", "score", "document", "text")
 
 def show_hits(hits: Sequence[Hit], style: str | None) -> None:
     """Print search results."""
-    show([hit_row(hit) for hit in hits], HIT_COLUMNS, style, nothing="no results")
+    every = [field.name for field in fields(Hit)]
+    show([hit_row(hit) for hit in hits], HIT_COLUMNS, style, every=every, nothing="no results")
 
 
 def hit_row(hit: Hit) -> Row:
@@ -35,20 +36,37 @@ def hit_row(hit: Hit) -> Row:
 def show_record(record: Row, style: str | None) -> None:
     """Print one object: its fields below each other, or as JSON or CSV."""
     chosen = _style(style)
-    if chosen in ("json", "jsonl", "csv"):
-        show([record], tuple(record), chosen, nothing="")
-        return
-    rows = [{"field": name.replace("_", " "), "value": value} for name, value in record.items()]
-    show(rows, ("field", "value"), chosen, nothing="")
+    if chosen == "json":
+        click.echo(json_text(dict(record), indent=2))
+    elif chosen in ("jsonl", "csv"):
+        show([record], tuple(record), chosen)
+    else:
+        table = chosen == "table"
+        rows = [{"field": name.replace("_", " "), "value": _cell(name, record[name], table)} for name in record]
+        show(rows, ("field", "value"), chosen)
 
 
-def show(rows: Sequence[Row], columns: Sequence[str], style: str | None, *, nothing: str) -> None:
-    """Print rows; ``nothing`` is said on stderr when there are none, so that stdout stays data."""
-    chosen = _style(style)
+def show(
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    style: str | None,
+    *,
+    every: Sequence[str] = (),
+    nothing: str = "",
+) -> None:
+    """Print rows: ``columns`` for people, ``every`` field for programs (the same ones unless told).
+
+    ``nothing`` is said on stderr when there are no rows, so that stdout stays data.
+    """
     if not rows and nothing:
         click.echo(nothing, err=True)
-    writers: dict[str, Writer] = {"json": _json, "jsonl": _jsonl, "csv": _csv, "plain": _plain, "table": _table}
-    writers[chosen](rows, columns)
+    for_people: dict[str, Writer] = {"plain": _plain, "table": _table}
+    for_programs: dict[str, Writer] = {"json": _json, "jsonl": _jsonl, "csv": _csv}
+    chosen = _style(style)
+    if chosen in for_people:
+        for_people[chosen](rows, columns)
+    else:
+        for_programs[chosen](rows, every or columns)
 
 
 def _style(style: str | None) -> str:
@@ -56,61 +74,55 @@ def _style(style: str | None) -> str:
 
 
 def _json(rows: Sequence[Row], _: Sequence[str]) -> None:
-    click.echo(json.dumps([dict(row) for row in rows], ensure_ascii=False, indent=2))
+    click.echo(json_text([dict(row) for row in rows], indent=2))
 
 
 def _jsonl(rows: Sequence[Row], _: Sequence[str]) -> None:
     for row in rows:
-        click.echo(json.dumps(dict(row), ensure_ascii=False))
+        click.echo(json_text(dict(row)))
 
 
-def _csv(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    names = list(rows[0]) if rows else list(columns)
-    writer = csv.writer(click.get_text_stream("stdout"), lineterminator="\n")
+def _csv(rows: Sequence[Row], names: Sequence[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([[_cell(row[name]) for name in names] for row in rows])
+    writer.writerows([[_field(row[name]) for name in names] for row in rows])
 
 
-def _cell(value: Any) -> str:
+def _field(value: Any) -> str:
     if value is None:
         return ""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return json_text(value) if isinstance(value, dict | list) else str(value)
 
 
 def _plain(rows: Sequence[Row], columns: Sequence[str]) -> None:
     for row in rows:
-        click.echo("\t".join(_short(row[name]) for name in columns))
-
-
-def _short(value: Any) -> str:
-    """A value on one line without control characters, which could otherwise steer the terminal."""
-    text = f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value or "")
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+        click.echo("\t".join(_cell(name, row[name]) for name in columns))
 
 
 def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    if not rows:
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    if rows:
+        from semsearch.cli.table import print_table
 
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in columns:
-        numbers = all(isinstance(row[name], int | float) for row in rows)
-        last = name == columns[-1]
-        table.add_column(
-            name,
-            justify="right" if numbers else "left",
-            no_wrap=not last,
-            overflow="fold" if last else "ellipsis",
-            max_width=None if last else 40,
-        )
-    for row in rows:
-        table.add_row(*(Text(_excerpt(_short(row[name]))) for name in columns))
-    Console().print(table)
+        print_table(rows, columns, lambda name, value: _cell(name, value, table=True))
 
 
-def _excerpt(text: str, limit: int = 240) -> str:
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+def _cell(name: str, value: Any, table: bool = False) -> str:
+    """A value as people read it, on one line; a table groups the digits of whole numbers."""
+    if value is None:
+        return ""
+    if name == "bytes":
+        return _size(value)
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, int) and table:
+        return f"{value:,}"
+    return one_line(value)
+
+
+def _size(count: float) -> str:
+    """A number of bytes in decimal units, as disks are sold."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 99.95 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"

@@ -8,20 +8,31 @@ from typing import Any
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, format_option, indexes_option, k_option, model_options
+from semsearch.cli.options import (
+    cli_command,
+    collection_path,
+    format_option,
+    indexes_option,
+    k_option,
+    model_options,
+    name_argument,
+)
 
 __all__ = ["command"]
 
 
 @cli_command
-@click.argument("name")
+@name_argument
 @click.argument("query")
 @k_option
 @format_option
 @model_options
 @indexes_option
 def command(name: str, query: str, k: int, style: str | None, indexes: Path | None, **how: Any) -> None:
-    """Find the passages of collection NAME that are nearest in meaning to QUERY (- reads it from stdin).
+    """Find the passages that are nearest in meaning to a query.
+
+    The score is the cosine of the two vectors: 1 for the same, about 0 for unrelated. With - the query is read
+    from standard input.
 
     \b
     semsearch search notes "insects that fly" -k 5
@@ -31,4 +42,8 @@ def command(name: str, query: str, k: int, style: str | None, indexes: Path | No
     from semsearch.cli.render import show_hits
 
     with open_collection(collection_path(indexes, name), how) as collection:
-        show_hits(collection.search(sys.stdin.read() if query == "-" else query, k), style)
+        show_hits(collection.search(_stdin() if query == "-" else query, k), style)
+
+
+def _stdin() -> str:
+    return sys.stdin.buffer.read().decode("utf-8", "replace")

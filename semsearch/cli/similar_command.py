@@ -6,19 +6,21 @@ from pathlib import Path
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, format_option, indexes_option, k_option
+from semsearch.cli.options import cli_command, collection_path, format_option, indexes_option, k_option, name_argument
 
 __all__ = ["command"]
 
 
 @cli_command
-@click.argument("name")
+@name_argument
 @click.argument("document")
 @k_option
 @format_option
 @indexes_option
 def command(name: str, document: str, k: int, style: str | None, indexes: Path | None) -> None:
-    """Find the documents of collection NAME that are nearest to the stored DOCUMENT, given by its id.
+    """Find the documents that are nearest to a stored one.
+
+    DOCUMENT is its id in collection NAME, as search shows it. Every document is judged by its nearest passage.
 
     \b
     semsearch similar notes notes/2024/garden.md

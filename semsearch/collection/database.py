@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,9 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from semsearch.errors import CollectionError, DamagedError, FormatError, LockedError, StorageError
-from semsearch.types import Document, Span
+from semsearch.types import Document, Metadata, Span
 
-__all__ = ["FORMAT", "connect", "content_hash", "create_schema", "errors_translated", "passage_crc", "read_meta"]
+__all__ = [
+    "FORMAT",
+    "Connection",
+    "connect",
+    "content_hash",
+    "create_schema",
+    "errors_translated",
+    "passage_crc",
+    "read_meta",
+]
 
 FORMAT = 1
 """Version of the collection format; see docs/architecture.md. A change comes with a migration."""
@@ -63,24 +73,71 @@ CREATE TABLE indexes (             -- the index file, if one has been built
 """
 
 
-def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
+READING = "SELECT generation FROM state"
+WRITING = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"
+
+
+class Connection(sqlite3.Connection):
+    """A connection that can tell whether it must be opened anew."""
+
+    path: Path
+    stamp: object
+    frozen = False
+    """The file is read as one that nobody changes, without locks."""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether there is another file of that name now, or somebody has changed a frozen one after all."""
+        return _stamp(self.path, self.frozen) != self.stamp
+
+
+def connect(path: Path, *, write: bool = False) -> Connection:
     """Open the database; a reader needs no write permission, nor even a writable disk."""
     if write:
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        return connection
-    address = path.resolve().as_uri()
+        return _opened(path, "mode=rw", WRITING)
     try:
-        connection = sqlite3.connect(f"{address}?mode=ro", timeout=30, isolation_level=None, uri=True)
-        connection.execute("SELECT generation FROM state").fetchone()
-    except sqlite3.OperationalError:
-        # A write-ahead log needs a shared-memory file beside it, which read-only media refuse.
-        # There nobody writes either, so that the file may be taken as it is.
-        connection = sqlite3.connect(f"{address}?mode=ro&immutable=1", isolation_level=None, uri=True)
-        connection.execute("SELECT generation FROM state").fetchone()
+        return _opened(path, "mode=ro", READING)
+    except sqlite3.OperationalError as error:
+        if not _may_be_frozen(path, error):
+            raise
+        return _opened(path, "mode=ro&immutable=1", READING, frozen=True)
+
+
+def _opened(path: Path, how: str, first: str, *, frozen: bool = False) -> Connection:
+    stamp = _stamp(path, frozen)
+    address = f"{path.resolve().as_uri()}?{how}"
+    connection = sqlite3.connect(address, timeout=30, isolation_level=None, uri=True, factory=Connection)
+    try:
+        connection.executescript(first)
+    except BaseException:
+        connection.close()
+        raise
+    connection.path, connection.stamp, connection.frozen = path, stamp, frozen
     return connection
+
+
+def _may_be_frozen(path: Path, error: sqlite3.OperationalError) -> bool:
+    """Whether a database that cannot be opened the usual way may be read as a file that never changes.
+
+    A write-ahead log needs a shared-memory file beside it, which a folder refuses that we may not write
+    to. Committed pages may still be in a log there, and without them the file is not what was committed.
+    """
+    refused = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+    return refused and not os.access(path.parent, os.W_OK) and not _log_size(path)
+
+
+def _log_size(path: Path) -> int:
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _stamp(path: Path, frozen: bool) -> object:
+    """What differs once the file is another one, or of a frozen one, once it has been written to."""
+    found = path.stat()
+    same_file = found.st_dev, found.st_ino
+    return (*same_file, found.st_mtime_ns, found.st_size, _log_size(path)) if frozen else same_file
 
 
 def create_schema(connection: sqlite3.Connection, meta: dict[str, Any]) -> None:
@@ -93,7 +150,12 @@ def create_schema(connection: sqlite3.Connection, meta: dict[str, Any]) -> None:
 
 def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
     """Settings of the collection; raises :class:`FormatError` if a newer program wrote them."""
-    meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+    try:
+        meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+    except (TypeError, ValueError) as error:
+        raise DamagedError(
+            f"settings of collection {path} are damaged ({error}); build it again from its sources"
+        ) from error
     if meta.get("format") != FORMAT:
         raise FormatError(
             f"collection {path} has format {meta.get('format')}, this program reads format {FORMAT}; "
@@ -104,19 +166,20 @@ def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
 
 def content_hash(document: Document) -> bytes:
     """16 bytes that change when anything about a document changes."""
-    parts = [document.id, document.text, document.title, document.source, encode_metadata(document)]
+    parts = [document.id, document.text, document.title, document.source, encode_metadata(document.metadata)]
     canonical = json.dumps(parts, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).digest()[:16]
 
 
-def encode_metadata(document: Document) -> str:
-    """Metadata as JSON text, keys sorted, so that equal metadata are equal texts."""
-    return json.dumps(dict(document.metadata), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def encode_metadata(metadata: Metadata) -> str:
+    """Metadata as JSON text, keys sorted, so that equal metadata are equal texts; ValueError for NaN."""
+    return json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 
 def passage_crc(vector: int, document: int, ordinal: int, span: Span, cut: int) -> int:
     """Checksum of a row of the table ``passages``."""
-    return zlib.crc32(b"%d %d %d %d %d %d" % (vector, document, ordinal, *span, cut))
+    values = (vector, document, ordinal, *span, cut)
+    return zlib.crc32(" ".join(map(repr, values)).encode())  # repr: after damage they may not be numbers
 
 
 def chunks(values: Sequence[Any], size: int = 500) -> Iterator[Sequence[Any]]:
@@ -135,6 +198,8 @@ def errors_translated(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system raise into this program's errors."""
     try:
         yield
+    except sqlite3.ProgrammingError:
+        raise
     except sqlite3.DatabaseError as error:
         raise _translated(error, path) from error
     except OSError as error:

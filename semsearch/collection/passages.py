@@ -54,7 +54,7 @@ def _windows(documents: Sequence[Document], settings: CollectionSettings, encode
     for number, (offsets, starts_word) in zip(long, tokens, strict=True):
         size = sizes[number]
         overlap = size // OVERLAP_SHARE if settings.overlap is None else min(settings.overlap, size - 1)
-        spans[number] = windows(offsets, starts_word, size, overlap)
+        spans[number] = windows(offsets, starts_word, size, overlap) or spans[number]  # no tokens: one window
     return spans
 
 

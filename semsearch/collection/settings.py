@@ -31,6 +31,10 @@ class CollectionSettings:
     language: str = "en"
 
     def __post_init__(self) -> None:
+        """Accept a unit's name as well, and refuse what would hold nothing."""
+        if self.unit not in list(Unit):
+            raise CollectionError(f"unknown unit {self.unit!r}; choose one of {', '.join(Unit)}")
+        object.__setattr__(self, "unit", Unit(self.unit))
         if self.window is not None and self.window < 1:
             raise CollectionError(f"a window of {self.window} tokens holds nothing; choose at least 1")
         if self.overlap is not None and self.overlap < 0:
@@ -47,7 +51,7 @@ class CollectionSettings:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> CollectionSettings:
         """The inverse of :meth:`to_json`."""
-        return cls(**{**stored, "unit": Unit(stored["unit"])})
+        return cls(**stored)
 
 
 @dataclass(frozen=True, slots=True)

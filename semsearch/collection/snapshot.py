@@ -19,6 +19,9 @@ from semsearch.types import Document, Float32, Int64
 
 __all__ = ["Snapshot", "StoredPassage", "load_snapshot", "read_passages", "state"]
 
+Record = tuple[str, int, str]
+"""Name of an index file, the number of rows it covers, and its SHA-256."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPassage:
@@ -35,13 +38,14 @@ class StoredPassage:
 class Snapshot:
     """Rows 0 … ``rows`` - 1 of the vector file as searched: the index, then the tail behind it.
 
-    ``tail`` holds the rows that are newer than the index and is scanned like it; ``dead`` are the ids of
-    rows whose passage has been deleted, ascending.
+    ``record`` is the database's line about the index file; ``tail`` holds the rows that are newer than the
+    index and is scanned like it; ``dead`` are the ids of rows whose passage has been deleted, ascending.
     """
 
     generation: int
     rows: int
     vectors: VectorFile
+    record: Record | None
     index: FlatIndex
     tail: FlatIndex
     dead: Int64
@@ -83,17 +87,25 @@ def load_snapshot(
 ) -> Snapshot:
     """Read the committed state; what has not changed since ``earlier`` is taken from it."""
     generation, _, rows = state(connection)
+    if earlier is not None and earlier.vectors.path != vectors.path:
+        earlier = None
     if earlier is not None and earlier.generation == generation:
         return earlier
     dead = np.fromiter((row[0] for row in connection.execute("SELECT vector FROM dead ORDER BY vector")), np.int64)
-    index = _read_index(connection, folder, vectors.dimension)
-    tail = FlatIndex.build(vectors.dimension, vectors.blocks(index.rows, rows))
-    return Snapshot(generation, rows, vectors, index, tail, dead)
+    record = connection.execute("SELECT file, rows, sha256 FROM indexes").fetchone()
+    if earlier is not None and earlier.record == record:
+        index, tail = earlier.index, earlier.tail
+    else:
+        index, tail = _read_index(folder, record, vectors.dimension), None
+    if tail is None or index.rows + tail.rows != rows:
+        tail = FlatIndex.build(vectors.dimension, vectors.blocks(index.rows, rows))
+    return Snapshot(generation, rows, vectors, record, index, tail, dead)
 
 
-def _read_index(connection: sqlite3.Connection, folder: Path, dimension: int) -> FlatIndex:
+def _read_index(folder: Path, record: Record | None, dimension: int) -> FlatIndex:
     """The recorded index file; without a sound one everything is tail, which is slower but as right."""
-    for file, rows, sha256 in connection.execute("SELECT file, rows, sha256 FROM indexes ORDER BY rows DESC"):
+    if record is not None:
+        file, rows, sha256 = record
         found = FlatIndex.read(folder / file, sha256)
         if found is not None and found.rows == rows:
             return found
@@ -101,7 +113,7 @@ def _read_index(connection: sqlite3.Connection, folder: Path, dimension: int) ->
 
 
 def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: Path) -> dict[int, StoredPassage]:
-    """The passages of vector ids, each checked against its checksum and its document's hash."""
+    """The passages of live vector ids, each checked against its checksum and its document's hash."""
     found: dict[int, StoredPassage] = {}
     for part in chunks(list(vectors)):
         rows = connection.execute(
@@ -112,6 +124,9 @@ def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: 
         )
         for row in rows:
             found[row[0]] = _checked_passage(row, path)
+    lost = [vector for vector in vectors if vector not in found]
+    if lost:
+        raise DamagedError(f"passage {lost[0]} of collection {path} is not in the database; build it again")
     return found
 
 
@@ -128,11 +143,11 @@ def checked_document(row: tuple[Any, ...], path: Path) -> Document:
     try:
         document = Document(text, identifier, title, source, json.loads(metadata))
         sound = content_hash(document) == stored_hash
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         sound = False
     if not sound:
         raise DamagedError(
             f"document {identifier!r} of collection {path} does not match its hash: the database was damaged "
-            "after it was written; index the document again"
+            "after it was written; delete the document and index it again"
         )
     return document

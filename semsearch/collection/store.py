@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
+import errno
+import secrets
 import shutil
 import sqlite3
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from semsearch.collection.database import connect, create_schema, errors_translated, read_meta
+from semsearch.collection.database import Connection, connect, create_schema, errors_translated, read_meta
+from semsearch.collection.places import DATABASE, exists, not_found, taken
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
 from semsearch.collection.snapshot import Snapshot, StoredPassage, load_snapshot, read_passages, state
-from semsearch.collection.sync import Sync
+from semsearch.collection.sync import Sync, storable
 from semsearch.collection.vectors import VectorFile
 from semsearch.collection.writer import Writer, sync_folder
 from semsearch.encoder import Encoder
 from semsearch.errors import (
-    CollectionExistsError,
     CollectionNotFoundError,
+    DamagedError,
+    InputError,
     LockedError,
+    SemsearchError,
     SpaceMismatchError,
 )
 from semsearch.types import Document, SyncReport
 
-__all__ = ["Status", "Store", "exists", "list_collections"]
+__all__ = ["Status", "Store"]
 
-DATABASE = "collection.db"
 LOCK = "write.lock"
 LOCK_SECONDS = 30.0
 """How long a second writer waits for the first."""
@@ -67,13 +69,16 @@ class Store:
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._encoder: Encoder | None = None
-        with errors_translated(path):
-            meta = read_meta(self._connection, path)
-        self.settings = CollectionSettings.from_json(meta["settings"])
-        self.stored_encoder = StoredEncoder.from_json(meta["encoder"])
-        self.created = str(meta["created"])
-        if encoder is not None:
-            self.attach(encoder)
+        self._meta: dict[str, Any] | None = None
+        try:
+            with errors_translated(path):
+                self._meta = read_meta(self._connection, path)
+            self.settings, self.stored_encoder, self.created = _understood(self._meta, path)
+            if encoder is not None:
+                self.attach(encoder)
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def create(
@@ -95,13 +100,13 @@ class Store:
         }
         with errors_translated(path):
             if path.exists():
-                raise CollectionExistsError(f"{path} exists already; open it, drop it, or choose another name")
+                raise taken(path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+            scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+            scratch.mkdir()
             try:
                 _make(scratch, meta, stored.dimension)
-                scratch.chmod(0o755)
-                scratch.rename(path)
+                _rename(scratch, path)
                 sync_folder(path.parent)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
@@ -116,7 +121,7 @@ class Store:
         """
         path = Path(path)
         if not exists(path):
-            raise CollectionNotFoundError(f"there is no collection {path.name!r} in {path.parent}; {_nearest(path)}")
+            raise not_found(path)
         return cls(path, encoder)
 
     @property
@@ -138,7 +143,10 @@ class Store:
         self._encoder = self._checked(encoder)
 
     def add(self, documents: Iterable[Document | str]) -> SyncReport:
-        """Add documents (replacing those of the same id), encode what is new, and commit."""
+        """Add documents (replacing those of the same id), encode what is new, and commit.
+
+        What the iterable of documents raises is passed on; the batches that were committed before stay.
+        """
         return self.sync(documents)
 
     def sync(
@@ -154,44 +162,52 @@ class Store:
         ``progress`` is called after each commit with the counts up to then. A ``dry_run`` counts what
         would happen and changes nothing.
         """
-        with self._writing() as (writer, connection):
-            run = Sync(writer, connection, self.settings, self.encoder, dry_run=dry_run, progress=progress)
+        _refuse_one(documents, "documents")
+        _refuse_one(prune, "prune")
+        with self._writing() as writer:
+            run = Sync(writer, self.settings, self.encoder, dry_run=dry_run, progress=progress)
             return run.run(documents, prune)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents, effective at once for every reader; returns how many there were."""
-        with self._writing() as (writer, _):
-            return writer.delete(list(dict.fromkeys(ids)))
+        _refuse_one(ids, "ids")
+        with self._writing() as writer:
+            return writer.delete(list(dict.fromkeys(map(storable, ids))))
+
+    @contextmanager
+    def pinned(self) -> Iterator[Snapshot]:
+        """The newest committed state. Within the block this thread reads that state, whatever is written."""
+        with errors_translated(self.path), self._reading() as connection:
+            with self._lock:  # the first read is what pins: one thread after the other, lest a state come back
+                vectors = self._vectors(connection)
+                self._snapshot = snapshot = load_snapshot(connection, self.path, vectors, self._snapshot)
+            yield snapshot
 
     def snapshot(self) -> Snapshot:
         """The newest committed state, ready to be searched; the same object until a write is committed."""
-        with errors_translated(self.path):
-            earlier = self._snapshot
-            if earlier is not None and state(self._connection)[0] == earlier.generation:
-                return earlier
-            with self._lock, self._reading() as connection:
-                self._snapshot = load_snapshot(connection, self.path, self._vectors(connection), self._snapshot)
-                return self._snapshot
+        with self.pinned() as snapshot:
+            return snapshot
 
     def passages(self, vectors: Sequence[int]) -> dict[int, StoredPassage]:
-        """The passages of vector ids; those that were deleted meanwhile are missing."""
+        """The passages of vector ids of a state that is :meth:`pinned`."""
         with errors_translated(self.path):
             return read_passages(self._connection, vectors, self.path)
 
     def vectors_of(self, document: str) -> list[int] | None:
         """Vector ids of a document's passages in order; ``None`` if there is no such document."""
         with errors_translated(self.path):
-            row = self._connection.execute("SELECT number FROM documents WHERE id = ?", (document,)).fetchone()
+            connection = self._connection
+            row = connection.execute("SELECT number FROM documents WHERE id = ?", (storable(document),)).fetchone()
             if row is None:
                 return None
-            rows = self._connection.execute("SELECT vector FROM passages WHERE document = ? ORDER BY ordinal", row)
+            rows = connection.execute("SELECT vector FROM passages WHERE document = ? ORDER BY ordinal", row)
             return [vector for (vector,) in rows]
 
     def ids(self) -> Iterator[str]:
         """Ids of all documents, in alphabetical order."""
         with errors_translated(self.path):
-            for (found,) in self._connection.execute("SELECT id FROM documents ORDER BY id"):
-                yield found
+            found = self._connection.execute("SELECT id FROM documents ORDER BY id").fetchall()
+        yield from (row[0] for row in found)  # an open cursor would hold this thread at an old state
 
     def status(self) -> Status:
         """The collection in figures."""
@@ -214,16 +230,16 @@ class Store:
                 generation=generation,
                 indexed=indexed,
                 tail=rows - indexed,
-                bytes=sum(file.stat().st_size for file in self.path.iterdir() if file.is_file()),
+                bytes=_size(self.path),
                 created=self.created,
             )
 
     def drop(self) -> None:
         """Delete the collection and its files for good."""
-        with self._writing():
-            pass  # whoever is writing finishes first
-        with errors_translated(self.path):
+        with self._locked(), errors_translated(self.path):  # whoever is writing finishes first
             self.close()
+            (self.path / DATABASE).unlink()  # from here on it is no collection, for those who wait to write
+        with errors_translated(self.path):
             shutil.rmtree(self.path)
 
     def close(self) -> None:
@@ -239,11 +255,20 @@ class Store:
         self.close()
 
     @property
-    def _connection(self) -> sqlite3.Connection:
-        """This thread's read-only connection."""
-        if not hasattr(self._local, "connection"):
-            self._local.connection = connect(self.path / DATABASE)
-        connection: sqlite3.Connection = self._local.connection
+    def _connection(self) -> Connection:
+        """This thread's read-only connection, opened anew if the file behind it is another one."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and connection.in_transaction:
+            return connection
+        if not exists(self.path):
+            raise not_found(self.path)
+        if connection is not None and connection.outdated:
+            self.close()
+            self._snapshot = connection = None
+        if connection is None:
+            connection = connect(self.path / DATABASE)
+            self._refuse_another(connection)
+            self._local.connection = connection
         return connection
 
     @contextmanager
@@ -257,10 +282,12 @@ class Store:
             connection.execute("COMMIT")
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[Writer, sqlite3.Connection]]:
-        """The writer's lock, a writing connection and the writer."""
+    def _locked(self) -> Iterator[None]:
+        """The writer's lock."""
         from filelock import FileLock, Timeout
 
+        if not exists(self.path):
+            raise not_found(self.path)
         lock = FileLock(self.path / LOCK)
         with errors_translated(self.path):
             try:
@@ -270,14 +297,29 @@ class Store:
                     f"another process has been writing to collection {self.path} for {LOCK_SECONDS:.0f} s; "
                     "try again when it has finished"
                 ) from None
-            try:
-                connection = connect(self.path / DATABASE, write=True)
-                try:
-                    yield Writer(connection, self.path, self._vectors(connection)), connection
-                finally:
-                    connection.close()
-            finally:
-                lock.release()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Writer]:
+        """The writer, under its lock."""
+        with self._locked(), ExitStack() as stack:
+            if not exists(self.path):
+                raise not_found(self.path)  # dropped while we waited
+            with errors_translated(self.path):
+                connection = stack.enter_context(closing(connect(self.path / DATABASE, write=True)))
+                self._refuse_another(connection)
+                vectors = self._vectors(connection)
+            yield Writer(connection, self.path, vectors)
+
+    def _refuse_another(self, connection: Connection) -> None:
+        """Raise if what is on disk now is not the collection that was opened."""
+        if self._meta is not None and read_meta(connection, self.path) != self._meta:
+            raise CollectionNotFoundError(
+                f"collection {self.path} was dropped and another one made in its place; open it again"
+            )
 
     def _vectors(self, connection: sqlite3.Connection) -> VectorFile:
         epoch = state(connection)[1]
@@ -295,6 +337,7 @@ class Store:
 
 
 def _make(folder: Path, meta: dict[str, Any], dimension: int) -> None:
+    (folder / DATABASE).touch()
     connection = connect(folder / DATABASE, write=True)
     try:
         create_schema(connection, meta)
@@ -304,21 +347,35 @@ def _make(folder: Path, meta: dict[str, Any], dimension: int) -> None:
     sync_folder(folder)
 
 
-def exists(path: Path) -> bool:
-    """Whether there is a collection in the folder ``path``."""
-    return (path / DATABASE).is_file()
+def _rename(scratch: Path, path: Path) -> None:
+    try:
+        scratch.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise taken(path) from error
+        raise
 
 
-def list_collections(folder: Path) -> list[str]:
-    """Names of the collections in a folder, in alphabetical order; none if there is no such folder."""
-    if not folder.is_dir():
-        return []
-    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(".") and exists(entry))
+def _understood(meta: dict[str, Any], path: Path) -> tuple[CollectionSettings, StoredEncoder, str]:
+    try:
+        settings, encoder = CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
+        return settings, encoder, str(meta["created"])
+    except (KeyError, TypeError, ValueError, SemsearchError) as error:
+        raise DamagedError(
+            f"settings of collection {path} are damaged ({error}); build it again from its sources"
+        ) from error
 
 
-def _nearest(path: Path) -> str:
-    names = list_collections(path.parent)
-    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"there are: {', '.join(names[:8])}" if names else "make one with: semsearch index NAME PATH"
+def _refuse_one(values: object, what: str) -> None:
+    """A single string is iterable too, but its letters are not what was meant."""
+    if isinstance(values, str | bytes | Document):
+        raise InputError(f"{what} is a single one, {values!r:.40}; put it in a list")
+
+
+def _size(folder: Path) -> int:
+    """Bytes of a folder's files, while others may come and go."""
+    total = 0
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total

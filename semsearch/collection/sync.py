@@ -7,18 +7,18 @@ leaves every batch but the last two.
 
 from __future__ import annotations
 
+import json
+import os
 import re
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from semsearch.collection.database import content_hash
+from semsearch.collection.database import content_hash, encode_metadata
 from semsearch.collection.passages import Prepared, prepare
 from semsearch.collection.settings import CollectionSettings
 from semsearch.collection.writer import Stored, Writer
@@ -26,7 +26,7 @@ from semsearch.encoder import Encoded, Encoder
 from semsearch.errors import DuplicateIdError, InputError
 from semsearch.types import Document, Float32, Role, SyncReport
 
-__all__ = ["Sync", "identified"]
+__all__ = ["Sync", "identified", "storable", "unit_length"]
 
 BATCH_CHARACTERS = 250_000
 BATCH_DOCUMENTS = 4096
@@ -36,31 +36,43 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def identified(item: Document | str) -> Document:
-    """A document with an id, and without lone surrogates, which no file can hold.
+    """A document with an id, without lone surrogates, which no file can hold, and with metadata of plain JSON.
 
     A text without an id is named by its content, so that adding it again changes nothing.
     """
     document = Document(item) if isinstance(item, str) else item
     if not isinstance(document, Document) or not isinstance(document.text, str):
         raise InputError(f"a document must be a string or a semsearch.Document with a text, not {item!r:.80}")
+    for name in ("id", "title", "source"):
+        value = getattr(document, name)
+        if not isinstance(value, str | None) or (name == "id" and value == ""):
+            raise InputError(f"the {name} of a document is {value!r:.80}; it must be a string, or left out")
     document = _without_surrogates(document)
-    try:
-        if document.id is not None:
-            content_hash(document)  # raises for metadata that JSON cannot hold
-            return document
-        return replace(document, id=content_hash(document).hex()[:16])
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the metadata of document {document.id!r} cannot be stored as JSON: {error}") from error
+    if document.metadata != {}:
+        document = replace(document, metadata=_plain(document))
+    return document if document.id is not None else replace(document, id=content_hash(document).hex()[:16])
+
+
+def storable(text: str) -> str:
+    """A text as it is stored: without lone surrogates."""
+    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _without_surrogates(document: Document) -> Document:
     fields = {name: getattr(document, name) for name in ("text", "id", "title", "source")}
     mended: dict[str, Any] = {
-        name: LONE_SURROGATE.sub("\ufffd", value)
-        for name, value in fields.items()
-        if isinstance(value, str) and not value.isascii() and LONE_SURROGATE.search(value)
+        name: stored for name, value in fields.items() if value is not None and (stored := storable(value)) != value
     }
     return replace(document, **mended) if mended else document
+
+
+def _plain(document: Document) -> dict[str, Any]:
+    """The metadata as they will be read back: keys are strings, tuples are lists."""
+    try:
+        plain: dict[str, Any] = json.loads(storable(encode_metadata(document.metadata)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the metadata of document {document.id!r} cannot be stored as JSON: {error}") from error
+    return plain
 
 
 class Sync:
@@ -69,7 +81,6 @@ class Sync:
     def __init__(
         self,
         writer: Writer,
-        connection: sqlite3.Connection,
         settings: CollectionSettings,
         encoder: Encoder,
         *,
@@ -77,7 +88,6 @@ class Sync:
         progress: Callable[[SyncReport], None] | None = None,
     ) -> None:
         self._writer = writer
-        self._connection = connection
         self._settings = settings
         self._encoder = encoder
         self._dry_run = dry_run
@@ -86,23 +96,28 @@ class Sync:
 
     def run(self, documents: Iterable[Document | str], prune: Sequence[str] | None) -> SyncReport:
         """Add what is new, replace what changed, and remove what is gone from the sources ``prune``."""
-        self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, hash BLOB) WITHOUT ROWID")
-        self._connection.execute("DELETE FROM seen")
         with ThreadPoolExecutor(max_workers=1) as pool:
-            pending: tuple[list[Prepared], Future[Encoded]] | None = None
-            for batch in _batches(map(identified, documents)):
-                prepared = self._plan(batch)
-                future = pool.submit(self._encode, prepared)
-                if pending:
-                    self._commit(*pending)
-                pending = (prepared, future)
-            if pending:
-                self._commit(*pending)
+            try:
+                self._stream(documents, pool)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         if prune is not None:
             self._prune(prune)
         if not self._dry_run:
             self._writer.build_index()
         return self.report
+
+    def _stream(self, documents: Iterable[Document | str], pool: Executor) -> None:
+        pending: tuple[list[Prepared], Future[Encoded]] | None = None
+        for batch in _batches(map(identified, documents)):
+            prepared = self._plan(batch)
+            future = pool.submit(self._encode, prepared)
+            if pending:
+                self._commit(*pending)
+            pending = (prepared, future)
+        if pending:
+            self._commit(*pending)
 
     @property
     def report(self) -> SyncReport:
@@ -111,12 +126,13 @@ class Sync:
 
     def _plan(self, batch: list[Document]) -> list[Prepared]:
         """Sort a batch into new, changed and unchanged; return what must be encoded, split."""
-        batch = self._first_seen(batch)
-        stored = self._writer.stored([str(document.id) for document in batch])
+        first = [document for document in batch if self._writer.see(document)]
+        self._counts["unchanged"] += len(batch) - len(first)
+        stored = self._writer.stored([str(document.id) for document in first])
         fresh: list[Document] = []
         described: list[Document] = []
         blank: list[str] = []
-        for document in batch:
+        for document in first:
             known = stored.get(str(document.id))
             if known:
                 _refuse_takeover(document, known)
@@ -140,22 +156,6 @@ class Sync:
         if blank:
             self._writer.delete(blank)
 
-    def _first_seen(self, batch: list[Document]) -> list[Document]:
-        """The batch without repeats; an id that comes back with other content is an error."""
-        first = []
-        for document in batch:
-            digest = content_hash(document)
-            known = self._connection.execute("SELECT hash FROM seen WHERE id = ?", (document.id,)).fetchone()
-            if known is None:
-                self._connection.execute("INSERT INTO seen VALUES (?, ?)", (document.id, digest))
-                first.append(document)
-            elif known[0] == digest:
-                self._counts["unchanged"] += 1
-            else:
-                where = f", the second in {document.source}" if document.source else ""
-                raise DuplicateIdError(f"two documents have the id {document.id!r}{where}; give each its own")
-        return first
-
     def _encode(self, prepared: list[Prepared]) -> Encoded:
         """Vectors of all passages of a batch; a text that occurs twice is encoded once."""
         texts = [text for one in prepared for text in one.texts()]
@@ -178,15 +178,7 @@ class Sync:
 
     def _prune(self, sources: Sequence[str]) -> None:
         """Remove documents that come from below one of the sources and were not seen in this run."""
-        gone: list[str] = []
-        for source in sources:
-            rows = self._connection.execute(
-                "SELECT id FROM documents WHERE id NOT IN (SELECT id FROM seen) "
-                "AND (source = ?1 OR substr(source, 1, length(?1) + 1) = rtrim(?1, '/') || '/')",
-                (source,),
-            )
-            gone += [row[0] for row in rows]
-        gone = list(dict.fromkeys(gone))
+        gone = list(dict.fromkeys(id_ for source in sources for id_ in self._writer.unseen(storable(source))))
         if gone and not self._dry_run:
             self._writer.delete(gone)
         self._counts["removed"] += len(gone)
@@ -202,7 +194,7 @@ def _refuse_takeover(document: Document, known: Stored) -> None:
     """Two files must not take turns under one id; a file that was moved may keep its own."""
     if known.source in (None, document.source) or document.source is None:
         return
-    if Path(known.source).exists():
+    if os.path.exists(known.source):  # noqa: PTH110 - a source may be any text, which Path refuses
         raise DuplicateIdError(
             f"the id {document.id!r} of {document.source} belongs to {known.source} in this collection; "
             "index one of them into another collection, or rename its folder"

@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from semsearch.collection.database import chunks, content_hash, encode_metadata, marks, passage_crc
+from semsearch.collection.database import (
+    chunks,
+    content_hash,
+    encode_metadata,
+    errors_translated,
+    marks,
+    passage_crc,
+)
 from semsearch.collection.passages import Prepared
 from semsearch.collection.snapshot import state
 from semsearch.collection.vectors import VectorFile
 from semsearch.encoder import Encoded
+from semsearch.errors import DuplicateIdError
 from semsearch.index import FlatIndex
 from semsearch.types import Document
 
@@ -37,14 +46,32 @@ class Stored:
     source: str | None
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _translated(method: Callable[Concatenate[Writer, P], R]) -> Callable[Concatenate[Writer, P], R]:
+    """Turn what the database and the file system raise in a method into this program's errors."""
+
+    @wraps(method)
+    def call(self: Writer, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with errors_translated(self.folder):
+            return method(self, *args, **kwargs)
+
+    return call
+
+
 class Writer:
     """Changes one collection; made by the store, which holds the writer's lock."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path, vectors: VectorFile) -> None:
         self._connection = connection
-        self._folder = folder
+        self.folder = folder
         self._vectors = vectors
+        with errors_translated(folder):
+            self._execute("CREATE TEMP TABLE seen (id TEXT PRIMARY KEY, hash BLOB) WITHOUT ROWID")
 
+    @_translated
     def commit(self, batch: Sequence[Prepared], encoded: Encoded) -> None:
         """Add documents, or replace those whose id is there, with one vector a span, in one commit."""
         generation, _, rows = state(self._connection)
@@ -62,16 +89,18 @@ class Writer:
                 self._execute("INSERT OR REPLACE INTO blocks VALUES (?,?,?)", (rows, vector, crc))
             self._execute("UPDATE state SET generation = ?, rows = ?", (generation + 1, rows + vector))
 
+    @_translated
     def update(self, documents: Sequence[Document]) -> None:
         """Replace what is stored beside the text (source, metadata); vectors stay."""
         with self._transaction():
             for document in documents:
                 self._execute(
                     "UPDATE documents SET source = ?, metadata = ?, hash = ? WHERE id = ?",
-                    (document.source, encode_metadata(document), content_hash(document), document.id),
+                    (document.source, encode_metadata(document.metadata), content_hash(document), document.id),
                 )
             self._execute("UPDATE state SET generation = generation + 1")
 
+    @_translated
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents with their passages, in one commit; returns how many were there."""
         removed = 0
@@ -86,6 +115,7 @@ class Writer:
                 self._execute("UPDATE state SET generation = generation + 1")
         return removed
 
+    @_translated
     def stored(self, ids: Sequence[str]) -> dict[str, Stored]:
         """What is known of those of the ids that are in the collection."""
         found = {}
@@ -97,31 +127,60 @@ class Writer:
             found.update({row[0]: Stored(*row[1:]) for row in rows})
         return found
 
+    @_translated
     def same_words(self, stored: Stored, document: Document) -> bool:
         """Whether text and title are as stored, so that the vectors still hold."""
         row = self._execute("SELECT text, title FROM documents WHERE number = ?", (stored.number,)).fetchone()
         return bool(row == (document.text, document.title))
 
+    @_translated
+    def see(self, document: Document) -> bool:
+        """Whether a document is the first of its id since the writer was made; False for the same one again.
+
+        Raises :class:`DuplicateIdError` if it is another one.
+        """
+        digest = content_hash(document)
+        known = self._execute("SELECT hash FROM seen WHERE id = ?", (document.id,)).fetchone()
+        if known is None:
+            self._execute("INSERT INTO seen VALUES (?, ?)", (document.id, digest))
+        elif known[0] != digest:
+            where = f", the second in {document.source}" if document.source else ""
+            raise DuplicateIdError(f"two documents have the id {document.id!r}{where}; give each its own")
+        return known is None
+
+    @_translated
+    def unseen(self, source: str) -> list[str]:
+        """Ids of the documents that come from a source, or from below it, and were not seen."""
+        rows = self._execute(
+            "SELECT id FROM documents WHERE id NOT IN (SELECT id FROM seen) "
+            "AND (source = ?1 OR substr(source, 1, length(?2)) = ?2)",
+            (source, source.rstrip("/") + "/"),
+        )
+        return [row[0] for row in rows]
+
+    @_translated
     def build_index(self) -> None:
         """Write a new index file if the tail has grown; readers go on with the old one meanwhile."""
         generation, _, rows = state(self._connection)
-        covered = self._execute("SELECT coalesce(max(rows), 0) FROM indexes").fetchone()[0]
+        recorded = self._execute("SELECT file, rows FROM indexes").fetchone()
+        covered = recorded[1] if recorded and (self.folder / recorded[0]).is_file() else 0
         if rows - covered <= max(TAIL_ROWS, TAIL_SHARE * rows):
             return
         index = FlatIndex.build(self._vectors.dimension, self._vectors.blocks(0, rows))
-        path = self._folder / f"index-{generation + 1}.faiss"
+        path = self.folder / f"index-{generation + 1}.faiss"
         sha256 = index.write(path)
-        sync_folder(self._folder)
+        sync_folder(self.folder)
         with self._transaction():
-            old = [row[0] for row in self._execute("SELECT file FROM indexes")]
             self._execute("DELETE FROM indexes")
             self._execute("INSERT INTO indexes VALUES (?,?,?)", (path.name, rows, sha256))
             self._execute("UPDATE state SET generation = generation + 1")
-        for name in old:
-            (self._folder / name).unlink(missing_ok=True)
+        for file in self.folder.glob("*index-*.faiss*"):  # earlier ones, and what a crash left behind
+            if file != path:
+                file.unlink(missing_ok=True)
 
     def _put_document(self, document: Document) -> int:
-        values = (document.text, document.title, document.source, encode_metadata(document), content_hash(document))
+        metadata = encode_metadata(document.metadata)
+        values = (document.text, document.title, document.source, metadata, content_hash(document))
         row = self._execute("SELECT number FROM documents WHERE id = ?", (document.id,)).fetchone()
         if row is None:
             inserted = self._execute(

@@ -55,25 +55,34 @@ class FlatIndex:
         import faiss
 
         try:
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                    return None
+                file.seek(0)
+                return cls(faiss.read_index(faiss.PyCallbackIOReader(file.read)))
         except OSError:
             return None
-        if hashlib.sha256(content).hexdigest() != sha256:
-            return None
-        return cls(faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8)))
 
     def write(self, path: Path) -> str:
         """Write beside ``path``, fsync, rename; return the SHA-256 of the bytes."""
         import faiss
 
-        content = faiss.serialize_index(self._faiss).tobytes()
+        digest = hashlib.sha256()
         temporary = path.with_name(f".{path.name}.tmp")
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        return hashlib.sha256(content).hexdigest()
+        try:
+            with temporary.open("wb") as file:
+
+                def write(part: bytes) -> None:
+                    digest.update(part)
+                    file.write(part)
+
+                faiss.write_index(self._faiss, faiss.PyCallbackIOWriter(write))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return digest.hexdigest()
 
     @property
     def rows(self) -> int:

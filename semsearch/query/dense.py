@@ -20,7 +20,8 @@ def search(store: Store, text: str, k: int) -> list[Hit]:
         raise QueryError("the query is empty; give a word or a sentence to search for")
     _check_k(k)
     vector = unit_length(store.encoder.encode([text], Role.QUERY))
-    return nearest(store, vector, k)
+    with store.pinned() as snapshot:
+        return nearest(store, snapshot, vector, k)
 
 
 def similar(store: Store, document: str, k: int) -> list[Hit]:
@@ -29,36 +30,28 @@ def similar(store: Store, document: str, k: int) -> list[Hit]:
     A document of several passages is represented by the mean of their vectors.
     """
     _check_k(k)
-    own = store.vectors_of(document)
-    if own is None:
-        raise QueryError(
-            f"there is no document {document!r} in collection {store.name!r}; {_similar_id(store, document)}"
-        )
-    snapshot = store.snapshot()
-    vectors = snapshot.vectors.take(snapshot.rows, np.asarray(own, dtype=np.int64))
-    query = unit_length(vectors.mean(axis=0, keepdims=True))
-    wanted = k
-    while True:
-        hits = _one_per_document(nearest(store, query, wanted, without=np.asarray(own, dtype=np.int64)))
-        if len(hits) >= k or wanted >= snapshot.rows:
-            return hits[:k]
-        wanted *= 4
+    with store.pinned() as snapshot:
+        found = store.vectors_of(document)
+        if found is None:
+            raise QueryError(
+                f"there is no document {document!r} in collection {store.name!r}; {_similar_id(store, document)}"
+            )
+        own = np.asarray(found, dtype=np.int64)
+        query = unit_length(snapshot.vectors.take(snapshot.rows, own).mean(axis=0, keepdims=True))
+        wanted = k
+        while True:
+            hits = _one_per_document(nearest(store, snapshot, query, wanted, without=own))
+            if len(hits) >= k or wanted >= snapshot.rows:
+                return hits[:k]
+            wanted *= 4
 
 
-def nearest(store: Store, query: Float32, k: int, without: Int64 | None = None) -> list[Hit]:
-    """The ``k`` passages nearest to one vector of length 1, float32[1, dimension]."""
-    while True:
-        snapshot = store.snapshot()
-        scores, ids = snapshot.search(query, k, without)
-        passages = store.passages(ids[0].tolist())
-        if len(passages) == ids.shape[1] or _unchanged(store, snapshot):
-            break  # otherwise a writer deleted some of them between the two reads: ask again
+def nearest(store: Store, snapshot: Snapshot, query: Float32, k: int, without: Int64 | None = None) -> list[Hit]:
+    """The ``k`` passages of a pinned state nearest to one vector of length 1, float32[1, dimension]."""
+    scores, ids = snapshot.search(query, k, without)
+    passages = store.passages(ids[0].tolist())
     found = [(float(score), passages[vector]) for score, vector in zip(scores[0], ids[0].tolist(), strict=True)]
     return [_hit(rank, score, passage) for rank, (score, passage) in enumerate(found, 1)]
-
-
-def _unchanged(store: Store, snapshot: Snapshot) -> bool:
-    return store.snapshot() is snapshot
 
 
 def _hit(rank: int, score: float, passage: StoredPassage) -> Hit:

@@ -1,103 +1,24 @@
-"""Models to test with, and what transformers itself computes with them.
-
-Random models have every parameter changed from its starting value, so that a bias or a scale that gets
-lost shows. The reference feeds one text at a time, so that it knows nothing of padding and batches.
-"""
+"""Models to test with, and ways to load them."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
+from transformers_reference import SMALL, Reference, save, shaken
 
 from semsearch.encoder import Encoder, conversion
-from semsearch.types import Float32, Pooling
-
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
-SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-POOL: dict[Pooling, Callable[[Float32], Float32]] = {
-    Pooling.MEAN: lambda states: states.mean(axis=0),
-    Pooling.CLS: lambda states: states[0],
-    Pooling.MAX: lambda states: states.max(axis=0),
-    Pooling.MEAN_SQRT_LENGTH: lambda states: states.sum(axis=0) / np.sqrt(len(states)),
-    Pooling.LAST: lambda states: states[-1],
-}
-
-
-class Reference:
-    """What transformers computes, one text at a time, without a line of semsearch."""
-
-    def __init__(self, folder: Path) -> None:
-        from transformers import AutoModel, AutoTokenizer
-
-        self.model = AutoModel.from_pretrained(folder, dtype="float32").eval()
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-
-    def tokens(self, text: str, max_length: int | None = None, special: bool = True) -> dict[str, Any]:
-        """Ids, offsets and special-token flags; lone surrogates, which it refuses, as U+FFFD."""
-        clean = "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
-        found: dict[str, Any] = self.tokenizer(
-            clean,
-            truncation=max_length is not None,
-            max_length=max_length,
-            padding=False,
-            add_special_tokens=special,
-            return_offsets_mapping=True,
-            return_special_tokens_mask=True,
-        )
-        return found
-
-    def states(self, ids: Sequence[int]) -> list[Float32]:
-        """Every layer's token vectors, float32[tokens, hidden size], the embeddings first."""
-        import torch
-
-        with torch.no_grad():
-            found = self.model(input_ids=torch.tensor([list(ids)]), output_hidden_states=True)
-        return [state[0].numpy() for state in found.hidden_states]
-
-    def pooled(
-        self, texts: Sequence[str], max_length: int, pooling: Pooling = Pooling.MEAN, normalize: bool = True
-    ) -> Float32:
-        """One vector a text."""
-        rows = [self.states(self.tokens(text, max_length)["input_ids"])[-1] for text in texts]
-        vectors = np.stack([POOL[pooling](states) for states in rows])
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True) if normalize else vectors
-
-    def table(self) -> Float32:
-        """The input embeddings."""
-        found: Float32 = self.model.get_input_embeddings().weight.detach().numpy()
-        return found
-
-
-def shaken(model: Any, seed: int = 0) -> Any:
-    """The model with noise on all of its parameters."""
-    import torch
-
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(
-                torch.randn(parameter.shape, generator=generator), alpha=0.03 if parameter.dim() > 1 else 0.1
-            )
-    return model
-
-
-def save(model: Any, folder: Path, tokenizer: Path) -> Path:
-    """A folder as the Hub has it: safetensors, configuration, tokenizer."""
-    model.save_pretrained(folder)
-    for name in TOKENIZER_FILES:
-        if (tokenizer / name).is_file():
-            shutil.copyfile(tokenizer / name, folder / name)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -163,6 +84,18 @@ def full_size(
 
 
 @pytest.fixture(scope="session")
+def full_size_reference(full_size: Path) -> Reference:
+    """Transformers with the same model."""
+    return Reference(full_size)
+
+
+@pytest.fixture(scope="session", params=["openvino", "torch"])
+def full_size_encoder(request: pytest.FixtureRequest, full_size: Path) -> Encoder:
+    """The same model on each runtime, in exact arithmetic."""
+    return Encoder.load(full_size, runtime=request.param, precision="f32")
+
+
+@pytest.fixture(scope="session")
 def byte_level_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A byte-level BPE tokenizer with RoBERTa's special tokens, of which padding is number 1."""
     from tokenizers import ByteLevelBPETokenizer
@@ -211,11 +144,13 @@ def convert_here(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         assert program == sys.executable
         assert arguments[:2] == ["-m", conversion.__name__]
         calls.append(arguments[2:])
-        with redirect_stderr(StringIO()) as messages:
+        with redirect_stderr(StringIO()) as messages, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             status = conversion._main(*arguments[2:])
         return subprocess.CompletedProcess(command, status, "", messages.getvalue())
 
-    monkeypatch.setattr(conversion.subprocess, "run", run)
+    stand_in = SimpleNamespace(run=run, DEVNULL=subprocess.DEVNULL, PIPE=subprocess.PIPE)
+    monkeypatch.setattr(conversion, "subprocess", stand_in)
     return calls
 
 
@@ -238,3 +173,44 @@ def edit_json() -> Callable[[Path, dict[str, Any]], None]:
         path.write_text(json.dumps(stored | values), encoding="utf-8")
 
     return _edit
+
+
+GUARD = """
+import os
+import socket
+
+def refuse(name):
+    def _refuse(*arguments, **named):
+        with open(os.environ["SOCKET_RECORD"], "a") as record:
+            record.write(f"{name} {arguments[1:]} {named}\\n")
+        raise OSError("the network is cut off")
+    return _refuse
+
+for name in ("connect", "connect_ex"):
+    setattr(socket.socket, name, refuse(name))
+for name in ("create_connection", "getaddrinfo"):
+    setattr(socket, name, refuse(name))
+"""
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> tuple[dict[str, str], Path]:
+    """An environment whose Python processes have no network, and the file where they record attempts."""
+    (tmp_path / "guard").mkdir()
+    (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
+    record = tmp_path / "attempts"
+    record.touch()
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))}
+    chosen = {"PYTHONPATH": str(tmp_path / "guard"), "SOCKET_RECORD": str(record), "HF_HOME": str(tmp_path / "hub")}
+    return kept | chosen, record
+
+
+@pytest.fixture
+def python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run code in a Python process of its own; its standard streams come back."""
+
+    def _python(code: str, *arguments: object, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    return _python

@@ -1,0 +1,1 @@
+"""Measurements: speed beside named peers in one run, memory, and quality against published figures."""

@@ -1,0 +1,150 @@
+"""Tables of the documentation, written from the figures on disk and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import load
+
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+Written by `python -m benchmarks` from `benchmarks/results/*.json`; do not edit. How to run them, and on
+what texts: [benchmarks/README.md](../benchmarks/README.md). Contestants take turns in one run; hold on to
+the ratios, since absolute figures belong to one machine in one hour.
+"""
+
+
+def write_tables() -> None:
+    sections = [HEAD]
+    for name, title, write in SECTIONS:
+        record = load(name)
+        if record:
+            sections.append(f"## {title}\n\n{write(record['figures'])}\n{_machine(record)}\n")
+    PAGE.write_text("\n".join(sections), encoding="utf-8")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+def _machine(record: dict[str, Any]) -> str:
+    machine = record["machine"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    instructions = ", ".join(machine["instructions"])
+    return (
+        f"*{record['measured']}; {machine['processor']}, {machine['cores']} cores, {instructions}; "
+        f"Python {machine['python']}; {packages}*"
+    )
+
+
+def _encoding(figures: dict[str, Any]) -> str:
+    ceilings = figures["ceilings_gflops"]
+    text = (
+        "Texts per second with all cores, beside sentence-transformers with its torch default; same texts, same "
+        "weights.\nGFLOP/s count the matrix products with the weights alone, and the share is of what the machine's own "
+        f"matrix product\nreached in the same run: {ceilings['f32']:,} GFLOP/s in f32, {ceilings['bf16']:,} in bf16.\n\n"
+    )
+    rows = []
+    for kind in ("short", "passages"):
+        part = figures[kind]
+        best = {name: ceilings[name] / part["rows"]["sentence-transformers"]["gflops"] for name in ("f32", "bf16")}
+        for name, row in part["rows"].items():
+            limit = "" if name == "sentence-transformers" else f"{best['bf16' if name.endswith('bf16') else 'f32']:.2f}"
+            rows.append(
+                [
+                    f"{kind} ({part['mean_tokens']} tokens)",
+                    name,
+                    f"{row['texts_per_second']:,}",
+                    f"{row['tokens_per_second']:,}",
+                    f"**{row['ratio']:.2f}**",
+                    limit,
+                    row["gflops"],
+                    f"{row['share_of_ceiling']:.0%}",
+                    row["lowest_cosine"],
+                ]
+            )
+    head = [
+        "texts",
+        "",
+        "texts/s",
+        "tokens/s",
+        "ratio",
+        "ratio at the ceiling",
+        "GFLOP/s",
+        "share of ceiling",
+        "lowest cosine",
+    ]
+    return text + _table(head, rows)
+
+
+def _quality(figures: dict[str, Any]) -> str:
+    published = figures["published"]
+    ways = figures["stsb_spearman"]
+    rows = [["published (MTEB)", published["stsb_spearman"], published["scifact_ndcg10"]]]
+    rows += [[way, spearman, figures["scifact_ndcg10"].get(way, "")] for way, spearman in ways.items()]
+    return _table(["", "STS-B test, Spearman x 100", "SciFact, nDCG@10"], rows)
+
+
+def _startup(figures: dict[str, Any]) -> str:
+    return _table(
+        [f"demo collection, {figures['passages']:,} passages", ""],
+        [
+            ["`semsearch search` in a new process, wall time", f"{figures['search_seconds']:.2f} s"],
+            ["the same, peak memory", f"{figures['search_peak_mb']} MB"],
+            ["`semsearch --help`", f"{figures['help_seconds']:.2f} s"],
+            ["warm query through Python, p50", f"{figures['warm_p50_ms']} ms"],
+            ["warm query through Python, p95", f"{figures['warm_p95_ms']} ms"],
+        ],
+    )
+
+
+def _indexing(figures: dict[str, Any]) -> str:
+    return _table(
+        [f"{figures['texts']:,} one-line texts, whole process", "seconds", "peak MB"],
+        [
+            ["`semsearch index`", figures["semsearch_seconds"], figures["semsearch_peak_mb"]],
+            [
+                "script with sentence-transformers and FAISS",
+                figures["sentence_transformers_and_faiss_seconds"],
+                figures["sentence_transformers_and_faiss_peak_mb"],
+            ],
+            ["ratio", f"**{figures['ratio']}**", ""],
+        ],
+    )
+
+
+def _memory(figures: dict[str, Any]) -> str:
+    rows = [
+        [f"{int(size):,}", row["peak_mb"], row["index_mb"], row["seconds"], row["lines_per_second"]]
+        for size, row in figures["lines"].items()
+    ]
+    return _table(["lines of novels", "peak MB of `semsearch index`", "of which index", "seconds", "lines/s"], rows)
+
+
+def _peers(figures: dict[str, Any]) -> str:
+    rows = [
+        [name, row["build_seconds"], row["cold_query_seconds"], row["warm_query_ms"], row["query_peak_mb"]]
+        for name, row in sorted(figures["rows"].items(), key=lambda item: item[1]["build_seconds"])
+    ]
+    head = [
+        f"{figures['texts']:,} summaries",
+        "build s",
+        "query in a new process s",
+        "warm query ms",
+        "peak MB of a query",
+    ]
+    return _table(head, rows)
+
+
+SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
+    ("encoding", "Encoding", _encoding),
+    ("quality", "Quality", _quality),
+    ("startup", "What a user waits for", _startup),
+    ("indexing", "Indexing", _indexing),
+    ("memory", "Memory", _memory),
+    ("peers", "The same job in the peers", _peers),
+)

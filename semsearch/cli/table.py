@@ -1,0 +1,66 @@
+"""Rows as a table that fits the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from semsearch.cli.safe import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+__all__ = ["print_table"]
+
+GAP = 2
+"""Spaces between two columns."""
+
+LINES = 2
+"""Lines of the terminal that a passage gets."""
+
+SHARE = 0.36
+"""Most of the width that a column beside the passages takes; a longer value goes on below itself."""
+
+NARROWEST = 20
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell: Callable[[str, Any], str]) -> None:
+    """Print rows; the column ``text`` gets the room that is left, and shows the beginnings of the texts."""
+    from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    texts = {name: [cell(name, row[name]) for row in rows] for name in columns if name != "text"}
+    widths = {name: max(map(cell_len, [name, *values])) for name, values in texts.items()}
+    if "text" in columns:
+        widths = {name: min(width, int(console.width * SHARE)) for name, width in widths.items()}
+    room = max(console.width - sum(widths.values()) - GAP * len(widths), NARROWEST)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+    for name in columns:
+        numbers = all(isinstance(row[name], int | float) for row in rows)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold", max_width=widths.get(name))
+    for number, row in enumerate(rows):
+        table.add_row(
+            *(_beginning(row, room, console) if name == "text" else Text(texts[name][number]) for name in columns)
+        )
+    console.print(table)
+
+
+def _beginning(row: Mapping[str, Any], width: int, console: Console) -> Text:
+    """As much of a passage as fits its lines, behind the title unless that is told already."""
+    from rich.text import Text
+
+    text, title = one_line(row["text"]), one_line(row.get("title") or "")
+    told = not title or title == row.get("document") or text.lstrip("# ").startswith(title)
+    shown = text if told else f"{title}: {text}"
+    lines = Text(shown[: (LINES + 1) * width]).wrap(console, width, overflow="fold")
+    if len(lines) > LINES:
+        last = lines[LINES - 1]
+        last.truncate(width - 1)
+        last.rstrip()
+        last.append("…")
+    return Text("\n").join(lines[:LINES])

@@ -1,0 +1,42 @@
+"""Folders that are collections, and what to say of those that are not."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from semsearch.errors import CollectionExistsError, CollectionNotFoundError
+
+__all__ = ["DATABASE", "exists", "list_collections", "not_found", "taken"]
+
+DATABASE = "collection.db"
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a collection in the folder ``path``."""
+    return (path / DATABASE).is_file()
+
+
+def list_collections(folder: Path) -> list[str]:
+    """Names of the collections in a folder, in alphabetical order; none if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(".") and exists(entry))
+
+
+def taken(path: Path) -> CollectionExistsError:
+    """The error for a folder that cannot be made."""
+    return CollectionExistsError(f"{path} exists already; open it, drop it, or choose another name")
+
+
+def not_found(path: Path) -> CollectionNotFoundError:
+    """The error for a folder that is no collection, with the nearest name."""
+    return CollectionNotFoundError(f"there is no collection {path.name!r} in {path.parent}; {_nearest(path)}")
+
+
+def _nearest(path: Path) -> str:
+    names = list_collections(path.parent)
+    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"there are: {', '.join(names[:8])}" if names else "make one with: semsearch index NAME PATH"

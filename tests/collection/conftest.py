@@ -1,0 +1,75 @@
+"""Collections whose encoder costs nothing, and programs that use them in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fake_encoder import FakeEncoder
+
+from semsearch import Collection, CollectionSettings
+
+HEADER = """
+import sys
+from pathlib import Path
+from fake_encoder import FakeEncoder
+from semsearch import Collection, Document
+from semsearch.errors import SemsearchError
+path = Path(sys.argv[1])
+"""
+
+
+@pytest.fixture
+def fake():
+    """A counting encoder."""
+    return FakeEncoder()
+
+
+@pytest.fixture
+def make(tmp_path, fake):
+    """Make a collection; its settings are given by name."""
+
+    def made(name="notes", **settings):
+        return Collection.create(tmp_path / name, fake, CollectionSettings(**settings))
+
+    return made
+
+
+@pytest.fixture
+def notes(make):
+    """A collection of whole documents."""
+    return make(unit="document")
+
+
+@pytest.fixture
+def start():
+    """Start a program in a process of its own; ``path`` in it is the argument given."""
+    running = []
+
+    def started(script, *arguments, **options):
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        command = [sys.executable, "-c", HEADER + script, *map(str, arguments)]
+        running.append(subprocess.Popen(command, env=environment, **pipes | options))
+        return running[-1]
+
+    yield started
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def run(start):
+    """Run a program to its end and give its output; it must not fail."""
+
+    def ran(script, *arguments, **options):
+        process = start(script, *arguments, **options)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        return out
+
+    return ran

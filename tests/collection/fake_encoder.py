@@ -1,0 +1,72 @@
+"""An encoder for tests of storage: quick, exact, and it counts what it is asked to encode."""
+
+from __future__ import annotations
+
+import functools
+import re
+import zlib
+from types import SimpleNamespace
+
+import numpy as np
+
+from semsearch.encoder import Encoded, EncoderOptions
+
+TOKEN = re.compile(r"\w{1,6}|[^\w\s\0]")
+
+
+@functools.cache
+def word_vector(word, dimension):
+    """A direction for a word."""
+    return np.random.default_rng(zlib.crc32(word.encode("utf-8", "replace"))).standard_normal(dimension)
+
+
+class FakeEncoder:
+    """A text's vector is the sum of its words' directions; words are of any length, tokens of six letters."""
+
+    special_count = 2
+
+    def __init__(self, dimension=16, max_seq_length=32, name="fake", fingerprint="f" * 32):
+        self.name = name
+        self.fingerprint = fingerprint
+        self.dimension = dimension
+        self.max_seq_length = max_seq_length
+        self.options = EncoderOptions()
+        self.spec = SimpleNamespace(document_prompt="")
+        self.encoded = []
+
+    def encode(self, texts, role=None):
+        """Vectors of queries; not counted."""
+        del role
+        vectors = [
+            sum((word_vector(word, self.dimension) for word in text.split()), np.zeros(self.dimension))
+            for text in texts
+        ]
+        return np.array(vectors, np.float32).reshape(len(texts), self.dimension)
+
+    def encode_counted(self, texts, role=None):
+        """Vectors of passages; every text is noted in ``encoded``."""
+        self.encoded += texts
+        room = self.max_seq_length - self.special_count
+        cut = [max(len(TOKEN.findall(text)) - room, 0) for text in texts]
+        return Encoded(self.encode(texts, role), np.array(cut, np.int64))
+
+    def content_offsets(self, texts):
+        """Spans of tokens, and whether each begins a word."""
+        found = []
+        for text in texts:
+            spans = [match.span() for match in TOKEN.finditer(text)]
+            found.append((spans, [not start or not text[start - 1].isalnum() for start, _ in spans]))
+        return found
+
+
+def stored_vectors(texts, dimension=16):
+    """What a collection keeps of texts: vectors of length 1, rounded to float16."""
+    vectors = FakeEncoder(dimension).encode(texts).astype(np.float64)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32).astype(np.float16).astype(np.float64)
+
+
+def cosines(query, texts, dimension=16):
+    """Scores that a search for ``query`` must give to passages of these texts."""
+    vector = FakeEncoder(dimension).encode([query])[0].astype(np.float64)
+    return stored_vectors(texts, dimension) @ (vector / (np.linalg.norm(vector) or 1))
