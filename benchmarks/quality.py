@@ -53,17 +53,17 @@ def _scifact(encoder: semsearch.Encoder) -> float:
     folder = DATA / "ir/scifact"
     judged = _judgements(folder / "qrels/test.tsv")
     settings = semsearch.CollectionSettings(unit=semsearch.Unit.DOCUMENT)
-    with tempfile.TemporaryDirectory() as scratch:
-        with semsearch.Collection.create(Path(scratch) / "scifact", encoder, settings) as collection:
-            collection.add(
-                semsearch.Document(id=row["_id"], text=f"{row['title']} {row['text']}")
-                for row in _lines(folder / "corpus.jsonl")
-            )
-            gains = [
-                _ndcg([hit.document for hit in collection.search(row["text"], k=10)], judged[row["_id"]])
-                for row in _lines(folder / "queries.jsonl")
-                if row["_id"] in judged
-            ]
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        semsearch.Collection.create(Path(scratch) / "scifact", encoder, settings) as collection,
+    ):
+        corpus = _lines(folder / "corpus.jsonl")
+        collection.add(semsearch.Document(id=row["_id"], text=f"{row['title']} {row['text']}") for row in corpus)
+        gains = [
+            _ndcg([hit.document for hit in collection.search(row["text"], k=10)], judged[row["_id"]])
+            for row in _lines(folder / "queries.jsonl")
+            if row["_id"] in judged
+        ]
     return float(np.mean(gains))
 
 

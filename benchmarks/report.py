@@ -45,8 +45,9 @@ def _encoding(figures: dict[str, Any]) -> str:
     ceilings = figures["ceilings_gflops"]
     text = (
         "Texts per second with all cores, beside sentence-transformers with its torch default; same texts, same "
-        "weights.\nGFLOP/s count the matrix products with the weights alone, and the share is of what the machine's own "
-        f"matrix product\nreached in the same run: {ceilings['f32']:,} GFLOP/s in f32, {ceilings['bf16']:,} in bf16.\n\n"
+        "weights.\nGFLOP/s count the matrix products with the weights alone; the share is of what the machine's own "
+        f"matrix product\nreached in the same run, {ceilings['f32']:,} GFLOP/s in f32 and {ceilings['bf16']:,} in "
+        "bf16; no program that computes these\nproducts can be faster than the ratio at the ceiling.\n\n"
     )
     rows = []
     for kind in ("short", "passages"):

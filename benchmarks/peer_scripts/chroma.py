@@ -1,6 +1,7 @@
 """Chroma, persistent, with its sentence-transformers embedding function."""
 
 import sys
+from pathlib import Path
 
 sys.path.pop(0)  # this folder, whose files are named like the packages
 
@@ -15,8 +16,7 @@ collection = client.get_or_create_collection(
     "lines", embedding_function=SentenceTransformerEmbeddingFunction(model_name=MODEL)
 )
 if VERB == "build":
-    with open(LINES, encoding="utf-8") as file:
-        lines = file.read().splitlines()
+    lines = Path(LINES).read_text(encoding="utf-8").splitlines()
     for start in range(0, len(lines), BATCH):
         part = lines[start : start + BATCH]
         collection.add(ids=[str(start + number) for number in range(len(part))], documents=part)

@@ -1,6 +1,7 @@
 """LanceDB with its sentence-transformers embedding function."""
 
 import sys
+from pathlib import Path
 
 sys.path.pop(0)  # this folder, whose files are named like the packages
 
@@ -21,8 +22,7 @@ class Line(LanceModel):
 
 database = lancedb.connect(TARGET)
 if VERB == "build":
-    with open(LINES, encoding="utf-8") as file:
-        lines = file.read().splitlines()
+    lines = Path(LINES).read_text(encoding="utf-8").splitlines()
     table = database.create_table("lines", schema=Line)
     table.add([{"text": line} for line in lines])
 else:

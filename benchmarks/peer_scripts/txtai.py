@@ -1,6 +1,7 @@
 """txtai with its defaults."""
 
 import sys
+from pathlib import Path
 
 sys.path.pop(0)  # this folder, whose files are named like the packages
 
@@ -9,8 +10,7 @@ from txtai import Embeddings
 MODEL, LINES, TARGET, VERB = sys.argv[1:]
 
 if VERB == "build":
-    with open(LINES, encoding="utf-8") as file:
-        lines = file.read().splitlines()
+    lines = Path(LINES).read_text(encoding="utf-8").splitlines()
     embeddings = Embeddings(path=MODEL, content=True)
     embeddings.index(lines)
     embeddings.save(TARGET)
