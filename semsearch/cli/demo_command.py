@@ -28,7 +28,7 @@ def command(indexes: Path | None) -> None:
     \b
     semsearch demo
     """
-    from semsearch.cli.progress import sync_progress
+    from semsearch.cli.progress import committed, sync_progress
     from semsearch.cli.render import show_hits
     from semsearch.cli.summary import summary
     from semsearch.collection import exists
@@ -42,7 +42,8 @@ def command(indexes: Path | None) -> None:
     encoder = Encoder.load(notify=notify)
     made = Collection.open(path, encoder) if exists(path) else Collection.create(path, encoder)
     with made as collection:
-        with sync_progress(len(documents), lambda done: done.added + done.updated + done.unchanged) as progress:
+        planned = committed(lambda counts: counts.added + counts.updated + counts.unchanged)
+        with sync_progress(len(documents), planned) as progress:
             report = collection.sync(documents, prune=["python"], progress=progress)
         click.echo(summary(NAME, report, 0, dry_run=False), err=True)
         for question in QUESTIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -37,7 +38,9 @@ def command(name: str, yes: bool, indexes: Path | None) -> None:
 
 def _confirmed(question: str) -> bool:
     try:
-        return click.confirm(question, err=True)
+        answer = click.confirm(question, err=True)
     except click.Abort:  # no more input, or Ctrl-C
-        click.echo(err=True)
-        return False
+        answer = False
+    if not (answer or sys.stdin.isatty()):
+        click.echo(err=True)  # where nobody has pressed Enter, what comes next needs a line of its own
+    return answer

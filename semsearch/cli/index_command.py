@@ -19,6 +19,7 @@ from semsearch.settings import DEFAULT_MODEL
 from semsearch.types import Document, Pooling, SyncReport, Unit
 
 if TYPE_CHECKING:
+    from semsearch.encoder import Encoder
     from semsearch.query import Collection
     from semsearch.text import Reader
 
@@ -46,7 +47,11 @@ __all__ = ["command"]
 @click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
 @click.option("--skip-bad", is_flag=True, help="Leave broken records out, and count them.")
 @click.option("--model", metavar="MODEL", help=f"Folder, name or Hub id.  [default: {DEFAULT_MODEL}]")
-@click.option("--pooling", type=click.Choice([pooling.value for pooling in Pooling]), help="[default: the model's]")
+@click.option(
+    "--pooling",
+    type=click.Choice([pooling.value for pooling in Pooling]),
+    help="How tokens become one vector.  [default: the model's]",
+)
 @click.option("--layer", type=int, metavar="N", help="Transformer layer to pool.  [default: -1, the last]")
 @click.option("--truncate-dim", type=int, metavar="N", help="Keep the first N numbers of a vector.")
 @click.option("--max-seq-length", type=int, metavar="TOKENS", help="Most tokens read of one passage.")
@@ -143,7 +148,7 @@ def _opened(path: Path, chosen: dict[str, Any]) -> Collection:
             )
     stored_encoder = collection.stored_encoder
     options = stored_encoder.options.to_json() | _options(chosen)
-    collection.attach(_encoder(chosen, chosen["model"] or stored_encoder.model, options))
+    collection.attach(_encoder(chosen, stored_encoder.model, options))
     return collection
 
 
@@ -153,7 +158,7 @@ def _made(path: Path, chosen: dict[str, Any]) -> Collection:
 
     given = {name: chosen[name] for name in ("window", "overlap", "language") if chosen[name] is not None}
     settings = CollectionSettings(unit=Unit(chosen["unit"] or Unit.WINDOW), **given)
-    return Collection.create(path, _encoder(chosen, chosen["model"] or DEFAULT_MODEL, _options(chosen)), settings)
+    return Collection.create(path, _encoder(chosen, DEFAULT_MODEL, _options(chosen)), settings)
 
 
 def _options(chosen: dict[str, Any]) -> dict[str, Any]:
@@ -161,9 +166,10 @@ def _options(chosen: dict[str, Any]) -> dict[str, Any]:
     return {name: chosen[name] for name in names if chosen[name] is not None}
 
 
-def _encoder(chosen: dict[str, Any], model: str, options: dict[str, Any]) -> Any:
+def _encoder(chosen: dict[str, Any], default: str, options: dict[str, Any]) -> Encoder:
     from semsearch.encoder import Encoder, EncoderOptions
 
+    model = default if chosen["model"] is None else chosen["model"]
     how = {name: chosen[name] for name in ("runtime", "device", "precision", "threads")}
     return Encoder.load(model, options=EncoderOptions.from_json(options), notify=notify, **how)
 
@@ -172,7 +178,7 @@ def _sync(
     collection: Collection, documents: Iterable[Document], reader: Reader, prune: bool, dry_run: bool
 ) -> SyncReport:
     """Sync under a progress bar that counts bytes."""
-    from semsearch.cli.progress import sync_progress
+    from semsearch.cli.progress import committed, sync_progress
 
-    with sync_progress(reader.bytes_total, lambda _: reader.bytes_read) as progress:
+    with sync_progress(reader.bytes_total, committed(lambda _: reader.bytes_read)) as progress:
         return collection.sync(documents, prune=reader.sources if prune else None, dry_run=dry_run, progress=progress)

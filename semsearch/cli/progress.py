@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from semsearch.cli.summary import counted
 from semsearch.types import SyncReport
 
-__all__ = ["sync_progress"]
+__all__ = ["committed", "sync_progress"]
 
 
 @contextmanager
 def sync_progress(total: int | None, done: Callable[[SyncReport], int]) -> Iterator[Callable[[SyncReport], None]]:
-    """A bar over ``total`` (a spinner if that is not known), moved on to ``done(report)`` at every report."""
+    """A bar over ``total`` (a moving one if that is not known), set to ``done(report)`` at every report."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("indexing"),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[rate]}"),
@@ -26,14 +27,28 @@ def sync_progress(total: int | None, done: Callable[[SyncReport], int]) -> Itera
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("indexing", total=total, rate="")
+        task = bar.add_task("", total=total, rate="")
+        bar.update(task, completed=1e-9)  # so that the first report already gives a speed, and a time left
 
         def report(counts: SyncReport) -> None:
             seconds = bar.tasks[task].elapsed or 0.0
-            rate = f"{counts.passages:,} passages, {counts.passages / seconds:,.0f}/s" if seconds else ""
+            rate = f"{counted(counts.passages, 'passage')}, {counts.passages / seconds:,.0f}/s" if seconds else ""
             bar.update(task, completed=done(counts), rate=rate)
 
         yield report
-        if total is None:
-            total = 1
-        bar.update(task, total=total, completed=total)
+        bar.update(task, total=total or 1, completed=total or 1)
+
+
+def committed(planned: Callable[[SyncReport], int]) -> Callable[[SyncReport], int]:
+    """Of what ``planned`` counts the part that is committed: while a batch is, the next one is planned already.
+
+    The first report knows of two batches only, and takes them for equal.
+    """
+    earlier = 0
+
+    def done(counts: SyncReport) -> int:
+        nonlocal earlier
+        behind, earlier = earlier, planned(counts)
+        return behind or earlier // 2
+
+    return done

@@ -22,7 +22,7 @@ LINES = 2
 SHARE = 0.36
 """Most of the width that a column beside the passages takes; a longer value goes on below itself."""
 
-NARROWEST = 20
+NARROWEST = 10
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell: Callable[[str, Any], str]) -> None:

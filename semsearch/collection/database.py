@@ -12,7 +12,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ __all__ = [
     "content_hash",
     "create_schema",
     "errors_translated",
+    "merge_log",
     "passage_crc",
     "read_meta",
 ]
@@ -138,6 +139,13 @@ def _stamp(path: Path, frozen: bool) -> object:
     found = path.stat()
     same_file = found.st_dev, found.st_ino
     return (*same_file, found.st_mtime_ns, found.st_size, _log_size(path)) if frozen else same_file
+
+
+def merge_log(connection: Connection) -> None:
+    """Write the log's pages into the database file, so that it is whole by itself, unless a reader is in the way."""
+    with suppress(sqlite3.DatabaseError):  # they are safe in the log, and the next writer tries again
+        connection.execute("PRAGMA busy_timeout=0")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def create_schema(connection: sqlite3.Connection, meta: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from semsearch.collection.database import Connection, connect, create_schema, errors_translated, read_meta
+from semsearch.collection.database import Connection, connect, create_schema, errors_translated, merge_log, read_meta
 from semsearch.collection.places import DATABASE, exists, not_found, taken
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
 from semsearch.collection.snapshot import Snapshot, StoredPassage, load_snapshot, read_passages, state
@@ -275,6 +275,9 @@ class Store:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """A read transaction: all queries in the block see one committed state."""
         connection = self._connection
+        if connection.in_transaction:  # within a pinned block, whose state it is
+            yield connection
+            return
         connection.execute("BEGIN")
         try:
             yield connection
@@ -310,6 +313,7 @@ class Store:
                 raise not_found(self.path)  # dropped while we waited
             with errors_translated(self.path):
                 connection = stack.enter_context(closing(connect(self.path / DATABASE, write=True)))
+                stack.callback(merge_log, connection)
                 self._refuse_another(connection)
                 vectors = self._vectors(connection)
             yield Writer(connection, self.path, vectors)

@@ -73,10 +73,19 @@ class VectorFile:
             ) from error
 
     def blocks(self, start: int, stop: int) -> Iterator[Float32]:
-        """Rows ``start`` to ``stop`` as float32 blocks, each checked against its checksums."""
-        stored = self.read(stop)
-        for first in range(start, stop, BLOCK_ROWS):
-            yield self._checked(stored[first : min(first + BLOCK_ROWS, stop)], np.arange(first, stop, dtype=np.int64))
+        """Rows ``start`` to ``stop`` as float32 blocks, each checked against its checksums.
+
+        Read, not mapped: a pass over the whole file must not fill the process's memory with it.
+        """
+        if start >= stop:
+            return
+        self.read(stop)  # raises if the file is too short
+        with self.path.open("rb") as file:
+            file.seek(start * self._row.itemsize)
+            for first in range(start, stop, BLOCK_ROWS):
+                ids = np.arange(first, min(first + BLOCK_ROWS, stop), dtype=np.int64)
+                content = file.read(len(ids) * self._row.itemsize)
+                yield self._checked(np.frombuffer(content, dtype=self._row), ids)
 
     def take(self, rows: int, ids: Int64) -> Float32:
         """The rows ``ids``, float32[len(ids), dimension], checked; ``rows`` is the committed count."""

@@ -24,17 +24,18 @@ def plan(lengths: Sequence[int], streams: int, budget: int = TOKEN_BUDGET) -> li
     """Group text numbers into batches of about equal cost, longest first.
 
     The number of batches comes out near a multiple of ``streams``, so that no stream idles while
-    another works on the last one. A text longer than the budget is a batch by itself.
+    another works on the last one. A text longer than the budget is a batch by itself, and one without
+    any token, which a model cannot read, is in no batch.
     """
     sizes = np.asarray(lengths, dtype=np.int64)
     rounds = max(1, math.ceil(sizes.sum() / (budget * streams)))
     share = max(1, min(budget, math.ceil(sizes.sum() / (rounds * streams))))
     batches: list[Int64] = []
-    order = np.argsort(-sizes, kind="stable")
+    order = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
     start = 0
     while start < len(order):
         # at least one; the first of a batch is its longest, hence its width
-        count = max(1, round(share / max(1, int(sizes[order[start]]))))
+        count = max(1, round(share / int(sizes[order[start]])))
         batches.append(order[start : start + count])
         start += count
     return batches

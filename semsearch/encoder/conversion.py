@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semsearch.encoder.files import digest, locked, publish_folder, read_json
+from semsearch.encoder.files import digest, locked, publish_folder, read_json, short_digest
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 from semsearch.errors import ModelError, SemsearchError, UnsupportedModelError
 from semsearch.settings import cache_folder
@@ -102,6 +102,8 @@ def _read(folder: Path, spec: EncoderSpec) -> ConvertedModel | None:
             return None
         if "failed" in record:
             raise UnsupportedModelError(f"model {spec.folder} does not convert to OpenVINO: {record['failed']}")
+        if record.pop("digest") != short_digest(record):
+            return None
         if any(digest(folder / name) != expected for name, expected in record["digests"].items()):
             return None
         static = spec.folder / record["static_file"] if record["static_file"] else folder / STATIC_COPY
@@ -163,6 +165,7 @@ def _convert(spec: EncoderSpec, target: Path) -> None:
         "static_key": static_key,
         "digests": {path.name: digest(path) for path in sorted(target.iterdir())},
     }
+    record["digest"] = short_digest(record)
     (target / "record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 

@@ -122,7 +122,8 @@ class Encoder:
     def encode(self, texts: Sequence[str], role: Role | str | None = None, progress: Progress | None = None) -> Float32:
         """Pooled vectors, float32[len(texts), dimension], in the order of ``texts``.
 
-        ``role`` chooses the prompt that a model wants before a query or a document. Warns with
+        ``role`` chooses the prompt that a model wants before a query or a document. A text without any token,
+        which only tokenizers without special tokens give, gets zeros. Warns with
         :class:`TruncationWarning` if texts were longer than ``max_seq_length``.
         """
         encoded = self.encode_counted(texts, role, progress)
@@ -135,7 +136,7 @@ class Encoder:
         """As :meth:`encode`, with the truncation returned as numbers instead of a warning."""
         _check_texts(texts)
         prompt = self._prompt(role)
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         cut = np.zeros(len(texts), dtype=np.int64)
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]

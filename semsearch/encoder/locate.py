@@ -38,7 +38,7 @@ def locate(model: str) -> Path:
 
 def _given_folder(model: str) -> Path | None:
     folder = Path(model).expanduser()
-    if folder.is_dir():
+    if model.strip() and folder.is_dir():
         if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
             raise ModelNotFoundError(
                 f"folder {model!r} holds no model: neither config.json nor modules.json is there; "

@@ -19,26 +19,31 @@ __all__ = ["standard_library"]
 NOT_IMPORTED = frozenset({"antigravity", "this", "idlelib", "lib2to3", "test", "turtledemo", "__main__"})
 """Importing these opens a browser, prints a poem, or brings in applications and tests."""
 
+BEHIND_OS = frozenset({"genericpath", "nt", "ntpath", "posix", "posixpath"})
+"""Where ``os`` and ``os.path`` have their functions from; nobody imports them by these names."""
+
 
 def standard_library() -> Iterator[Document]:
     """One document for each documented public module, class, function and method; ids are dotted names.
 
-    Modules that are not on this platform are left out.
+    What a package takes from its submodules to be public is told once, under the package's name. Modules
+    that are not on this platform are left out.
     """
-    for name in sorted(sys.stdlib_module_names):
-        if not name.startswith("_") and name not in NOT_IMPORTED:
-            yield from _tree(name)
+    told: set[int] = set()
+    for name in sorted({*sys.stdlib_module_names, "os.path"} - NOT_IMPORTED - BEHIND_OS):
+        if not name.startswith("_"):
+            yield from _tree(name, told)
 
 
-def _tree(name: str) -> Iterator[Document]:
+def _tree(name: str, told: set[int]) -> Iterator[Document]:
     """A module's documents, then those of its public submodules."""
     module = _imported(name)
     if module is None:
         return
-    yield from _members(module)
+    yield from _members(module, name, told)
     for found in pkgutil.iter_modules(getattr(module, "__path__", [])):
         if not found.name.startswith("_") and found.name not in {"tests", "test", "idle_test"}:
-            yield from _tree(f"{name}.{found.name}")
+            yield from _tree(f"{name}.{found.name}", told)
 
 
 def _imported(name: str) -> types.ModuleType | None:
@@ -52,12 +57,13 @@ def _imported(name: str) -> types.ModuleType | None:
         return None
 
 
-def _members(module: types.ModuleType) -> Iterator[Document]:
-    name = module.__name__
+def _members(module: types.ModuleType, name: str, told: set[int]) -> Iterator[Document]:
+    """What is in one module; ``told`` are identities of classes and functions that have been documented."""
     yield from _document(module, name, name, "module")
     for short, member in sorted(vars(module).items()):
-        if short.startswith("_") or not _belongs(member, module):
+        if short.startswith("_") or not _belongs(member, module) or id(member) in told:
             continue
+        told.add(id(member))
         if inspect.isclass(member):
             yield from _document(member, f"{name}.{short}", name, "class")
             for method, function in sorted(vars(member).items()):
@@ -68,12 +74,12 @@ def _members(module: types.ModuleType) -> Iterator[Document]:
 
 
 def _belongs(member: object, module: types.ModuleType) -> bool:
-    """Defined here, or taken from a private module to be public here."""
+    """Defined here, or taken from a private module or a submodule to be public here."""
     home = getattr(member, "__module__", None)
     if home == module.__name__:
         return True
     listed = getattr(member, "__name__", None) in getattr(module, "__all__", ())
-    return listed and isinstance(home, str) and home.startswith("_")
+    return listed and isinstance(home, str) and (home in BEHIND_OS or home.startswith(("_", f"{module.__name__}.")))
 
 
 def _document(thing: object, identifier: str, module: str, kind: str) -> Iterator[Document]:

@@ -37,9 +37,9 @@ class FakeEncoder:
     def encode(self, texts, role=None):
         """Vectors of queries; not counted."""
         del role
+        words = [[word for word in text.split() if TOKEN.search(word)] for text in texts]
         vectors = [
-            sum((word_vector(word, self.dimension) for word in text.split()), np.zeros(self.dimension))
-            for text in texts
+            sum((word_vector(word, self.dimension) for word in found), np.zeros(self.dimension)) for found in words
         ]
         return np.array(vectors, np.float32).reshape(len(texts), self.dimension)
 

@@ -66,6 +66,12 @@ def small_bert(tmp_path_factory: pytest.TempPathFactory, packaged_model: Path) -
     return save(model, tmp_path_factory.mktemp("models") / "small-bert", packaged_model)
 
 
+@pytest.fixture(scope="session")
+def small_reference(small_bert: Path) -> Reference:
+    """Transformers with the same model."""
+    return Reference(small_bert)
+
+
 @pytest.fixture(scope="session", params=["bert", "distilbert"])
 def full_size(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, packaged_model: Path, cache_folder: Path
@@ -182,7 +188,7 @@ import socket
 def refuse(name):
     def _refuse(*arguments, **named):
         with open(os.environ["SOCKET_RECORD"], "a") as record:
-            record.write(f"{name} {arguments[1:]} {named}\\n")
+            record.write(f"{name} {arguments} {named}\\n")
         raise OSError("the network is cut off")
     return _refuse
 

@@ -50,6 +50,12 @@ def test_a_text_over_the_budget_is_alone() -> None:
     assert [batch.tolist() for batch in plan([5, 2000, 5], streams=1, budget=100)] == [[1], [0, 2]]
 
 
+def test_a_text_without_tokens_is_in_no_batch() -> None:
+    """A model cannot read nothing, so such a text is left out, also when there is no other."""
+    assert [batch.tolist() for batch in plan([0, 3, 0], streams=1)] == [[1]]
+    assert plan([0, 0], streams=2) == []
+
+
 def test_no_texts_make_no_batches() -> None:
     """Nothing to do is no batch, not an empty one."""
     assert plan([], streams=4) == []

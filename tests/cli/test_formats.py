@@ -1,0 +1,162 @@
+"""``--format``: the same rows for people and for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+import pytest
+from rich.cells import cell_len
+
+from semsearch.cli.render import _size
+
+FIELDS = ["rank", "score", "document", "passage", "text", "start", "end", "title", "source", "metadata", "parts"]
+RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+"""What must not reach a terminal."""
+
+
+@pytest.fixture(scope="session")
+def texts(records):
+    """Texts of the collection by id."""
+    return {record["id"]: record["text"] for record in records}
+
+
+@pytest.fixture
+def printed(run, garden):  # noqa: ARG001 - it must be there
+    """What a search for a bee prints in some format."""
+
+    def _printed(*options):
+        result = run("search", "garden", "bee", *options)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout
+
+    return _printed
+
+
+@pytest.mark.usefixtures("garden")
+def test_json_of_a_hit_has_the_promised_fields_in_order(hits, texts):
+    """Neither more nor less, with the types that JSON has."""
+    found = hits("garden", "bee")
+    assert [list(hit) for hit in found] == [FIELDS] * len(texts)
+    assert {hit["document"]: hit["text"] for hit in found} == texts
+    bee = next(hit for hit in found if hit["document"] == "bee")
+    assert (bee["title"], bee["metadata"], bee["passage"], bee["start"]) == ("Insects", {"legs": 6}, 0, 0)
+    soup = next(hit for hit in found if hit["document"] == "soup")
+    assert (soup["title"], soup["metadata"]) == (None, {"tags": ["food", "été"]})
+
+
+def test_jsonl_holds_the_same_objects_one_a_line(printed, texts):
+    """Every line is an object, even for a reader that takes U+2028 for the end of a line."""
+    output = printed("--format", "jsonl")
+    assert len(output.splitlines()) == len(texts)
+    assert [json.loads(line) for line in output.splitlines()] == json.loads(printed("--format", "json"))
+
+
+def test_csv_is_read_back_by_the_csv_module(printed):
+    """Every field is a column, objects are JSON, and what is missing is empty."""
+    rows = list(csv.DictReader(io.StringIO(printed("--format", "csv"), newline="")))
+    objects = json.loads(printed("--format", "json"))
+    assert list(rows[0]) == FIELDS
+    for row, hit in zip(rows, objects, strict=True):
+        assert row["text"] == hit["text"]
+        assert float(row["score"]) == hit["score"]
+        assert json.loads(row["metadata"]) == hit["metadata"]
+        assert row["title"] == (hit["title"] or "")
+        assert [int(row[name]) for name in ("rank", "passage", "start", "end")] == [
+            hit[name] for name in ("rank", "passage", "start", "end")
+        ]
+
+
+def test_plain_is_one_line_a_row_with_tabs_between_four_columns(printed, hits, texts):
+    """Rank, score of four digits, document, whole text, with all white space as single spaces."""
+    rows = [line.split("\t") for line in printed("--format", "plain").split("\n")[:-1]]
+    assert [row[:3] for row in rows] == [
+        [str(hit["rank"]), f"{hit['score']:.4f}", hit["document"]] for hit in hits("garden", "bee")
+    ]
+    shown = {row[2]: row[3] for row in rows}
+    assert shown["bee"] == texts["bee"]
+    assert shown["nasty"] == "Red [31malert [0m second line after a tab 2J end."
+    assert shown["北京/1"] == texts["北京/1"]
+
+
+def test_plain_is_the_default_when_piped(printed):
+    """Standard output that is no terminal gets no table."""
+    assert printed() == printed("--format", "plain")
+
+
+@pytest.mark.parametrize("style", ["plain", "table", "json", "jsonl"])
+def test_control_characters_of_the_data_do_not_reach_the_terminal(printed, style):
+    """Neither escape sequences of seven or eight bits nor other line ends get through."""
+    output = printed("--format", style)
+    assert "alert" in output
+    assert not RAW.search(output)
+
+
+def test_a_table_has_a_header_and_the_rows_in_order(printed, hits):
+    """Rank, score of four digits, document and the text, behind its title."""
+    lines = printed("--format", "table").splitlines()
+    assert lines[0].split() == ["rank", "score", "document", "text"]
+    starts = [line.split()[:3] for line in lines[2:] if line[:4].strip()]
+    assert starts == [[str(hit["rank"]), f"{hit['score']:.4f}", hit["document"]] for hit in hits("garden", "bee")]
+    assert any(line.rstrip().endswith("Insects: A bee has wings and makes honey.") for line in lines)
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_a_table_fits_the_terminal_and_shows_two_lines_of_a_text(run, monkeypatch, columns):
+    """A long text ends in an ellipsis after its second line; a long id is folded, not cut."""
+    monkeypatch.setenv("COLUMNS", columns)
+    identifier = "folder/" * 6 + "name.txt"
+    text = " ".join(f"word{number}" for number in range(200)) + " 北京" * 50
+    record = json.dumps({"id": identifier, "text": text})
+    run("index", "made", "-", "--as", "jsonl", "--unit", "document", stdin=record)
+    header, _, *lines = run("search", "made", "word", "--format", "table").stdout.splitlines()
+    assert all(cell_len(line) <= int(columns) for line in lines)
+    start = header.index("text")
+    shown = [line[start:].rstrip() for line in lines if line[start:].strip()]
+    assert len(shown) == 2
+    assert shown[1].endswith("…")
+    assert text.startswith(" ".join(shown).removesuffix("…"))
+    place = header.index("document")
+    assert "".join(line[place:start].strip() for line in lines) == identifier
+
+
+def test_a_table_of_wide_characters_is_cut_by_their_width(run, monkeypatch):
+    """A Chinese character takes two places of a terminal."""
+    monkeypatch.setenv("COLUMNS", "60")
+    run("index", "made", "-", stdin="北京是中国的首都。" * 12)
+    lines = run("search", "made", "北京", "--format", "table").stdout.splitlines()[2:]
+    assert len(lines) == 2
+    assert all(cell_len(line) <= 60 for line in lines)
+    assert lines[1].rstrip().endswith("…")
+
+
+def test_sizes_are_readable_for_people_and_numbers_for_programs(run, garden):
+    """Bytes are told in units in a table and in plain text, and as they are in JSON and CSV."""
+    size = sum(file.stat().st_size for file in garden.iterdir())
+    (row,) = json.loads(run("list", "--format", "json").stdout)
+    assert row["bytes"] == size
+    assert f",{size}\n" in run("list", "--format", "csv").stdout
+    readable = _size(size)
+    assert run("list").stdout.rstrip().endswith(readable)
+    assert readable in run("list", "--format", "table").stdout
+    assert f"bytes\t{readable}\n" in run("status", "garden").stdout
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (15_306_397, "15.3 MB"),
+        (999_960, "1.0 MB"),
+        (123_456_789, "123 MB"),
+        (2_000_000_000, "2.0 GB"),
+        (3_400_000_000_000, "3.4 TB"),
+    ],
+)
+def test_a_size_has_two_or_three_digits_and_a_unit(count, expected):
+    """Units are decimal."""
+    assert _size(count) == expected

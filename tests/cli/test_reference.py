@@ -1,0 +1,91 @@
+"""What the commands say of themselves, and the page that is made of it."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+import semsearch.cli
+from semsearch.cli.program import COMMANDS, program
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(Path(semsearch.cli.__file__).parent.glob("*.py"))
+
+
+@pytest.fixture(params=COMMANDS)
+def name(request):
+    """Every command in turn."""
+    return request.param
+
+
+@pytest.fixture
+def command(name):
+    """The command itself."""
+    return program.get_command(click.Context(program), name)
+
+
+def test_every_module_of_a_command_is_in_the_table():
+    """No command is forgotten, and none is promised that is not there."""
+    assert {path.stem.removesuffix("_command") for path in MODULES if path.stem.endswith("_command")} == set(COMMANDS)
+
+
+def test_a_summary_is_the_first_line_of_the_commands_own_help(name, command):
+    """``semsearch --help`` and ``semsearch NAME --help`` say the same."""
+    assert inspect_help(command)[0] == COMMANDS[name]
+
+
+def test_every_command_shows_an_example_that_parses(name, command):
+    """An example in the help is a real command line with options that exist."""
+    shown = [line.strip() for line in inspect_help(command)]
+    examples = [line for line in shown if re.search(rf"\bsemsearch {name}\b", line)]
+    assert examples
+    for example in examples:
+        words = re.findall(r"'[^']*'|\"[^\"]*\"|\S+", example.split(" | jq")[0])
+        arguments = words[words.index("semsearch") + 2 :]
+        command.make_context(name, arguments, parent=click.Context(program, **program.context_settings))
+
+
+def test_every_option_is_explained(command):
+    """No option is without help."""
+    assert not [option.opts for option in command.params if isinstance(option, click.Option) and not option.help]
+
+
+def test_help_fits_a_terminal_of_80_columns(run):
+    """Every command has one line in the overview."""
+    lines = run("--help").stdout.splitlines()
+    start = lines.index("Commands:") + 1
+    assert [line.split()[0] for line in lines[start:]] == list(COMMANDS)
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_page_in_the_docs_is_up_to_date():
+    """docs/cli.md is what ``python docs/generate_cli.py`` writes."""
+    path = ROOT / "docs" / "generate_cli.py"
+    spec = importlib.util.spec_from_file_location("generate_cli", path)
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    text = generator.page()
+    assert generator.PAGE.read_text(encoding="utf-8") == text
+    assert re.findall(r"^## (.*)$", text, flags=re.MULTILINE) == [
+        "semsearch",
+        *[f"semsearch {command}" for command in COMMANDS],
+    ]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_modules_of_the_command_line_import_nothing_heavy_at_their_top(path):
+    """Layers that load models and indexes are imported by the functions that need them."""
+    light = {"types", "errors", "settings", "cli"}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("semsearch"):
+            assert node.module.split(".")[1] in light or path.name == "opening.py"
+
+
+def inspect_help(command):
+    """Lines of a command's help, before it is wrapped for a terminal."""
+    return command.help.replace("\b", "").splitlines()

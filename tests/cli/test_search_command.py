@@ -1,0 +1,101 @@
+"""``semsearch search`` and ``semsearch similar``: what is close to this?"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from semsearch.encoder import Encoder
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [("insects that fly", "bee"), ("aeroplane", "jet"), ("a warm meal", "soup"), ("orchestra", "violin")],
+)
+@pytest.mark.usefixtures("garden")
+def test_the_nearest_in_meaning_comes_first(hits, query, document):
+    """No word is shared by a query and its answer."""
+    assert hits("garden", query)[0]["document"] == document
+
+
+@pytest.mark.usefixtures("garden")
+def test_scores_are_the_cosines_of_texts_behind_their_titles(hits, records):
+    """All passages are ranked by the cosine between the vectors of the query and of title and text."""
+    encoder = Encoder.load()
+    texts = [" ".join(filter(None, [record.get("title"), record["text"]])) for record in records]
+    vectors = encoder.encode([*texts, "insects that fly"])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    expected = dict(zip((record["id"] for record in records), vectors[:-1] @ vectors[-1], strict=True))
+    found = hits("garden", "insects that fly")
+    assert [hit["rank"] for hit in found] == [1, 2, 3, 4, 5, 6]
+    assert [hit["document"] for hit in found] == sorted(expected, key=expected.__getitem__, reverse=True)
+    for hit in found:
+        assert hit["score"] == pytest.approx(expected[hit["document"]], abs=3e-3)
+        assert hit["parts"] == {"dense": hit["score"]}
+
+
+@pytest.mark.usefixtures("garden")
+def test_k_limits_the_results_and_more_than_there_are_is_no_error(hits, records):
+    """``-k`` is the most that comes back."""
+    everything = hits("garden", "bee", "-k", 1000)
+    assert len(everything) == len(records)
+    assert hits("garden", "bee", "-k", 2) == everything[:2]
+
+
+@pytest.mark.usefixtures("garden")
+def test_a_query_can_come_from_standard_input(run):
+    """``-`` reads it, and bytes that are not UTF-8 do not matter."""
+    given = run("search", "garden", "insects that fly").stdout
+    assert run("search", "garden", "-", stdin="insects that fly\n").stdout == given
+    assert run("search", "garden", "-", stdin=b"insects that fly \xff").exit_code == 0
+
+
+def test_indexes_option_goes_before_the_environment(run, built, indexes):
+    """A collection is looked for in ``--indexes DIR``."""
+    assert run("search", "garden", "bee").exit_code == 1
+    assert run("search", "garden", "bee", "--indexes", built).exit_code == 0
+    assert not indexes.exists()
+
+
+@pytest.mark.usefixtures("garden")
+def test_both_runtimes_find_the_same(hits):
+    """Torch and OpenVINO differ by rounding alone."""
+    one = hits("garden", "insects that fly", "--runtime", "torch", "--precision", "f32")
+    other = hits("garden", "insects that fly", "--runtime", "openvino", "--precision", "f32", "--threads", 1)
+    assert [hit["document"] for hit in one] == [hit["document"] for hit in other]
+    assert [hit["score"] for hit in one] == pytest.approx([hit["score"] for hit in other], abs=1e-4)
+
+
+@pytest.mark.usefixtures("garden")
+def test_a_query_that_is_too_long_is_cut_with_a_warning(run, records):
+    """Nothing is cut silently: stderr says how many tokens were not read."""
+    result = run("search", "garden", "bee " * 500)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("warning: 1 of 1 texts were longer than 256 tokens")
+    assert len(result.stdout.splitlines()) == len(records)
+
+
+def test_similar_finds_neighbours_of_a_stored_document_and_not_itself(run):
+    """Neighbours are other documents, each once, by its nearest passage."""
+    lines = ["The bee makes honey.\nSoup is hot.", "Bees collect nectar for their honey.", "Jets burn kerosene."]
+    records = [json.dumps({"id": str(number), "text": text}) for number, text in enumerate(lines)]
+    run("index", "made", "-", "--as", "jsonl", "--unit", "line", stdin="\n".join(records))
+    found = json.loads(run("similar", "made", "1", "--format", "json").stdout)
+    assert [(hit["rank"], hit["document"], hit["text"]) for hit in found] == [
+        (1, "0", "The bee makes honey."),
+        (2, "2", "Jets burn kerosene."),
+    ]
+    assert json.loads(run("similar", "made", "1", "-k", 1, "--format", "json").stdout) == found[:1]
+
+
+@pytest.mark.usefixtures("garden")
+def test_no_results_are_said_on_stderr_and_are_no_error(run, records):
+    """A collection that has lost all its documents answers with nothing."""
+    run("delete", "garden", *[record["id"] for record in records])
+    result = run("search", "garden", "bee")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no results\n")
+    assert json.loads(run("search", "garden", "bee", "--format", "json").stdout) == []
+    header = "rank,score,document,passage,text,start,end,title,source,metadata,parts\n"
+    assert run("search", "garden", "bee", "--format", "csv").stdout == header
