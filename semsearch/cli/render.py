@@ -66,7 +66,7 @@ def show(
     if chosen in for_people:
         for_people[chosen](rows, columns)
     else:
-        for_programs[chosen](rows, columns)
+        for_programs[chosen](rows, every or columns)
 
 
 def _style(style: str | None) -> str:

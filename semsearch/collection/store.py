@@ -239,8 +239,10 @@ class Store:
         with self._locked(), errors_translated(self.path):  # whoever is writing finishes first
             self.close()
             (self.path / DATABASE).unlink()  # from here on it is no collection, for those who wait to write
-        with errors_translated(self.path):
-            shutil.rmtree(self.path)
+            for entry in self.path.iterdir():
+                if entry.name != LOCK:
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        _clear(self.path)
 
     def close(self) -> None:
         """Close this thread's connection; the collection can be used again and opens a new one."""
@@ -295,12 +297,17 @@ class Store:
         with errors_translated(self.path):
             try:
                 lock.acquire(timeout=LOCK_SECONDS)
+            except FileNotFoundError:
+                raise not_found(self.path) from None
             except Timeout:
                 raise LockedError(
                     f"another process has been writing to collection {self.path} for {LOCK_SECONDS:.0f} s; "
                     "try again when it has finished"
                 ) from None
         try:
+            if not exists(self.path):  # dropped while we waited
+                _clear(self.path)
+                raise not_found(self.path)
             yield
         finally:
             lock.release()
@@ -309,8 +316,6 @@ class Store:
     def _writing(self) -> Iterator[Writer]:
         """The writer, under its lock."""
         with self._locked(), ExitStack() as stack:
-            if not exists(self.path):
-                raise not_found(self.path)  # dropped while we waited
             with errors_translated(self.path):
                 connection = stack.enter_context(closing(connect(self.path / DATABASE, write=True)))
                 stack.callback(merge_log, connection)
@@ -374,6 +379,13 @@ def _refuse_one(values: object, what: str) -> None:
     """A single string is iterable too, but its letters are not what was meant."""
     if isinstance(values, str | bytes | Document):
         raise InputError(f"{what} is a single one, {values!r:.40}; put it in a list")
+
+
+def _clear(folder: Path) -> None:
+    """Remove a folder that holds nothing but a writer's lock; one who waits for that lock may do the same."""
+    with suppress(OSError):
+        (folder / LOCK).unlink()
+        folder.rmdir()
 
 
 def _size(folder: Path) -> int:

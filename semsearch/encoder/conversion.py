@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConvertedModel", "converted", "import_openvino"]
 
+PIPELINE_VERSION = 1
+"""Part of the cache's key: raise it when ``pipeline.py`` computes something else than before."""
 LARGEST_DIFFERENCE = 1e-3
 """Of any hidden number between torch and the converted graph; 5e-6 is usual, a wrong graph is far off."""
 STATIC_COPY = "static.safetensors"
@@ -80,7 +82,7 @@ def import_openvino() -> Any:
 def converted(spec: EncoderSpec, options: EncoderOptions, notify: Callable[[str], None]) -> ConvertedModel:
     """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be."""
     version = importlib.metadata.version("openvino")
-    folder = cache_folder() / "openvino" / f"{spec.fingerprint}-{version}"
+    folder = cache_folder() / "openvino" / f"{spec.fingerprint}-{version}-{PIPELINE_VERSION}"
     found = _read(folder, spec)
     if found is None:
         with locked(folder):
@@ -153,7 +155,7 @@ def _convert(spec: EncoderSpec, target: Path) -> None:
     try:
         model = _trace(pipeline)
         dimension = _check(pipeline, model, openvino)
-    except UnsupportedModelError:
+    except (UnsupportedModelError, MemoryError):  # the second says nothing about the model
         raise
     except Exception as error:  # torch.jit and the front end raise whatever an operation makes them raise
         raise UnsupportedModelError(" ".join(str(error).split())[:300]) from error

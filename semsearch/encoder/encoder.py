@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,10 +80,12 @@ class Encoder:
         machine.
         """
         options = replace(options or EncoderOptions(), **chosen)
-        spec = read_spec(locate(str(model)), options)
+        folder = locate(str(model), options.trust_remote_code)
+        spec = read_spec(folder, options)
         wanted = _choice(precision, Precision, "precision")
         made = _runtime(spec, options, runtime, device, wanted, threads, notify or (lambda _: None))
-        return cls(str(model), spec, options, made)
+        given_folder = Path(model).expanduser().resolve() == folder
+        return cls(str(folder if given_folder else model), spec, options, made)  # a name that holds everywhere
 
     @property
     def fingerprint(self) -> str:
@@ -251,7 +254,7 @@ def _runtime(
             notify(f"using the slower torch runtime: {error}")
     from semsearch.encoder.torch_runtime import TorchRuntime
 
-    return TorchRuntime(spec, device, precision)
+    return TorchRuntime(spec, device, precision, threads)
 
 
 def _cpu_devices() -> Iterator[str]:

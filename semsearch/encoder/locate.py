@@ -25,9 +25,12 @@ DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*
 LEFT_ON_THE_HUB = ["onnx/*", "openvino/*", "*.msgpack", "*.h5"]
 
 
-def locate(model: str) -> Path:
-    """The folder of ``model``, which is a folder, a short name or a Hub id, with its weights checked."""
-    folder = _given_folder(model) or _packaged(model) or _hub(model)
+def locate(model: str, code: bool = False) -> Path:
+    """The folder of ``model``, which is a folder, a short name or a Hub id, with its weights checked.
+
+    Python files are fetched from the Hub only with ``code``: the caller means to run them.
+    """
+    folder = _given_folder(model) or _packaged(model) or _hub(model, code)
     if not any(folder.rglob("*.safetensors")):
         raise UnsupportedModelError(
             f"model {model!r} has no .safetensors weights in {folder}; other formats can hide code, "
@@ -68,7 +71,7 @@ def _packaged(model: str) -> Path | None:
     return folder
 
 
-def _hub(model: str) -> Path:
+def _hub(model: str, code: bool) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -79,7 +82,7 @@ def _hub(model: str) -> Path:
             huggingface_hub.snapshot_download(
                 repository,
                 local_files_only=local,
-                allow_patterns=DOWNLOADED,
+                allow_patterns=[*DOWNLOADED, "*.py"] if code else DOWNLOADED,
                 ignore_patterns=LEFT_ON_THE_HUB,
             )
         )

@@ -25,7 +25,9 @@ class TorchRuntime:
 
     name = "torch"
 
-    def __init__(self, spec: EncoderSpec, device: str, precision: Precision) -> None:
+    def __init__(self, spec: EncoderSpec, device: str, precision: Precision, threads: int | None) -> None:
+        if threads:
+            torch.set_num_threads(threads)  # torch has one number for the whole process
         self.device = _checked_device(device)
         self.precision = Precision.BF16 if precision is Precision.BF16 else Precision.F32
         self._pad_id = spec.pad_id

@@ -140,8 +140,8 @@ def test_an_interrupted_writer_keeps_what_was_committed(notes, start):
     assert len(found) % 5 == 0
 
 
-def test_a_process_that_waits_finds_the_collection_dropped(notes, start):
-    """A writer that waited for a drop is told that the collection is gone, and does not bring it back."""
+def test_a_drop_waits_for_the_writer(notes, start):
+    """A collection that another process is writing to is dropped when that has ended, and nothing is left."""
     folder = notes.path.parent
     waiting = []
 

@@ -305,6 +305,24 @@ def test_a_writer_that_waits_too_long_gives_up(notes, monkeypatch):
     assert notes.status().documents == 3
 
 
+def test_a_writer_that_waited_for_a_drop_does_not_bring_the_collection_back(notes, tmp_path, monkeypatch):
+    """Who gets the lock of a collection that is gone is told so, and leaves nothing behind."""
+    other = Collection.open(notes.path, notes.encoder)
+    for write in (lambda: other.add(["a bee"]), lambda: other.delete(["a"]), other.drop):
+        with monkeypatch.context() as patch:
+
+            def dropped_after(path, patch=patch):
+                patch.undo()
+                Collection.open(path).drop()
+                return True
+
+            patch.setattr(store_module, "exists", dropped_after)
+            with pytest.raises(CollectionNotFoundError, match="no collection 'notes'"):
+                write()
+        assert not list(tmp_path.iterdir())
+        Collection.create(notes.path, notes.encoder).close()
+
+
 def test_damaged_vectors_are_not_searched(notes, fake):
     """A changed byte in the vector file is an error at the next opening, not a wrong score."""
     notes.add(["A bee.", "A wasp."])

@@ -499,6 +499,24 @@ def test_a_grown_tail_is_indexed(make, monkeypatch):
     assert len(list(collection.path.glob("*index*"))) == 1
 
 
+def test_deletions_in_the_index_and_behind_it(make, monkeypatch):
+    """Rows that were deleted are left out in both parts, and all others are found with their scores."""
+    monkeypatch.setattr(writer_module, "TAIL_ROWS", 5)
+    collection = make(unit="document")
+    everything = [f"bee {n}" for n in range(34)]
+    for part in (everything[:30], everything[30:]):
+        collection.add(Document(id=text, text=text) for text in part)
+    assert collection.status().tail == 4
+    for gone in (["bee 31"], ["bee 3", "bee 33"], ["bee 30", "bee 32"]):
+        collection.delete(gone)
+        everything = [text for text in everything if text not in gone]
+        for k in (1, 7, 100):
+            hits = collection.search("bee 31 33", k=k)
+            assert {hit.text for hit in hits} <= set(everything)
+            expected = sorted(cosines("bee 31 33", everything))[::-1][:k]
+            np.testing.assert_allclose([hit.score for hit in hits], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("damage", ["missing", "flipped", "short", "empty", "other"])
 def test_a_lost_index_changes_no_result(make, monkeypatch, damage):
     """Without a sound index file the results are the same, and a missing one is built again by the next write."""

@@ -73,7 +73,7 @@ class Reader:
                 elif self._skip_bad:
                     self._skip(item)
                 else:
-                    raise item
+                    raise RecordError(f"{item}, or skip it with --skip-bad")
 
     def _read(self, file: File) -> Iterator[Document | RecordError]:
         """The documents of one file, and errors where its broken records are."""

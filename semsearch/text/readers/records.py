@@ -20,8 +20,8 @@ _VALUE_SHOWN = 40
 
 
 def located(error: RecordError, where: str) -> RecordError:
-    """The error as its reader sees it: place, reason, and the choice to go on without the record."""
-    return RecordError(f"{where}: {error}, or skip it with --skip-bad")
+    """The error with the place where it was found."""
+    return RecordError(f"{where}: {error}")
 
 
 def to_document(record: Mapping[str, Any], fields: Fields, default_id: str, source: str) -> Document:
