@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -180,6 +182,7 @@ def test_texts_come_back_exactly(make, unit, name):
     stored = text.translate(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))
     hits = sorted(collection.search("bee", k=100_000), key=lambda hit: hit.passage)
     assert report.added == 1
+    assert hits
     assert [hit.passage for hit in hits] == list(range(report.passages))
     assert all(hit.text == stored[hit.start : hit.end] for hit in hits)
     assert all(hit.text.strip() for hit in hits)
@@ -419,6 +422,35 @@ def test_an_encoder_that_fails_leaves_what_was_committed(notes, fake, monkeypatc
     monkeypatch.setattr(fake, "encode_counted", encode)
     assert notes.add(f"bee {n}" for n in range(20)).unchanged == 4
     assert len(texts(notes)) == 20
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
+def test_an_interrupted_run_does_not_encode_what_was_waiting(notes, fake, monkeypatch):
+    """Ctrl-C lets the batch that is being encoded end, and no other begin."""
+    monkeypatch.setattr(sync_module, "BATCH_DOCUMENTS", 2)
+    committing, interrupted = threading.Event(), threading.Event()
+    commit, encode = sync_module.Sync._commit, fake.encode_counted
+
+    def commit_soon(self, *rest):
+        committing.set()
+        try:
+            commit(self, *rest)
+        except KeyboardInterrupt:
+            threading.Timer(0.2, interrupted.set).start()
+            raise
+
+    def encode_slowly(passages, role=None):
+        committing.wait()
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        interrupted.wait()
+        return encode(passages, role)
+
+    monkeypatch.setattr(sync_module.Sync, "_commit", commit_soon)
+    monkeypatch.setattr(fake, "encode_counted", encode_slowly)
+    with pytest.raises(KeyboardInterrupt):
+        notes.add(f"bee {n}" for n in range(8))
+    assert fake.encoded == ["bee 0", "bee 1"]
+    assert notes.status().documents == 0
 
 
 def test_a_progress_that_fails_leaves_what_was_committed(notes, monkeypatch):
