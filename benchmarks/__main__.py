@@ -1,7 +1,11 @@
-"""``python -m benchmarks [NAME…]``: measure, keep the figures as JSON, and write their tables."""
+"""``python -m benchmarks [NAME…]``: measure, keep the figures as JSON, and write their tables.
+
+Several benchmarks run in a process each: what one has loaded must not count in the next one's memory.
+"""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib import import_module
 
@@ -12,13 +16,16 @@ NAMES = ("encoding", "quality", "startup", "indexing", "memory", "peers")
 
 
 def main(names: list[str]) -> None:
-    for name in names or NAMES:
-        if name not in NAMES:
-            sys.exit(f"error: no benchmark {name!r}; there are {', '.join(NAMES)}")
-        print(f"\n== {name}", flush=True)
-        save(name, import_module(f"benchmarks.{name}").measure())
-    write_tables()
+    if unknown := [name for name in names if name not in NAMES]:
+        sys.exit(f"error: no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if len(names) == 1:
+        print(f"\n== {names[0]}", flush=True)
+        save(names[0], import_module(f"benchmarks.{names[0]}").measure())
+        write_tables()
+        return
+    for name in names:
+        subprocess.run([sys.executable, "-m", "benchmarks", name], check=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:] or list(NAMES))

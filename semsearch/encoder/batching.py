@@ -16,7 +16,7 @@ from semsearch.types import Int64
 
 __all__ = ["TOKEN_BUDGET", "pad", "plan"]
 
-TOKEN_BUDGET = 1024
+TOKEN_BUDGET = 768
 """Tokens a batch: larger ones leave the processor's L2 cache, smaller ones starve its matrix units."""
 
 
