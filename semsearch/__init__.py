@@ -10,7 +10,7 @@ Names are imported when they are first used, so that ``import semsearch`` costs 
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib import metadata  # takes as long as half of --help
+
         return metadata.version("semsearch")
     if name not in _HOMES:
         raise AttributeError(f"module 'semsearch' has no attribute {name!r}")

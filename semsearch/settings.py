@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["DEFAULT_MODEL", "cache_folder", "indexes_folder", "thread_count"]
+__all__ = ["DEFAULT_MODEL", "cache_folder", "core_count", "indexes_folder", "thread_count"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
@@ -24,12 +24,17 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("semsearch", appauthor=False))
 
 
+def core_count() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def thread_count(given: int | None = None) -> int:
     """Threads to compute with: ``given``, else ``$SEMSEARCH_THREADS``, else every core this process may use."""
     if given:
         return given
     if (chosen := os.environ.get("SEMSEARCH_THREADS", "")).isdecimal() and int(chosen) > 0:
         return int(chosen)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return core_count()

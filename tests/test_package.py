@@ -17,13 +17,14 @@ MODELS = {"torch", "transformers", "sentence_transformers"}
 HEAVY = MODELS | {"faiss", "openvino", "numpy", "tokenizers", "sqlite3"}
 
 COMMAND = """
-import json, sys
+import json, os, sys
 from semsearch.cli import main
+def tell(status, leave=os._exit):
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr, flush=True)
+    leave(status)
+os._exit = tell
 sys.argv = ["semsearch", *sys.argv[1:]]
-try:
-    main()
-finally:
-    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+main()
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 import warnings
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
 import click
@@ -108,7 +108,9 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        click.echo(f"semsearch {metadata.version('semsearch')}")
+        import semsearch
+
+        click.echo(f"semsearch {semsearch.__version__}")
         ctx.exit()
 
 

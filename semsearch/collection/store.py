@@ -177,10 +177,12 @@ class Store:
     @contextmanager
     def pinned(self) -> Iterator[Snapshot]:
         """The newest committed state. Within the block this thread reads that state, whatever is written."""
-        with errors_translated(self.path), self._reading() as connection:
-            with self._lock:  # the first read is what pins: one thread after the other, lest a state come back
-                vectors = self._vectors(connection)
-                self._snapshot = snapshot = load_snapshot(connection, self.path, vectors, self._snapshot)
+        with ExitStack() as stack:
+            with errors_translated(self.path):  # not around the block, whose errors are not ours
+                connection = stack.enter_context(self._reading())
+                with self._lock:  # the first read is what pins: one thread after the other, lest a state come back
+                    vectors = self._vectors(connection)
+                    self._snapshot = snapshot = load_snapshot(connection, self.path, vectors, self._snapshot)
             yield snapshot
 
     def snapshot(self) -> Snapshot:

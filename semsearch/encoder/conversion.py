@@ -9,7 +9,6 @@ Run as ``python -m semsearch.encoder.conversion FOLDER OPTIONS TARGET`` by :func
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import subprocess
@@ -81,7 +80,7 @@ def import_openvino() -> Any:
 
 def converted(spec: EncoderSpec, options: EncoderOptions, notify: Callable[[str], None]) -> ConvertedModel:
     """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be."""
-    version = importlib.metadata.version("openvino")
+    version = import_openvino().__version__.split("-")[0]
     folder = cache_folder() / "openvino" / f"{spec.fingerprint}-{version}-{PIPELINE_VERSION}"
     found = _read(folder, spec)
     if found is None:

@@ -22,6 +22,7 @@ from semsearch.encoder.files import publish_file, short_digest
 from semsearch.encoder.runtime import Precision, Progress
 from semsearch.encoder.spec import EncoderSpec
 from semsearch.errors import StorageError
+from semsearch.settings import core_count
 from semsearch.types import Float32, Int64
 
 __all__ = ["OpenVinoRuntime"]
@@ -93,7 +94,9 @@ class OpenVinoRuntime:
             "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
             "NUM_STREAMS": str(streams),
             "INFERENCE_NUM_THREADS": self._threads,
-            "ENABLE_CPU_PINNING": False,  # two processes would pin their threads to the same cores
+            # Pinned threads find their caches again; but with fewer threads than cores, two processes would
+            # pin theirs to the same ones.
+            "ENABLE_CPU_PINNING": self._threads >= core_count(),
             "CACHE_MODE": "OPTIMIZE_SIZE",  # the blob refers to the weights file instead of repeating it
         }
         machine = [

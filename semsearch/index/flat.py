@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from semsearch.settings import thread_count
 from semsearch.types import Float32, Int64
 
 __all__ = ["Bitmap", "FlatIndex", "bitmap"]
 
+MANY_QUERIES = 8
 Bitmap = npt.NDArray[np.uint8]
 """A set of vector ids, one bit each, lowest bit first: uint8[ceil(rows / 8)]."""
 
@@ -99,5 +101,8 @@ class FlatIndex:
         parameters = None
         if allowed is not None:
             parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(allowed))
+        # FAISS divides queries among OpenMP threads, and these go on spinning for some milliseconds after
+        # their work, which slows down whatever comes next: a few queries are better off with one thread.
+        faiss.omp_set_num_threads(1 if len(queries) < MANY_QUERIES else thread_count())
         scores, ids = self._faiss.search(np.ascontiguousarray(queries, dtype=np.float32), k, params=parameters)
         return scores, ids
