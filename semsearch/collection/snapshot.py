@@ -98,7 +98,7 @@ def load_snapshot(
     else:
         index, tail = _read_index(folder, record, vectors.dimension), None
     if tail is None or index.rows + tail.rows != rows:
-        tail = FlatIndex.build(vectors.dimension, vectors.blocks(index.rows, rows))
+        tail = FlatIndex.build(vectors.dimension, rows - index.rows, vectors.blocks(index.rows, rows))
     return Snapshot(generation, rows, vectors, record, index, tail, dead)
 
 
@@ -109,7 +109,7 @@ def _read_index(folder: Path, record: Record | None, dimension: int) -> FlatInde
         found = FlatIndex.read(folder / file, sha256)
         if found is not None and found.rows == rows:
             return found
-    return FlatIndex.build(dimension, ())
+    return FlatIndex.build(dimension, 0, ())
 
 
 def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: Path) -> dict[int, StoredPassage]:

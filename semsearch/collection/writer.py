@@ -166,7 +166,7 @@ class Writer:
         covered = recorded[1] if recorded and (self.folder / recorded[0]).is_file() else 0
         if rows - covered <= max(TAIL_ROWS, TAIL_SHARE * rows):
             return
-        index = FlatIndex.build(self._vectors.dimension, self._vectors.blocks(0, rows))
+        index = FlatIndex.build(self._vectors.dimension, rows, self._vectors.blocks(0, rows))
         path = self.folder / f"index-{generation + 1}.faiss"
         sha256 = index.write(path)
         sync_folder(self.folder)

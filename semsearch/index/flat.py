@@ -39,13 +39,22 @@ class FlatIndex:
         self._faiss = faiss_index
 
     @classmethod
-    def build(cls, dimension: int, blocks: Iterable[Float32]) -> FlatIndex:
-        """Index the rows of all blocks, float32[any, dimension] each, numbered from 0 in the order given."""
+    def build(cls, dimension: int, rows: int, blocks: Iterable[Float32]) -> FlatIndex:
+        """Index ``rows`` rows, which come as blocks of float32[any, dimension], numbered from 0 in that order."""
         import faiss
 
         index = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-        for block in blocks:
-            index.add(np.ascontiguousarray(block, dtype=np.float32))
+        if rows:
+            # The codes are the rows in float16. Adding block by block would grow the array by doubling it,
+            # and need three times its memory; here it has its size from the start.
+            index.codes.resize(rows * index.code_size)
+            codes = faiss.rev_swig_ptr(index.codes.data(), rows * index.code_size).view(np.float16)
+            filled = 0
+            for block in blocks:
+                codes[filled : filled + block.size] = block.ravel()
+                filled += block.size
+            assert filled == len(codes), "blocks do not hold the rows that were announced"
+            index.ntotal = rows
         return cls(index)
 
     @classmethod

@@ -42,7 +42,7 @@ def check(found, queries, matrix, k, allowed):
 def test_finds_what_brute_force_finds(dimension, k):
     """Ids and scores are those of all inner products, sorted, whatever the blocks the rows came in."""
     matrix, queries = rows(203, dimension), rows(7, dimension, seed=1)
-    index = FlatIndex.build(dimension, [matrix[:100], matrix[100:101], matrix[101:101], matrix[101:]])
+    index = FlatIndex.build(dimension, len(matrix), [matrix[:100], matrix[100:101], matrix[101:101], matrix[101:]])
     assert index.rows == 203
     check(index.search(queries, k), queries, matrix, k, list(range(203)))
 
@@ -50,7 +50,7 @@ def test_finds_what_brute_force_finds(dimension, k):
 @pytest.mark.parametrize("k", K)
 def test_an_empty_index_finds_nothing(k):
     """Without rows every id is -1."""
-    index = FlatIndex.build(8, ())
+    index = FlatIndex.build(8, 0, ())
     assert index.rows == 0
     check(index.search(rows(2, 8), k), rows(2, 8), np.empty((0, 8), np.float32), k, [])
 
@@ -61,7 +61,7 @@ def test_a_filter_is_never_broken_and_never_makes_a_result_short(data, count, k,
     """From none to all of the rows allowed there are min(k, allowed) hits, and all of them are allowed."""
     hidden = data.draw(st.sets(st.integers(0, count - 1)) | st.just(set(range(count))) | st.just(set()))
     matrix, queries = rows(count, dimension, seed=count), rows(2, dimension, seed=1)
-    index = FlatIndex.build(dimension, [matrix])
+    index = FlatIndex.build(dimension, len(matrix), [matrix])
     allowed = bitmap(count, np.array(sorted(hidden), dtype=np.int64))
     check(index.search(queries, k, allowed), queries, matrix, k, sorted(set(range(count)) - hidden))
 
@@ -79,7 +79,7 @@ def test_a_bitmap_has_a_bit_for_every_row(count, without):
 def test_what_is_written_is_read_back(tmp_path, count, dimension):
     """An index read from its file gives the same scores and ids, and the checksum is that of the file."""
     matrix, queries = rows(count, dimension), rows(3, dimension, seed=1)
-    index = FlatIndex.build(dimension, [matrix])
+    index = FlatIndex.build(dimension, len(matrix), [matrix])
     sha256 = index.write(tmp_path / "a.faiss")
     assert sha256 == hashlib.sha256((tmp_path / "a.faiss").read_bytes()).hexdigest()
     assert [file.name for file in tmp_path.iterdir()] == ["a.faiss"]
@@ -94,7 +94,7 @@ def written():
     """The bytes of an index file, and their checksum."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.faiss")
-        sha256 = FlatIndex.build(16, [rows(30, 16)]).write(path)
+        sha256 = FlatIndex.build(16, 30, [rows(30, 16)]).write(path)
         return path.read_bytes(), sha256
 
 
@@ -123,7 +123,7 @@ def test_a_missing_file_is_no_index(written, tmp_path):
 
 def test_a_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
     """When the disk is full the file that was there stays as it was, and nothing is left beside it."""
-    index = FlatIndex.build(16, [rows(30, 16)])
+    index = FlatIndex.build(16, 30, [rows(30, 16)])
     sha256 = index.write(tmp_path / "a.faiss")
 
     def full(_):
@@ -131,6 +131,6 @@ def test_a_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        FlatIndex.build(16, [rows(60, 16)]).write(tmp_path / "a.faiss")
+        FlatIndex.build(16, 60, [rows(60, 16)]).write(tmp_path / "a.faiss")
     assert [file.name for file in tmp_path.iterdir()] == ["a.faiss"]
     assert FlatIndex.read(tmp_path / "a.faiss", sha256).rows == 30
