@@ -35,9 +35,10 @@ def measure() -> dict[str, Any]:
             path.stem: [str(PYTHON), str(path), model, str(lines), f"{scratch}/{path.stem}"]
             for path in sorted(SCRIPTS.glob("*.py"))
         }
-        commands["semsearch"] = [sys.executable, str(SCRIPTS.parent / "own_script.py"), model, str(lines), scratch]
+        commands["semsearch"] = [sys.executable, "-m", "benchmarks.own_script", model, str(lines), scratch]
         for name, command in commands.items():
             figures[name] = _job(command)
+            print(name, figures[name], flush=True)
     return {"texts": TEXTS, "rows": figures}
 
 
