@@ -16,6 +16,7 @@ __all__ = [
     "Hit",
     "Int64",
     "Metadata",
+    "Neighbour",
     "Pooling",
     "Role",
     "Span",
@@ -89,6 +90,15 @@ class Hit:
     source: str | None
     metadata: Metadata
     parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A name of a space, such as a token, and how well it answers a question; ``rank`` counts from 1."""
+
+    rank: int
+    name: str
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
