@@ -73,7 +73,8 @@ def _fill(growing: Growing, path: Path, line: str, number: int) -> None:
 
 def _vector(fields: Sequence[str], place: str) -> Float32:
     try:
-        return np.array(fields, dtype=np.float32)
+        with np.errstate(over="ignore"):  # infinity is told of with the name
+            return np.fromiter(map(float, fields), dtype=np.float32, count=len(fields))
     except ValueError:
         wrong = next(field for field in fields if not _all_numbers([field]))
         raise InputError(f"{place}: {wrong[:40]!r} is not a number; a line is a name and its numbers") from None
