@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "Answer",
     "Document",
     "Float32",
     "Hit",
@@ -97,6 +98,19 @@ class Neighbour:
     """A name of a space, such as a token, and how well it answers a question; ``rank`` counts from 1."""
 
     rank: int
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to an analogy; ``rank`` is among all but the question's words, and ``None`` for one of these.
+
+    ``rank_of_all`` counts the question's words, too, which often are the nearest.
+    """
+
+    rank: int | None
+    rank_of_all: int
     name: str
     score: float
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from semsearch.errors import InputError
-from semsearch.settings import indexes_folder
+from semsearch.settings import DEFAULT_MODEL, indexes_folder
 
 __all__ = [
     "cli_command",
@@ -19,9 +19,11 @@ __all__ = [
     "format_option",
     "indexes_option",
     "k_option",
+    "model_option",
     "model_options",
     "name_argument",
     "notify",
+    "space_options",
 ]
 
 Command = Callable[..., Any]
@@ -111,6 +113,32 @@ def model_options(function: Command) -> Command:
     ):
         function = option(function)
     return function
+
+
+def model_option(function: Command) -> Command:
+    """``--model``: the encoder of commands that use no collection."""
+    return click.option(
+        "--model", metavar="MODEL", default=DEFAULT_MODEL, show_default=True, help="Folder, name or Hub id."
+    )(function)
+
+
+def space_options(function: Command) -> Command:
+    """Which words there are, and which vectors they have."""
+    for option in (
+        click.option("--drop", type=int, metavar="N", help="Remove N top components.  [default: 1; 0 for --vectors]"),
+        click.option(
+            "--center/--no-center", default=None, help="Subtract the mean vector.  [default: yes; no for --vectors]"
+        ),
+        click.option("--space", metavar="SPACE", help="static, layer:N, layer:N,M or encoded.  [default: layer:1,2]"),
+        click.option(
+            "--vectors",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Take the words of this file instead: CSV, TSV, word2vec, GloVe, .npy or .safetensors.",
+        ),
+    ):
+        function = option(function)
+    return model_option(function)
 
 
 def collections_folder(indexes: Path | None) -> Path:

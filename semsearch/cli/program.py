@@ -21,6 +21,9 @@ COMMANDS = {
     "index": "Build a collection from files, or bring it up to date with them.",
     "search": "Find the passages that are nearest in meaning to a query.",
     "similar": "Find the documents that are nearest to a stored one.",
+    "tokens": "Find the words of a vocabulary that are nearest to a word.",
+    "odd-one-out": "Find the word that does not belong with the others.",
+    "analogy": "Find what is to C as B is to A.",
     "list": "List the collections, with their sizes and models.",
     "status": "Describe a collection in figures.",
     "delete": "Delete documents from a collection.",
@@ -49,7 +52,7 @@ class Program(click.Group):
         """The command of a name, which lives in the module of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"semsearch.cli.{cmd_name}_command").command
+        command: click.Command = import_module(f"semsearch.cli.{cmd_name.replace('-', '_')}_command").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise

@@ -72,11 +72,15 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
         """Text of token ids; what normalisation took away (case, accents) does not come back."""
+        self.check_ids(ids)
+        return self._rust.decode(list(ids), skip_special_tokens=skip_special)
+
+    def check_ids(self, ids: Sequence[int]) -> None:
+        """Raise for an id that is not in the vocabulary."""
         limit = self.vocabulary_size
         for value in ids:
             if not 0 <= value < limit:
                 raise ModelError(f"token id {value} is not in the vocabulary; ids run from 0 to {limit - 1}")
-        return self._rust.decode(list(ids), skip_special_tokens=skip_special)
 
     @property
     def vocabulary_size(self) -> int:

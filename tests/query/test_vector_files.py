@@ -27,7 +27,8 @@ def binary(end):
     """word2vec's binary format, as its C program (with line feeds) or gensim (without) writes it."""
     header = f"{len(NAMES)} 3\n".encode()
     return header + b"".join(
-        name.replace(" ", "_").encode() + b" " + struct.pack("<3f", *row) + end for name, row in zip(NAMES, VECTORS, strict=True)
+        name.replace(" ", "_").encode() + b" " + struct.pack("<3f", *row) + end
+        for name, row in zip(NAMES, VECTORS, strict=True)
     )
 
 

@@ -3,5 +3,6 @@
 from semsearch.query.tokens.formulas import Formula
 from semsearch.query.tokens.readers import read_space
 from semsearch.query.tokens.space import Space
+from semsearch.query.tokens.vocabulary import DEFAULT_SPACE, Vocabulary
 
-__all__ = ["Formula", "Space", "read_space"]
+__all__ = ["DEFAULT_SPACE", "Formula", "Space", "Vocabulary", "read_space"]

@@ -17,7 +17,7 @@ from semsearch.query.tokens.formulas import FORMULAS, Formula
 from semsearch.query.tokens.preparation import Preparation
 from semsearch.query.tokens.spelling import nearest_spellings
 from semsearch.query.tokens.top import top
-from semsearch.types import Float32, Int64, Neighbour
+from semsearch.types import Answer, Float32, Int64, Neighbour
 
 __all__ = ["Space"]
 
@@ -131,12 +131,34 @@ class Space:
         and 3CosAvg the positives B₁ … Bₙ, C and the negatives A₁ … Aₙ. With ``exclude`` the names of the
         question are no answers, as is usual; without it they often are the best ones.
         """
+        return self._answer(positive, negative, k, formula, exclude)[0]
+
+    def answer_both(
+        self,
+        positive: Sequence[str],
+        negative: Sequence[str] = (),
+        k: int = 10,
+        formula: Formula | str = Formula.COS_ADD,
+    ) -> list[Answer]:
+        """:meth:`answer` with and without the names of the question: the ``k`` others, and those ranked before."""
+        _check_k(k)
+        words = len(positive) + len(negative)
+        found, question = self._answer(positive, negative, k + words, formula, exclude=False)
+        others = [one.name for one in found if one.name not in question][:k]
+        ranks = {name: rank for rank, name in enumerate(others, 1)}
+        last = max((one.rank for one in found if one.name in ranks), default=len(found))
+        return [Answer(ranks.get(one.name), one.rank, one.name, one.score) for one in found[:last]]
+
+    def _answer(
+        self, positive: Sequence[str], negative: Sequence[str], k: int, formula: Formula | str, exclude: bool
+    ) -> tuple[list[Neighbour], set[str]]:
+        """The answers, and the names of the question as this space has them."""
         if not positive:
             raise QueryError("an analogy needs at least one positive word; give one")
         space, rows = self.including([*positive, *negative])
         split = len(positive)
         scores, found = space.solve(rows[None, :split], rows[None, split:], k, formula, exclude)
-        return space._neighbours(scores[0], found[0])
+        return space._neighbours(scores[0], found[0]), {space.names[row] for row in rows}
 
     def solve(
         self,
