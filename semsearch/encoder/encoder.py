@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from semsearch.encoder.locate import locate
+from semsearch.encoder.parts import InputParts, input_parts
 from semsearch.encoder.runtime import Precision, Progress, Runtime
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 from semsearch.encoder.tokenizer import Tokenizer
@@ -189,6 +190,13 @@ class Encoder:
     def static_vectors(self) -> Float32:
         """The input embedding layer, float32[vocabulary, embedding size]: what a token is before its context."""
         return self._runtime.static_vectors()
+
+    def input_parts(self, text: str, special: bool = True) -> tuple[TextTokens, InputParts]:
+        """The embeddings of word, position and segment that a text's tokens begin as, and their sum."""
+        _check_texts([text])
+        (tokens,) = self._tokenizer.tokenize([text], special=special, cut=True)
+        self._warn_of(self._cut([text], [tokens], special))
+        return tokens, input_parts(self.spec, tokens.ids)
 
     def tokenize(self, texts: Sequence[str], special: bool = True) -> list[TextTokens]:
         """Tokens, ids and character offsets of the whole of each text, however long."""

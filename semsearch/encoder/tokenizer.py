@@ -82,6 +82,15 @@ class Tokenizer:
             if not 0 <= value < limit:
                 raise ModelError(f"token id {value} is not in the vocabulary; ids run from 0 to {limit - 1}")
 
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """Tokens of ids, as the vocabulary has them."""
+        self.check_ids(ids)
+        return [self._rust.id_to_token(value) or "" for value in ids]
+
+    def token_id(self, token: str) -> int | None:
+        """Id of a token of the vocabulary."""
+        return self._rust.token_to_id(token)
+
     @property
     def vocabulary_size(self) -> int:
         """Number of token ids, added tokens included."""
