@@ -18,6 +18,7 @@ The tree::
     │   ├── DamagedError          bytes on disk differ from what was committed
     │   ├── FormatError           written by a newer semsearch
     │   └── StorageError          the disk refuses: full, read-only, no permission
+    ├── MissingExtraError         an optional library is not installed
     └── QueryError                a question that has no answer: empty text, k of 0
 
 A message says what is wrong, the offending value, and the next step, in one line.
@@ -36,6 +37,7 @@ __all__ = [
     "FormatError",
     "InputError",
     "LockedError",
+    "MissingExtraError",
     "ModelError",
     "ModelNotFoundError",
     "QueryError",
@@ -110,6 +112,10 @@ class FormatError(CollectionError):
 
 class StorageError(CollectionError):
     """The file system refused a write or a read."""
+
+
+class MissingExtraError(SemsearchError):
+    """A library that only some uses need is not installed."""
 
 
 class QueryError(SemsearchError):

@@ -117,15 +117,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class TextTokens:
-    """One text as the model's tokenizer sees it; all four run in parallel, special tokens included.
+    """One text as the model's tokenizer sees it; all five run in parallel, special tokens included.
 
-    ``offsets`` are spans in the text that was given ((0, 0) for special tokens).
+    ``offsets`` are spans in the text that was given ((0, 0) for special tokens); ``starts`` tells which tokens
+    begin a word, and which are further pieces of one.
     """
 
     tokens: tuple[str, ...]
     ids: tuple[int, ...]
     offsets: tuple[Span, ...]
     special: tuple[bool, ...]
+    starts: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)

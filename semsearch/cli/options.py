@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from semsearch.errors import InputError
 from semsearch.settings import DEFAULT_MODEL, indexes_folder
 
 __all__ = [
+    "check_texts",
     "cli_command",
     "collection_path",
     "collections_folder",
@@ -156,6 +157,13 @@ def collection_path(indexes: Path | None, name: str) -> Path:
     from semsearch.collection import check_name
 
     return collections_folder(indexes) / check_name(name)
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Raise for a text that is blank, which is more likely a mistake of the shell's than a question."""
+    for number, text in enumerate(texts, 1):
+        if not text.strip():
+            raise InputError(f"text {number} is empty; give a word or a sentence")
 
 
 def notify(message: str) -> None:

@@ -22,6 +22,10 @@ HIT_COLUMNS = ("rank", "score", "document", "text")
 """What a table and plain text show of a hit; the other formats show everything."""
 
 
+SHOWN = 5
+"""First numbers of a vector that people see; the other formats have all of them."""
+
+
 def show_hits(hits: Sequence[Hit], style: str | None) -> None:
     """Print search results."""
     every = [field.name for field in fields(Hit)]
@@ -112,6 +116,8 @@ def _cell(name: str, value: Any, table: bool = False) -> str:
         return ""
     if name == "bytes":
         return _size(value)
+    if name == "vector":
+        return " ".join(f"{number:.4f}" for number in value[:SHOWN])
     if isinstance(value, float):
         return f"{value:.4f}"
     if isinstance(value, int) and table:

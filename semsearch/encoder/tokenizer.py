@@ -118,13 +118,17 @@ def _text_tokens(encoding: Encoding) -> TextTokens:
         ids=tuple(encoding.ids),
         offsets=tuple(encoding.offsets),
         special=tuple(bool(flag) for flag in encoding.special_tokens_mask),
+        starts=tuple(_starts(encoding)),
     )
 
 
 def _content(encoding: Encoding) -> tuple[list[Span], list[bool]]:
+    return encoding.offsets, _starts(encoding)
+
+
+def _starts(encoding: Encoding) -> list[bool]:
     words = encoding.word_ids
-    starts = [position == 0 or word is None or word != words[position - 1] for position, word in enumerate(words)]
-    return encoding.offsets, starts
+    return [position == 0 or word is None or word != words[position - 1] for position, word in enumerate(words)]
 
 
 def _load(spec: EncoderSpec) -> RustTokenizer:

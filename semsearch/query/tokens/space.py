@@ -240,6 +240,7 @@ def _listed(names: str | Sequence[str]) -> Sequence[str]:
 
 
 def _unit_length(vectors: Float32) -> Float32:
+    # not the collection's function of this name: millions of vectors have no room for their squares beside them
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
     lengths[lengths == 0] = 1
     units: Float32 = vectors / lengths[:, None].astype(np.float32)
