@@ -36,8 +36,10 @@ class Vocabulary(Space):
     ``space`` is ``static`` (the input embeddings), ``layer:N`` (a hidden layer of the word alone; ``layer:1,2``
     is the mean of two) or ``encoded`` (the whole encoder). ``center`` and ``drop`` are those of
     :meth:`Space.prepared`. Every method takes any words: those of several pieces are encoded when they are
-    asked for. All but ``static`` is made once, in about half a minute, and kept in the cache folder;
-    ``progress`` is called with the number of words done and of all words.
+    asked for. ``tokens`` are the ids of ``names``.
+
+    All but ``static`` is made once, in about half a minute, and kept in the cache folder; ``progress`` is
+    called with the number of words done and of all words.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class Vocabulary(Space):
         self.encoder = encoder
         self._source = source(encoder, space)
         words = whole_words(encoder)
+        self.tokens = tuple(words.values())
         vectors, self._spelling = self._made(words, progress)
         self._preparation = Preparation.fit(vectors, center, drop)
-        self._rows_by_token = {token: row for row, token in enumerate(words.values())}
+        self._rows_by_token = {token: row for row, token in enumerate(self.tokens)}
         super().__init__(tuple(words), self._preparation.apply(vectors))
 
     def including(self, names: Sequence[str]) -> tuple[Space, Int64]:
@@ -66,9 +69,13 @@ class Vocabulary(Space):
         rows = [row if (row := self._known(one)) is not None else places[self.encoder.decode(one)] for one in ids]
         return space, np.array(rows, dtype=np.int64)
 
+    def prepare(self, vectors: Float32) -> Float32:
+        """Vectors as the encoder gives them, float32[m, d], as vectors of this space, whose nearest words they have."""
+        return self._preparation.apply(vectors)
+
     def _extended(self, others: Mapping[str, Sequence[int]]) -> Space:
         """This space and words of several pieces, by name; a name of their own if it is taken."""
-        vectors = self._preparation.apply(self._spelling.apply(self._source.vectors(list(others.values()))))
+        vectors = self.prepare(self._spelling.apply(self._source.vectors(list(others.values()))))
         return Space([*self.names, *others], np.concatenate([self.vectors, vectors]))
 
     def _ids(self, word: str) -> tuple[int, ...]:
