@@ -17,7 +17,7 @@ from semsearch.errors import SemsearchError, TruncationWarning
 __all__ = ["COMMANDS", "program"]
 
 COMMANDS = {
-    "demo": "Index the docs of Python's standard library, and ask them questions.",
+    "demo": "Index the docs of Python's standard library, and query them.",
     "index": "Build a collection from files, or bring it up to date with them.",
     "search": "Find the passages that are nearest in meaning to a query.",
     "similar": "Find the documents that are nearest to a stored one.",
