@@ -10,7 +10,7 @@ from semsearch.encoder import Encoder
 from semsearch.encoder.files import short_digest
 from semsearch.errors import QueryError
 from semsearch.query.tokens.preparation import Preparation
-from semsearch.query.tokens.sources import Static, source
+from semsearch.query.tokens.sources import Encoded, Static, source
 from semsearch.query.tokens.space import Space
 from semsearch.query.tokens.spelling_map import SpellingMap
 from semsearch.query.tokens.stored import kept
@@ -57,16 +57,15 @@ class Vocabulary(Space):
         self.tokens = tuple(words.values())
         vectors, self._spelling = self._made(words, progress)
         self._preparation = Preparation.fit(vectors, center, drop)
-        self._rows_by_token = {token: row for row, token in enumerate(self.tokens)}
         super().__init__(tuple(words), self._preparation.apply(vectors))
 
     def including(self, names: Sequence[str]) -> tuple[Space, Int64]:
         """A space with all of these words, and their numbers in it; raises for a word without any token."""
-        ids = [self._ids(name) for name in names]
-        others = {self.encoder.decode(one): one for one in ids if self._known(one) is None}
+        words = [self._word(name) for name in names]
+        others = {word: ids for word, ids in words if word not in self}
         space = self._extended(others) if others else self
         places = {word: len(self) + number for number, word in enumerate(others)}
-        rows = [row if (row := self._known(one)) is not None else places[self.encoder.decode(one)] for one in ids]
+        rows = [places[word] if word in places else self._rows[word] for word, _ in words]
         return space, np.array(rows, dtype=np.int64)
 
     def prepare(self, vectors: Float32) -> Float32:
@@ -74,18 +73,17 @@ class Vocabulary(Space):
         return self._preparation.apply(vectors)
 
     def _extended(self, others: Mapping[str, Sequence[int]]) -> Space:
-        """This space and words of several pieces, by name; a name of their own if it is taken."""
+        """This space and words of several pieces, given by their ids."""
         vectors = self.prepare(self._spelling.apply(self._source.vectors(list(others.values()))))
         return Space([*self.names, *others], np.concatenate([self.vectors, vectors]))
 
-    def _ids(self, word: str) -> tuple[int, ...]:
-        ids = self.encoder.tokenize([word], special=False)[0].ids
-        if not self.encoder.decode(ids).strip():
-            raise QueryError(f"there is no token but special ones in {word!r}; give a word")
-        return ids
-
-    def _known(self, ids: tuple[int, ...]) -> int | None:
-        return self._rows_by_token.get(ids[0]) if len(ids) == 1 else None
+    def _word(self, given: str) -> tuple[str, tuple[int, ...]]:
+        """A word as the tokenizer reads and writes it, which may change its case, and its ids."""
+        ids = self.encoder.tokenize([given], special=False)[0].ids
+        word = self.encoder.decode(ids).strip()
+        if not word:
+            raise QueryError(f"there is no token but special ones in {given!r}; give a word")
+        return word, ids
 
     def _made(self, words: Mapping[str, int], progress: Told | None) -> tuple[Float32, SpellingMap]:
         """Vectors of the words and the map for others, from the cache if they are not at hand."""
@@ -99,7 +97,8 @@ class Vocabulary(Space):
         return made["vectors"], SpellingMap(made["start"], made["matrix"], made["goal"])
 
     def _make(self, words: Mapping[str, int], progress: Told | None) -> dict[str, Float32]:
-        spelled = spelled_out(self.encoder, words)
+        # a text has one spelling, the tokenizer's, so that the whole encoder needs no map
+        spelled = {} if isinstance(self._source, Encoded) else spelled_out(self.encoder, words)
         encoded = self._encoded([*([token] for token in words.values()), *spelled.values()], progress)
         vectors, in_pieces = encoded[: len(words)], encoded[len(words) :]
         rows = {word: row for row, word in enumerate(words)}
