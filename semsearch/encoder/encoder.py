@@ -216,11 +216,12 @@ class Encoder:
         """The numbers, 0 to the last, of one layer or several; raises a ``ModelError`` for one that is not there."""
         count = self.spec.layer_count
         wanted = (layer,) if isinstance(layer, int) else layer
+        choice = f"choose 0 (the input) to {count}, or -1 to {-count - 1}"
         if not wanted:
-            raise ModelError("no layer given; name at least one, -1 being the last")
+            raise ModelError(f"no layer is given; {choice}")
         for one in wanted:
             if not -count - 1 <= one <= count:
-                raise ModelError(f"layer {one} does not exist; choose 0 (the input) to {count}, or -1 to {-count - 1}")
+                raise ModelError(f"layer {one} does not exist; {choice}")
         return tuple(one % (count + 1) for one in wanted)
 
     def _cut(self, texts: Sequence[str], tokens: Sequence[TextTokens], special: bool) -> Int64:
