@@ -100,6 +100,7 @@ WRONG = {
     "inf.txt": ("a 1 2\nb 1 -inf\n", ["inf.txt:2", "'b' holds NaN or infinity"]),
     "big.txt": ("a 1 2\nb 1 1e99\n", ["big.txt:2", "NaN or infinity"]),
     "letters.csv": ("a,1,2\nb,1,two\n", ["letters.csv:2", "'two' is not a number"]),
+    "first.csv": ("a,1,two\nb,1,2\n", ["first.csv:1", "'two' is not a number"]),
     "nameless.csv": ("a,1,2\n,1,2\n", ["nameless.csv:2", "without a name"]),
     "latin.txt": (b"a 1 2\ncaf\xe9 1 2\n", ["latin.txt:2", "not UTF-8", "0xe9"]),
     "fewer.txt": ("3 2\na 1 2\nb 1 2\n", ["fewer.txt holds 2 vectors", "promises 3", "truncated"]),

@@ -25,7 +25,7 @@ def read_table(path: Path) -> Space:
     rows = csv.reader(_lines(path), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
     growing = None
     for number, fields in enumerate(_numbered(rows, path), 1):
-        if not fields or (number == 1 and not _all_numbers(fields[1:])):
+        if not fields or (number == 1 and not any(map(_is_number, fields[1:]))):
             continue
         growing = growing or Growing(len(fields) - 1)
         growing.append(fields[0].strip(), _vector(fields[1:], f"{path}:{number}"), f"{path}:{number}")
@@ -65,7 +65,7 @@ def _fill(growing: Growing, path: Path, line: str, number: int) -> None:
     if fields == [""]:
         return
     extra = max(len(fields) - growing.dimension, 1)
-    if extra > 1 and _all_numbers(fields[1:extra]):
+    if extra > 1 and all(map(_is_number, fields[1:extra])):
         extra = 1  # not a word of several parts but too many numbers
     place = f"{path}:{number}"
     growing.append(" ".join(fields[:extra]), _vector(fields[extra:], place), place)
@@ -76,15 +76,16 @@ def _vector(fields: Sequence[str], place: str) -> Float32:
         with np.errstate(over="ignore"):  # infinity is told of with the name
             return np.fromiter(map(float, fields), dtype=np.float32, count=len(fields))
     except ValueError:
-        wrong = next(field for field in fields if not _all_numbers([field]))
+        wrong = next(field for field in fields if not _is_number(field))
         raise InputError(f"{place}: {wrong[:40]!r} is not a number; a line is a name and its numbers") from None
 
 
-def _all_numbers(fields: Sequence[str]) -> bool:
+def _is_number(field: str) -> bool:
     try:
-        return bool([float(field) for field in fields])
+        float(field)
     except ValueError:
         return False
+    return True
 
 
 def _lines(path: Path) -> Iterator[str]:
