@@ -20,6 +20,7 @@ __all__ = ["Encoded", "Layers", "Source", "Static", "source"]
 LAYERS = re.compile(r"layer:(-?\d+(?:,-?\d+)*)")
 
 Ids = Sequence[int]
+"""Of one word; there is at least one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Static:
 
     def vectors(self, words: Sequence[Ids]) -> Float32:
         """Mean of the words' rows of the table, float32[len(words), d]."""
-        return _stacked([self.table[list(ids)].mean(axis=0) for ids in words], self.table.shape[1])
+        return np.stack([self.table[list(ids)].mean(axis=0) for ids in words])
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Layers:
         """Mean over the words' pieces, float32[len(words), d]; special tokens are read but do not count."""
         before, after = self.encoder.special_ids
         states = self.encoder.encode_ids([(*before, *ids, *after) for ids in words], self.layers)
-        means = [one[len(before) : len(before) + len(ids)].mean(axis=0) for one, ids in zip(states, words, strict=True)]
-        return _stacked(means, self.encoder.spec.hidden_size)
+        first = len(before)
+        return np.stack([one[first : first + len(ids)].mean(axis=0) for one, ids in zip(states, words, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,6 @@ def source(encoder: Encoder, name: str) -> Source:
     if name == "encoded":
         return Encoded(encoder)
     if found := LAYERS.fullmatch(name):
-        layers = tuple(map(int, found[1].split(",")))
-        encoder.check_layers(layers)
-        return Layers(encoder, layers, name)
+        layers = encoder.check_layers(tuple(map(int, found[1].split(","))))
+        return Layers(encoder, layers, f"layer:{','.join(map(str, layers))}")
     raise QueryError(f"unknown space {name!r}; choose static, layer:N (0 is the input), or encoded")
-
-
-def _stacked(rows: Sequence[Float32], dimension: int) -> Float32:
-    return np.stack(rows) if rows else np.empty((0, dimension), dtype=np.float32)

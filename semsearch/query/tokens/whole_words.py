@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from semsearch.encoder import Encoder
+from semsearch.errors import UnsupportedModelError
 
 __all__ = ["spelled_out", "whole_words"]
 
@@ -21,7 +22,7 @@ def whole_words(encoder: Encoder) -> dict[str, int]:
     """Words that are one token, with its id: tokens whose text, read alone, gives that token again.
 
     That leaves out special and unused tokens and pieces of words. Where a tokenizer has a token for a word
-    with a space before it, as byte-level ones have, that is the word's.
+    with a space before it, as byte-level ones have, that is the word's. Raises for a vocabulary without words.
     """
     texts = [encoder.decode([token]) for token in range(encoder.vocabulary_size)]
     words: dict[str, int] = {}
@@ -29,6 +30,8 @@ def whole_words(encoder: Encoder) -> dict[str, int]:
         word = text.strip()
         if word and read.ids == (token,) and (word not in words or text != word):
             words[word] = token
+    if not words:
+        raise UnsupportedModelError(f"no token of model {encoder.name!r} is a whole word; choose another model")
     return words
 
 
