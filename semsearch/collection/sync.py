@@ -96,12 +96,11 @@ class Sync:
 
     def run(self, documents: Iterable[Document | str], prune: Sequence[str] | None) -> SyncReport:
         """Add what is new, replace what changed, and remove what is gone from the sources ``prune``."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            try:
-                self._stream(documents, pool)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        pool = ThreadPoolExecutor(max_workers=1)
+        try:
+            self._stream(documents, pool)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # after an error nobody waits for what is encoded in vain
         if prune is not None:
             self._prune(prune)
         if not self._dry_run:
