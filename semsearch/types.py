@@ -16,6 +16,7 @@ __all__ = [
     "Hit",
     "Int64",
     "Metadata",
+    "Metric",
     "Pooling",
     "Role",
     "Span",
@@ -40,6 +41,14 @@ class Unit(enum.StrEnum):
     LINE = "line"
     PARAGRAPH = "paragraph"
     DOCUMENT = "document"
+
+
+class Metric(enum.StrEnum):
+    """How near two vectors are. The score is the cosine, the inner product, or the distance with a minus in front."""
+
+    COSINE = "cosine"
+    DOT = "dot"
+    L2 = "l2"
 
 
 class Pooling(enum.StrEnum):

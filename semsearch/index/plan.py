@@ -1,0 +1,111 @@
+"""Which index for which collection: chosen from rows, dimension, metric and the speed of this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from semsearch.index.approximate import ApproximateIndex
+from semsearch.index.part import Part, padded
+from semsearch.index.rows import Rows
+from semsearch.settings import thread_count
+from semsearch.types import Float32
+
+__all__ = ["Plan", "build_part", "choose"]
+
+EXACT_MS = 1.0
+"""An exact scan that takes a query no longer than this needs no index."""
+PART_ROWS = 1 << 18
+LATENCY_MS = 2.0
+"""A scan of all codes that takes a query longer than this gives way to lists, of which a query sees a share."""
+LISTS = 1024
+LISTED_PART_ROWS = 1 << 20
+CODE_SIZES = ((192, 4), (64, 2), (1, 1))
+"""From so many dimensions on, so many of them share a code of four bits; short vectors have none to spare."""
+SAMPLE = 16_384
+SAMPLE_A_LIST = 50
+"""Rows to train on: at least so many, and so many for every list."""
+BLOCK_ROWS = 16_384
+TIMED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A FAISS factory string, and how many rows a part has; ``None`` is all rows in one part.
+
+    ``code_size`` is the number of dimensions that share a code, if the program chose it and may choose another.
+    """
+
+    factory: str
+    part_rows: int | None = None
+    code_size: int | None = None
+
+    def first_of(self, row: int) -> int:
+        """First row of the part that a row belongs to."""
+        return 0 if self.part_rows is None else row - row % self.part_rows
+
+    def spans(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """The parts from the row ``start``, which begins one, to the row ``stop``."""
+        size = self.part_rows or max(stop, 1)
+        for first in range(start, stop, size):
+            yield first, min(first + size, stop)
+
+
+def choose(rows: Rows, size: int | None = None) -> Plan | None:
+    """The plan for these rows; ``None`` is an exact scan.
+
+    Codes of four bits for every ``size`` dimensions (by default for four of a long vector, see
+    benchmarks.md: faster, smaller and more exact than graphs) are scanned exhaustively while that is fast
+    enough, and in lists from there. Below a size of 1 there is nothing finer than the vectors themselves.
+    """
+    if size is None:
+        size = next(size for least, size in CODE_SIZES if rows.dimension >= least)
+    count = len(rows)
+    if size < 1 or count * _exact_ms_a_row(rows) <= EXACT_MS:
+        return None
+    codes = f"PQ{padded(rows.dimension) // size}x4fs"
+    exhaustive = Plan(f"IVF1,{codes}", PART_ROWS, size)
+    if count > PART_ROWS and count * _scan_ms_a_row(rows, exhaustive) > LATENCY_MS:
+        return Plan(f"IVF{LISTS},{codes}", LISTED_PART_ROWS, size)
+    return exhaustive
+
+
+def build_part(rows: Rows, plan: Plan, start: int, stop: int) -> Part:
+    """The part of the rows ``start`` to ``stop``, trained on a sample of them."""
+    wanted = max(SAMPLE, SAMPLE_A_LIST * _lists(plan.factory))
+    chosen = np.sort(np.random.default_rng(start).permutation(stop - start)[:wanted]) + start
+    blocks = (rows.block(first, min(first + BLOCK_ROWS, stop)) for first in range(start, stop, BLOCK_ROWS))
+    return Part.build(plan.factory, rows.dimension, rows.metric, start, rows.take(chosen), blocks)
+
+
+def _lists(factory: str) -> int:
+    """Number of lists in a factory string such as ``OPQ96,IVF1024,PQ96x4fs``."""
+    numbers = [part[3:].split("_")[0] for part in factory.split(",") if part.startswith("IVF")]
+    return int(numbers[0]) if numbers and numbers[0].isdecimal() else 1
+
+
+def _exact_ms_a_row(rows: Rows) -> float:
+    stop = min(len(rows), 20_000)
+    queries = rows.block(0, min(TIMED, stop))
+    return _fastest_ms(lambda query: rows.search(query, 10, stop=stop, threads=thread_count()), queries) / max(stop, 1)
+
+
+def _scan_ms_a_row(rows: Rows, plan: Plan) -> float:
+    """Measured on the smallest part that speaks for the others, by one thread, shared among all."""
+    stop = min(len(rows), 1 << 16)
+    index = ApproximateIndex([build_part(rows, plan, 0, stop)], rows.metric)
+    queries = rows.block(0, TIMED)
+    return _fastest_ms(lambda query: index.candidates(query, 100, 1), queries) / stop / thread_count()
+
+
+def _fastest_ms(search: Callable[[Float32], object], queries: Float32) -> float:
+    """Of several queries: whatever else the machine does only makes them slower."""
+    times = []
+    for query in queries:
+        begun = time.perf_counter()
+        search(query[None])
+        times.append(1000 * (time.perf_counter() - begun))
+    return min(times, default=0.0)

@@ -1,0 +1,217 @@
+"""Vectors where they lie, and their exact scores: every answer is made of these numbers.
+
+Vectors are float16 rows in memory or in a mapped file. FAISS scores them in place, in float32 arithmetic;
+nothing is converted or copied for a scan, which is therefore bound by the memory's bandwidth.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from semsearch.index.bitmaps import Bitmap, count, members, span_of
+from semsearch.index.threads import run
+from semsearch.types import Float32, Int64, Metric
+
+__all__ = ["MemoryRows", "RowSource", "Rows", "best", "faiss_metric"]
+
+Found = tuple[Float32, Int64]
+"""Scores and ids, best first: float32[m, k] and int64[m, k]. A place that is not taken has -inf and -1."""
+
+SCAN_ROWS = 8192
+"""Rows that several queries are compared with before the next rows are: 6 MB of 384 dimensions stay in a cache."""
+THREAD_ROWS = 4096
+"""Fewest rows that are worth a thread's while."""
+SPARSE = 32
+"""A block of which less than one row in so many is allowed is gathered instead of scanned."""
+
+
+class RowSource(Protocol):
+    """Where vectors lie."""
+
+    matrix: npt.NDArray[np.uint8]
+    """uint8[rows, stride]: each row begins with its vector as little-endian float16."""
+
+    def check(self, ids: Int64) -> None:
+        """Raise if one of these rows is not what was written."""
+
+    def check_span(self, start: int, stop: int) -> None:
+        """The same for the rows ``start`` to ``stop``."""
+
+
+class MemoryRows:
+    """Vectors in memory; nothing can have happened to them."""
+
+    def __init__(self, vectors: npt.NDArray[Any]) -> None:
+        self.matrix = np.ascontiguousarray(vectors, dtype="<f2").view(np.uint8)
+
+    def check(self, ids: Int64) -> None:
+        """Nothing to compare with."""
+
+    def check_span(self, start: int, stop: int) -> None:
+        """Nothing to compare with."""
+
+
+class Rows:
+    """Exact search over rows 0 … ``len`` - 1. Thread-safe; each row is checked before its score counts.
+
+    The score is the inner product, or with the metric ``l2`` the distance with a minus in front: higher is
+    better. For the metric ``cosine`` rows and queries must be of length 1.
+    """
+
+    def __init__(self, source: RowSource, dimension: int, metric: Metric = Metric.COSINE) -> None:
+        self._source = source
+        self.dimension = dimension
+        self.metric = metric
+
+    def __len__(self) -> int:
+        return len(self._source.matrix)
+
+    def take(self, ids: Int64) -> Float32:
+        """The vectors of some rows, float32[len(ids), dimension]."""
+        self._source.check(ids)
+        return self._decoded(self._source.matrix[ids])
+
+    def block(self, start: int, stop: int) -> Float32:
+        """The vectors of neighbouring rows, float32[stop - start, dimension]."""
+        self._source.check_span(start, stop)
+        return self._decoded(self._source.matrix[start:stop])
+
+    def search(
+        self,
+        queries: Float32,
+        k: int,
+        start: int = 0,
+        stop: int | None = None,
+        allowed: Bitmap | None = None,
+        threads: int = 1,
+    ) -> Found:
+        """The ``k`` nearest of the rows ``start`` (a multiple of 8) to ``stop`` that are ``allowed``.
+
+        One query is compared by all threads, each with a share of the rows; several with block after block.
+        """
+        stop = len(self) if stop is None else stop
+        self._source.check_span(start, stop)
+        size = SCAN_ROWS if len(queries) > 1 else max(THREAD_ROWS, -(-(stop - start) // threads))
+        size = -(-size // 8) * 8
+        blocks = [(first, min(first + size, stop)) for first in range(start, stop, size)]
+        shares = [blocks[number::threads] for number in range(min(threads, len(blocks)))]
+        found = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
+        return _merged(found, len(queries), k)
+
+    def search_among(self, queries: Float32, k: int, ids: Int64) -> Found:
+        """The ``k`` nearest of the rows ``ids``, the same for all queries."""
+        self._source.check(ids)
+        found = []
+        for first in range(0, len(ids), SCAN_ROWS):
+            part = ids[first : first + SCAN_ROWS]
+            found.append(self._numbered(self._view(self._source.matrix[part]), queries, k, part))
+        return _merged(found, len(queries), k)
+
+    def rescore(self, queries: Float32, candidates: Int64, k: int) -> Found:
+        """The ``k`` nearest of each query's own candidates, int64[m, c], where -1 stands for none."""
+        self._source.check(np.unique(candidates[candidates >= 0]))
+        scores, ids = np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1, np.int64)
+        for number, row in enumerate(candidates):
+            own = row[row >= 0]
+            view = self._view(self._source.matrix[own])
+            found = self._numbered(view, queries[number : number + 1], min(k, len(own)), own)
+            scores[number, : found[0].shape[1]], ids[number, : found[1].shape[1]] = found[0][0], found[1][0]
+        return scores, ids
+
+    def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
+        """All allowed rows with a score of ``least`` or more: scores and ids, float32[n] and int64[n], best first."""
+        self._source.check_span(0, len(self))
+        radius, worse = (least, -np.inf) if self.metric is not Metric.L2 else (min(least, 0.0) ** 2, np.inf)
+        if self.metric is Metric.L2 and least > 0:
+            return np.empty(0, np.float32), np.empty(0, np.int64)
+        beyond = float(np.nextafter(np.float32(radius), np.float32(worse)))  # FAISS leaves the radius itself out
+        _, distances, ids = self._view(self._source.matrix).range_search(query, beyond, params=_selector(allowed))
+        scores = _scores(distances, self.metric)
+        order = np.lexsort((ids, -scores))
+        return scores[order], ids[order]
+
+    def _scan(self, queries: Float32, k: int, blocks: list[tuple[int, int]], allowed: Bitmap | None) -> Found:
+        best_yet: list[Found] = []
+        for start, stop in blocks:
+            inside = None if allowed is None else span_of(allowed, start, stop)
+            number = stop - start if inside is None else count(inside)
+            if inside is not None and number < (stop - start) / SPARSE:
+                best_yet += [self.search_among(queries, k, members(inside) + start)] if number else []
+            else:
+                view = self._view(self._source.matrix[start:stop])
+                best_yet.append(self._numbered(view, queries, min(k, number), start, inside))
+            best_yet = [_merged(best_yet, len(queries), k)]
+        return best_yet[0]
+
+    def _numbered(
+        self, view: Any, queries: Float32, k: int, numbers: Int64 | int, inside: Bitmap | None = None
+    ) -> Found:
+        """Search a view, whose row 0 is row ``numbers`` of ours, or whose rows are these."""
+        distances, found = view.search(queries, k, params=_selector(inside))
+        own = found + numbers if isinstance(numbers, int) else numbers[found]
+        taken = found >= 0
+        return np.where(taken, _scores(distances, self.metric), -np.inf), np.where(taken, own, -1)
+
+    def _view(self, matrix: npt.NDArray[np.uint8]) -> Any:
+        """A FAISS index over the bytes of ``matrix``, which it neither copies nor frees.
+
+        This is what FAISS does itself for an index file that it maps; it offers no constructor for it.
+        """
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        index = faiss.IndexScalarQuantizer(self.dimension, faiss.ScalarQuantizer.QT_fp16, faiss_metric(self.metric))
+        index.code_size = index.sq.code_size = matrix.shape[1]
+        index.ntotal = len(matrix)
+        codes = index.codes
+        codes.is_owned = False
+        codes.view_data = codes.c_ptr = faiss.swig_ptr(matrix)
+        codes.view_size = codes.c_size = matrix.nbytes
+        index.referenced_objects = [matrix]  # lives as long as the index does
+        return index
+
+    def _decoded(self, matrix: npt.NDArray[np.uint8]) -> Float32:
+        vectors = np.ascontiguousarray(matrix[:, : 2 * self.dimension]).view("<f2")
+        return vectors.astype(np.float32)
+
+
+def faiss_metric(metric: Metric) -> int:
+    """FAISS's number of a metric."""
+    import faiss
+
+    return int(faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT)
+
+
+def best(scores: Float32, ids: Int64, k: int) -> Found:
+    """The ``k`` best of each row's places, best first; of equal scores the lower id comes first."""
+    if scores.shape[1] > 4 * k:  # a partition costs less than sorting all
+        kept = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        scores, ids = np.take_along_axis(scores, kept, axis=1), np.take_along_axis(ids, kept, axis=1)
+    order = np.lexsort((ids, -scores), axis=1)[:, :k]
+    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
+
+
+def _merged(found: list[Found], m: int, k: int) -> Found:
+    """The ``k`` best of several findings, filled up to ``k`` places."""
+    missing = max(0, k - sum(ids.shape[1] for _, ids in found))
+    blank = np.full((m, missing), -np.inf, np.float32), np.full((m, missing), -1, np.int64)
+    if len(found) == 1 and not missing:
+        return found[0]
+    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(*found, blank, strict=True))
+    return best(scores, ids, k)
+
+
+def _scores(distances: Float32, metric: Metric) -> Float32:
+    return -np.sqrt(np.maximum(distances, 0)) if metric is Metric.L2 else distances
+
+
+def _selector(allowed: Bitmap | None) -> Any:
+    if allowed is None:
+        return None
+    import faiss
+
+    return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(allowed))
