@@ -25,6 +25,10 @@ SCAN_ROWS = 8192
 """Rows that several queries are compared with before the next rows are: 6 MB of 384 dimensions stay in a cache."""
 THREAD_ROWS = 4096
 """Fewest rows that are worth a thread's while."""
+MANY_QUERIES = 16
+"""From so many queries on, a block is decoded and compared with all of them by one matrix product."""
+SPARE = 6
+"""Rows beside the k best that such a product gives: its rounding may change the order of the last ones."""
 SPARSE = 32
 """A block of which less than one row in so many is allowed is gathered instead of scanned."""
 
@@ -73,7 +77,7 @@ class Rows:
     def take(self, ids: Int64) -> Float32:
         """The vectors of some rows, float32[len(ids), dimension]."""
         self._source.check(ids)
-        return self._decoded(self._source.matrix[ids])
+        return self._decoded(self._gathered(ids))
 
     def block(self, start: int, stop: int) -> Float32:
         """The vectors of neighbouring rows, float32[stop - start, dimension]."""
@@ -108,19 +112,20 @@ class Rows:
         found = []
         for first in range(0, len(ids), SCAN_ROWS):
             part = ids[first : first + SCAN_ROWS]
-            found.append(self._numbered(self._view(self._source.matrix[part]), queries, k, part))
+            found.append(self._numbered(self._view(self._gathered(part)), queries, k, part))
         return _merged(found, len(queries), k)
 
     def rescore(self, queries: Float32, candidates: Int64, k: int) -> Found:
         """The ``k`` nearest of each query's own candidates, int64[m, c], where -1 stands for none."""
-        self._source.check(np.unique(candidates[candidates >= 0]))
+        self._source.check(candidates[candidates >= 0])
         scores, ids = np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1, np.int64)
         for number, row in enumerate(candidates):
-            own = row[row >= 0]
-            view = self._view(self._source.matrix[own])
-            found = self._numbered(view, queries[number : number + 1], min(k, len(own)), own)
-            scores[number, : found[0].shape[1]], ids[number, : found[1].shape[1]] = found[0][0], found[1][0]
-        return scores, ids
+            own = row if row.min(initial=0) >= 0 else row[row >= 0]
+            if not len(own):
+                continue
+            distances, found = self._view(self._gathered(own)).search(queries[number : number + 1], min(k, len(own)))
+            scores[number, : found.shape[1]], ids[number, : found.shape[1]] = distances[0], own[found[0]]
+        return np.where(ids < 0, -np.inf, _scores(scores, self.metric)), ids
 
     def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """All allowed rows with a score of ``least`` or more: scores and ids, float32[n] and int64[n], best first."""
@@ -135,17 +140,37 @@ class Rows:
         return scores[order], ids[order]
 
     def _scan(self, queries: Float32, k: int, blocks: list[tuple[int, int]], allowed: Bitmap | None) -> Found:
+        many = len(queries) >= MANY_QUERIES
+        kept = k + SPARE if many else k
         best_yet: list[Found] = []
         for start, stop in blocks:
             inside = None if allowed is None else span_of(allowed, start, stop)
             number = stop - start if inside is None else count(inside)
-            if inside is not None and number < (stop - start) / SPARSE:
+            if many:
+                best_yet.append(self._multiplied(queries, min(kept, number), start, stop, inside))
+            elif inside is not None and number < (stop - start) / SPARSE:
                 best_yet += [self.search_among(queries, k, members(inside) + start)] if number else []
             else:
                 view = self._view(self._source.matrix[start:stop])
                 best_yet.append(self._numbered(view, queries, min(k, number), start, inside))
-            best_yet = [_merged(best_yet, len(queries), k)]
-        return best_yet[0]
+            best_yet = [_merged(best_yet, len(queries), kept)]
+        return self.rescore(queries, best_yet[0][1], k) if many else best_yet[0]
+
+    def _multiplied(self, queries: Float32, k: int, start: int, stop: int, inside: Bitmap | None) -> Found:
+        """The ``k`` best rows of a block by one product of matrices, in the product's own rounding."""
+        import faiss
+
+        if k == 0:
+            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+        block = self._source.matrix[start:stop]
+        ids = np.arange(start, stop) if inside is None else members(inside) + start
+        vectors = self._decoded(block if len(ids) == len(block) else self._gathered(ids))
+        faiss.omp_set_num_threads(1)
+        distances, found = faiss.knn(queries, vectors, k, metric=faiss_metric(self.metric))
+        return _scores(distances, self.metric), ids[found]
+
+    def _gathered(self, ids: Int64) -> npt.NDArray[np.uint8]:
+        return self._source.matrix.take(ids, axis=0)
 
     def _numbered(
         self, view: Any, queries: Float32, k: int, numbers: Int64 | int, inside: Bitmap | None = None
@@ -175,8 +200,8 @@ class Rows:
         return index
 
     def _decoded(self, matrix: npt.NDArray[np.uint8]) -> Float32:
-        vectors = np.ascontiguousarray(matrix[:, : 2 * self.dimension]).view("<f2")
-        return vectors.astype(np.float32)
+        found: Float32 = self._view(matrix).reconstruct_n(0, len(matrix))
+        return found
 
 
 def faiss_metric(metric: Metric) -> int:
