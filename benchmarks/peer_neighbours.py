@@ -21,7 +21,7 @@ def private_mb() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon:"))
 
 
-class Hnswlib:
+class _Hnswlib:
     def __init__(self, job):
         import hnswlib
 
@@ -39,7 +39,7 @@ class Hnswlib:
         return self.index.knn_query(queries, k=K, num_threads=threads)[0]
 
 
-class Usearch:
+class _Usearch:
     def __init__(self, job):
         from usearch.index import Index
 
@@ -57,7 +57,7 @@ class Usearch:
         return np.asarray(found).reshape(len(queries), -1).astype(np.int64)
 
 
-class Faiss:
+class _Faiss:
     def __init__(self, job):
         import faiss
 
@@ -65,7 +65,7 @@ class Faiss:
         faiss.omp_set_num_threads(job["threads"])
         self.index = faiss.index_factory(job["dimension"], "HNSW32,SQ8", faiss.METRIC_INNER_PRODUCT)
 
-    def add(self, block, ids):
+    def add(self, block, ids):  # noqa: ARG002 - numbered as they come
         if not self.index.is_trained:
             self.index.train(block)
         self.index.add(block)
@@ -78,7 +78,7 @@ class Faiss:
         return self.index.search(queries, K)[1]
 
 
-CONTESTANTS = {"hnswlib": Hnswlib, "usearch": Usearch, "faiss-hnsw": Faiss}
+CONTESTANTS = {"hnswlib": _Hnswlib, "usearch": _Usearch, "faiss-hnsw": _Faiss}
 
 
 def main(job):

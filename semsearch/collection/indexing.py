@@ -161,6 +161,8 @@ class IndexBuilder:
         if measured and not again and state.covered <= MEASURED_AGAIN * measured.rows:
             return state
         index = ApproximateIndex([part for _, part in self._sound(state.parts)], self._rows.metric)
+        if index.covered < 2:  # nobody has a neighbour
+            return replace(state, measured=None)
         return replace(state, measured=tune(self._rows, index, state.target))
 
     def _is_due(self, state: IndexState) -> bool:
@@ -175,6 +177,8 @@ class IndexBuilder:
 
     def _plan(self, state: IndexState, anew: bool) -> tuple[Plan | None, int]:
         rows = len(self._rows)
+        if rows == 0:
+            return None, 0
         if state.factory is not None:
             return Plan(state.factory), rows
         if not anew and state.plan and state.plan.level is not None and rows <= REPLANNED * state.planned_rows:

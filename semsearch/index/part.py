@@ -173,6 +173,9 @@ def _empty(factory: str, dimension: int, metric: Metric) -> Any:
     inner = _inner(index)
     if isinstance(inner, faiss.IndexIVF):
         inner.cp.niter = QUANTIZER_ITERATIONS
+        inner.cp.min_points_per_centroid = 1  # else FAISS prints warnings
+    if hasattr(inner, "pq"):
+        inner.pq.cp.min_points_per_centroid = 1
     if isinstance(inner, faiss.IndexIVFPQFastScan):
         inner.by_residual = False  # measured: with several lists 8-bit look-up tables lose recall with it
     return index

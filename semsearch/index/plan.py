@@ -33,6 +33,8 @@ have nothing to spare.
 SAMPLE = 16_384
 SAMPLE_A_LIST = 50
 """Rows to train on: at least so many, and so many for every list."""
+LEAST_A_LIST = 16
+"""Rows for every list, and for the 16 values of a code, without which a part is not worth building."""
 BLOCK_ROWS = 16_384
 TIMED = 8
 
@@ -48,15 +50,13 @@ class Plan:
     part_rows: int | None = None
     level: int | None = None
 
-    def first_of(self, row: int) -> int:
-        """First row of the part that a row belongs to."""
-        return 0 if self.part_rows is None else row - row % self.part_rows
-
     def spans(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """The parts from the row ``start``, which begins one, to the row ``stop``."""
+        """The parts from the row ``start``, which begins one, to the row ``stop``; none that is too short to train."""
         size = self.part_rows or max(stop, 1)
         for first in range(start, stop, size):
-            yield first, min(first + size, stop)
+            last = min(first + size, stop)
+            if self.level is None or last - first >= LEAST_A_LIST * _lists(self.factory):
+                yield first, last
 
 
 def choose(rows: Rows, level: int = 0) -> Plan | None:

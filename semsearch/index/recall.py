@@ -121,7 +121,7 @@ def _curves(
     rows: Rows, index: ApproximateIndex, queries: Float32, truth: list[_Truth], target: Target
 ) -> Iterator[tuple[int, Curve]]:
     """From the greatest effort down, as long as the target is in sight."""
-    wanted = min(NEIGHBOURS, index.covered - 1)
+    wanted = max(1, min(NEIGHBOURS, index.covered - 1))
     for effort in reversed(_efforts(index.effort_limit)):
         found = index.candidates(queries, min(CANDIDATES[-1], index.covered), effort, threads=thread_count())
         hits = np.stack([_is_neighbour(rows, *one) for one in zip(queries, found, truth, strict=True)]).cumsum(axis=1)

@@ -29,6 +29,8 @@ MANY_QUERIES = 16
 """From so many queries on, a block is decoded and compared with all of them by one matrix product."""
 SPARE = 6
 """Rows beside the k best that such a product gives: its rounding may change the order of the last ones."""
+ROUNDING = 1e-5
+"""More than sums of some thousand float32 products differ by, relative to the lengths of the vectors."""
 SPARSE = 32
 """A block of which less than one row in so many is allowed is gathered instead of scanned."""
 
@@ -100,8 +102,7 @@ class Rows:
         stop = len(self) if stop is None else stop
         self._source.check_span(start, stop)
         size = SCAN_ROWS if len(queries) > 1 else max(THREAD_ROWS, -(-(stop - start) // threads))
-        size = -(-size // 8) * 8
-        blocks = [(first, min(first + size, stop)) for first in range(start, stop, size)]
+        blocks = _blocks(start, stop, size)
         shares = [blocks[number::threads] for number in range(min(threads, len(blocks)))]
         found = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
         return _merged(found, len(queries), k)
@@ -124,20 +125,29 @@ class Rows:
             if not len(own):
                 continue
             distances, found = self._view(self._gathered(own)).search(queries[number : number + 1], min(k, len(own)))
-            scores[number, : found.shape[1]], ids[number, : found.shape[1]] = distances[0], own[found[0]]
+            taken = found[0][found[0] >= 0]
+            scores[number, : len(taken)], ids[number, : len(taken)] = distances[0, : len(taken)], own[taken]
         return np.where(ids < 0, -np.inf, _scores(scores, self.metric)), ids
 
     def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """All allowed rows with a score of ``least`` or more: scores and ids, float32[n] and int64[n], best first."""
         self._source.check_span(0, len(self))
-        radius, worse = (least, -np.inf) if self.metric is not Metric.L2 else (min(least, 0.0) ** 2, np.inf)
-        if self.metric is Metric.L2 and least > 0:
-            return np.empty(0, np.float32), np.empty(0, np.int64)
-        beyond = float(np.nextafter(np.float32(radius), np.float32(worse)))  # FAISS leaves the radius itself out
-        _, distances, ids = self._view(self._source.matrix).range_search(query, beyond, params=_selector(allowed))
-        scores = _scores(distances, self.metric)
-        order = np.lexsort((ids, -scores))
-        return scores[order], ids[order]
+        near = [np.empty(0, np.int64)]
+        for start, stop in _blocks(0, len(self), SCAN_ROWS):
+            ids = np.arange(start, stop) if allowed is None else members(span_of(allowed, start, stop)) + start
+            near.append(ids[self._may_reach(query[0], self._decoded(self._gathered(ids)), least)])
+        chosen = np.concatenate(near)
+        scores, found = self.search_among(query, max(1, len(chosen)), chosen)
+        reached = int(np.count_nonzero(scores[0] >= np.float32(least)))
+        return scores[0, :reached], found[0, :reached]
+
+    def _may_reach(self, query: Float32, vectors: Float32, least: float) -> npt.NDArray[np.bool_]:
+        """Which vectors score ``least``, or would but for rounding: the products are summed in another order here."""
+        lengths = np.linalg.norm(vectors, axis=1)
+        slack = ROUNDING * np.linalg.norm(query) * lengths
+        if self.metric is Metric.L2:
+            return np.asarray(np.linalg.norm(vectors - query, axis=1) <= -least + ROUNDING * (lengths + abs(least)))
+        return np.asarray(vectors @ query >= least - slack)
 
     def _scan(self, queries: Float32, k: int, blocks: list[tuple[int, int]], allowed: Bitmap | None) -> Found:
         many = len(queries) >= MANY_QUERIES
@@ -209,6 +219,12 @@ def faiss_metric(metric: Metric) -> int:
     import faiss
 
     return int(faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT)
+
+
+def _blocks(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    """Neighbouring spans of about ``size`` rows, at borders where a bitmap can be cut."""
+    size = -(-size // 8) * 8
+    return [(first, min(first + size, stop)) for first in range(start, stop, size)]
 
 
 def best(scores: Float32, ids: Int64, k: int) -> Found:

@@ -111,12 +111,14 @@ def test_a_part_is_built_of_its_own_rows(monkeypatch):
 
 
 @pytest.mark.parametrize("lists", [1, 4])
-@pytest.mark.parametrize("stop", [65, 79, 100])
-def test_a_part_of_few_rows_can_be_built(lists, stop):
-    """The last part may hold any number of rows, also fewer than the program's own codes need to be trained."""
-    rows = Rows(MemoryRows(stored(stop, 4)), 4, Metric.COSINE)
-    part = build_part(rows, Plan(f"IVF{lists},PQ4x4fs", 64, 1), 64, stop)
-    assert (part.first, part.stop) == (64, stop)
+@pytest.mark.parametrize("rows", [1, 15, 16, 63, 64])
+def test_a_last_part_too_short_to_train_is_left_out(lists, rows):
+    """Every part that the program plans itself has rows enough for its lists and codes; the others stay unindexed."""
+    planned = Plan(f"IVF{lists},PQ4x4fs", 64, level=1)
+    found = list(planned.spans(64, 64 + rows))
+    assert found == ([(64, 64 + rows)] if rows >= 16 * lists else [])
+    source = Rows(MemoryRows(stored(64 + rows, 4)), 4, Metric.COSINE)
+    assert [build_part(source, planned, *span).stop for span in found] == [stop for _, stop in found]
 
 
 @given(st.integers(1, 40), st.integers(0, 10), st.integers(0, 400))
