@@ -19,6 +19,7 @@ The tree::
     │   ├── FormatError           written by a newer semsearch
     │   └── StorageError          the disk refuses: full, read-only, no permission
     ├── MissingExtraError         an optional library is not installed
+    ├── DeviceError               a device that this machine or what is installed has not
     └── QueryError                a question that has no answer: empty text, k of 0
 
 A message says what is wrong, the offending value, and the next step, in one line.
@@ -32,7 +33,9 @@ __all__ = [
     "CollectionExistsError",
     "CollectionNotFoundError",
     "DamagedError",
+    "DamagedIndexWarning",
     "DamagedModelError",
+    "DeviceError",
     "DuplicateIdError",
     "FormatError",
     "InputError",
@@ -118,8 +121,16 @@ class MissingExtraError(SemsearchError):
     """A library that only some uses need is not installed."""
 
 
+class DeviceError(SemsearchError):
+    """There is no such device, or nothing installed can use it."""
+
+
 class QueryError(SemsearchError):
     """A query that cannot be answered as it stands."""
+
+
+class DamagedIndexWarning(UserWarning):
+    """An index file cannot be used; answers are as right without it, but slower."""
 
 
 class TruncationWarning(UserWarning):

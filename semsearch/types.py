@@ -17,6 +17,7 @@ __all__ = [
     "Hit",
     "Int64",
     "Metadata",
+    "Metric",
     "Neighbour",
     "Pooling",
     "Role",
@@ -42,6 +43,14 @@ class Unit(enum.StrEnum):
     LINE = "line"
     PARAGRAPH = "paragraph"
     DOCUMENT = "document"
+
+
+class Metric(enum.StrEnum):
+    """How near two vectors are. The score is the cosine, the inner product, or the distance with a minus in front."""
+
+    COSINE = "cosine"
+    DOT = "dot"
+    L2 = "l2"
 
 
 class Pooling(enum.StrEnum):

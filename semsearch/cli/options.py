@@ -17,6 +17,7 @@ __all__ = [
     "collection_path",
     "collections_folder",
     "debug_option",
+    "factory_option",
     "format_option",
     "indexes_option",
     "k_option",
@@ -79,6 +80,15 @@ def format_option(function: Command) -> Command:
         "style",
         type=click.Choice(FORMATS),
         help="How to print.  [default: table on a terminal, else plain]",
+    )(function)
+
+
+def factory_option(function: Command) -> Command:
+    """``--factory``: the index that the user wants."""
+    return click.option(
+        "--factory",
+        metavar="STRING",
+        help="FAISS factory string of the index to build, such as HNSW32.  [default: auto, the program chooses]",
     )(function)
 
 

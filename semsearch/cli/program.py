@@ -12,7 +12,7 @@ import click
 
 from semsearch.cli.options import debug_option
 from semsearch.cli.safe import one_line
-from semsearch.errors import SemsearchError, TruncationWarning
+from semsearch.errors import DamagedIndexWarning, SemsearchError, TruncationWarning
 
 __all__ = ["COMMANDS", "program"]
 
@@ -30,6 +30,8 @@ COMMANDS = {
     "fill": "Fill the masks of a text with the likeliest tokens.",
     "list": "List the collections, with their sizes and models.",
     "status": "Describe a collection in figures.",
+    "compact": "Remove deleted rows from the files, and build the index anew.",
+    "tune": "Choose between the speed and the recall of a collection's index.",
     "delete": "Delete documents from a collection.",
     "drop": "Delete a collection with all its files.",
 }
@@ -81,6 +83,7 @@ class Program(click.Group):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", TruncationWarning)
+            warnings.simplefilter("always", DamagedIndexWarning)
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -35,7 +35,22 @@ HEAVY = {"torch", "transformers", "sentence_transformers"}
 
 def completed(command, **options):
     """Run a process to its end; its streams come back as text."""
-    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, **options)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=120, **options)
+
+
+@contextmanager
+def started(command):
+    """A running process with its three streams as pipes of text; one that hangs is ended, and says where it hung."""
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    environment = os.environ | {"PYTHONFAULTHANDLER": "1"}
+    with subprocess.Popen(command, encoding="utf-8", env=environment, **streams) as process:
+        try:
+            yield process
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            pytest.fail(process.communicate(timeout=10)[1])
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("command", ENTRY_POINTS.values(), ids=ENTRY_POINTS)
@@ -211,8 +226,9 @@ def test_an_interrupted_run_keeps_its_commits_and_the_next_one_adds_the_rest(run
     """Ctrl-C ends with one line and status 130, a kill with nothing, and both leave a collection that is sound."""
     Path("many.txt").write_text("".join(f"Bee number {number}\n" for number in range(LINES)), encoding="utf-8")
     arguments = ["index", "many", "many.txt", "--as", "lines"]
+    run("index", "other", "-", stdin="The model is prepared by now.")
     command = [sys.executable, "-c", SMALL_BATCHES, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
+    with started(command) as process:
         deadline = time.monotonic() + 60
         while documents(indexes / "many") < 80:
             assert process.poll() is None
@@ -246,9 +262,7 @@ def documents(path):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 def test_ctrl_c_before_the_first_commit_leaves_nothing_behind(indexes):
     """A collection that never got a document is not there."""
-    command = [*SEMSEARCH, "index", "made", "-"]
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, encoding="utf-8", **streams) as process:
+    with started([*SEMSEARCH, "index", "made", "-"]) as process:
         process.stdin.write("A bee.\n")
         process.stdin.flush()
         deadline = time.monotonic() + 60
