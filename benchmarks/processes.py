@@ -38,5 +38,13 @@ def run(*command: str, **environment: str) -> Finished:
     return Finished(seconds, usage.ru_maxrss / 1024, text)
 
 
+def private_mb() -> float:
+    """Memory of this process that no file backs, in MB."""
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("this benchmark needs Linux: /proc/self/status has no RssAnon")
+
+
 def median(values: list[float]) -> float:
     return round(statistics.median(values), 4)

@@ -141,11 +141,75 @@ def _peers(figures: dict[str, Any]) -> str:
     return _table(head, rows)
 
 
+def _analogies(figures: dict[str, Any]) -> str:
+    published = "; ".join(f"{name}: {share}" for name, share in figures["published"].items())
+    speed = figures["speed"]
+    text = (
+        f"Google's {figures['questions']:,} analogy questions, of which {figures['covered']:,} are covered: all their "
+        f"words are whole tokens.\nPer cent right (right answer among the first five) over {figures['words']:,} words; "
+        f"the words of a question are no answers\nto it, but for the last column. Published: {published}.\n\n"
+    )
+    rows = [
+        [space, formula, *_shares(row), row["all_without_exclusion"]]
+        for space, formulas in figures["spaces"].items()
+        for formula, row in formulas.items()
+    ]
+    head = ["space", "formula", "covered", "all", "all, question's words allowed"]
+    average = figures["3cosavg"]
+    sections = [
+        [name, row["questions"], _both(row, "all"), row["covered_questions"], _both(row, "covered")]
+        for name, row in figures["sections"].items()
+    ]
+    return (
+        f"{text}{_table(head, rows)}\n`{figures['default']}` is the default. By section, 3CosAdd:\n\n"
+        + _table(["section", "questions", "all", "covered questions", "covered"], sections)
+        + f"\n3CosAvg, every pair of a section asked for with the others as examples: {average['right']} % of "
+        f"{average['pairs']:,} pairs.\n\nWhat is done to the vectors of `{figures['default']}`, 3CosAdd:\n\n"
+        + _table(["", "covered", "all"], [[name, *_shares(row)] for name, row in figures["preparations"].items()])
+        + f"\nAll questions over {speed['names']:,} names (the static table and words of several pieces), 3CosAdd: "
+        f"{speed['semsearch_seconds']:.1f} s."
+        + (
+            f" gensim's `evaluate_word_analogies` on the same\nvectors, in turn: {speed['gensim_seconds']:.1f} s, "
+            f"**{speed['ratio']}** times as long; both judge {speed['same_verdict']} % of the questions alike.\n"
+            if "ratio" in speed
+            else "\n"
+        )
+    )
+
+
+def _shares(row: dict[str, Any]) -> list[str]:
+    return [_both(row, "covered"), _both(row, "all")]
+
+
+def _both(row: dict[str, Any], which: str) -> str:
+    return "" if row[which] is None else f"{row[which]} ({row[f'{which}_top5']})"
+
+
+def _words(figures: dict[str, Any]) -> str:
+    sets = figures["pairs"]
+    accuracies = figures["wic_accuracy"]
+    best = max(accuracies, key=accuracies.__getitem__)
+    return (
+        "Spearman x 100 of cosines with what people say.\n\n"
+        + _table(
+            ["space", *(f"{name} ({count} pairs)" for name, count in sets.items())],
+            [[space, *(row[name] for name in sets)] for space, row in figures["spearman"].items()],
+        )
+        + "\nWords in Context, training part: per cent of pairs judged right by the best threshold on the cosine of "
+        f"the word's two\nvectors; layer {best} is the best.\n\n"
+        + _table([f"layer {layer}" for layer in accuracies], [list(accuracies.values())])
+        + f"\nNearest words in `{figures['default']}`:\n\n"
+        + _table(["word", "nearest"], [[word, ", ".join(found)] for word, found in figures["nearest"].items()])
+    )
+
+
 SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("encoding", "Encoding", _encoding),
     ("quality", "Quality", _quality),
     ("startup", "What a user waits for", _startup),
     ("indexing", "Indexing", _indexing),
     ("memory", "Memory", _memory),
+    ("analogies", "Analogies", _analogies),
+    ("words", "Words", _words),
     ("peers", "The same job in the peers", _peers),
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from semsearch.encoder import Encoder, EncoderOptions
     from semsearch.errors import SemsearchError, TruncationWarning
     from semsearch.query import Collection
+    from semsearch.query.tokens import Space, Vocabulary, read_space
     from semsearch.types import Document, Hit, Pooling, SyncReport, Unit
 
 __all__ = [
@@ -29,9 +30,12 @@ __all__ = [
     "Hit",
     "Pooling",
     "SemsearchError",
+    "Space",
     "SyncReport",
     "TruncationWarning",
     "Unit",
+    "Vocabulary",
+    "read_space",
 ]
 
 _HOMES = {
@@ -43,9 +47,12 @@ _HOMES = {
     "Hit": "semsearch.types",
     "Pooling": "semsearch.types",
     "SemsearchError": "semsearch.errors",
+    "Space": "semsearch.query.tokens",
     "SyncReport": "semsearch.types",
     "TruncationWarning": "semsearch.errors",
     "Unit": "semsearch.types",
+    "Vocabulary": "semsearch.query.tokens",
+    "read_space": "semsearch.query.tokens",
 }
 
 

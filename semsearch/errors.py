@@ -18,6 +18,8 @@ The tree::
     │   ├── DamagedError          bytes on disk differ from what was committed
     │   ├── FormatError           written by a newer semsearch
     │   └── StorageError          the disk refuses: full, read-only, no permission
+    ├── MissingExtraError         an optional library is not installed
+    ├── DeviceError               a device that this machine or what is installed has not
     └── QueryError                a question that has no answer: empty text, k of 0
 
 A message says what is wrong, the offending value, and the next step, in one line.
@@ -31,11 +33,14 @@ __all__ = [
     "CollectionExistsError",
     "CollectionNotFoundError",
     "DamagedError",
+    "DamagedIndexWarning",
     "DamagedModelError",
+    "DeviceError",
     "DuplicateIdError",
     "FormatError",
     "InputError",
     "LockedError",
+    "MissingExtraError",
     "ModelError",
     "ModelNotFoundError",
     "QueryError",
@@ -112,8 +117,20 @@ class StorageError(CollectionError):
     """The file system refused a write or a read."""
 
 
+class MissingExtraError(SemsearchError):
+    """A library that only some uses need is not installed."""
+
+
+class DeviceError(SemsearchError):
+    """There is no such device, or nothing installed can use it."""
+
+
 class QueryError(SemsearchError):
     """A query that cannot be answered as it stands."""
+
+
+class DamagedIndexWarning(UserWarning):
+    """An index file cannot be used; answers are as right without it, but slower."""
 
 
 class TruncationWarning(UserWarning):

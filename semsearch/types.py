@@ -11,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "Answer",
     "Document",
     "Float32",
     "Hit",
     "Int64",
     "Metadata",
+    "Metric",
+    "Neighbour",
     "Pooling",
     "Role",
     "Span",
@@ -40,6 +43,14 @@ class Unit(enum.StrEnum):
     LINE = "line"
     PARAGRAPH = "paragraph"
     DOCUMENT = "document"
+
+
+class Metric(enum.StrEnum):
+    """How near two vectors are. The score is the cosine, the inner product, or the distance with a minus in front."""
+
+    COSINE = "cosine"
+    DOT = "dot"
+    L2 = "l2"
 
 
 class Pooling(enum.StrEnum):
@@ -92,16 +103,40 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class TextTokens:
-    """One text as the model's tokenizer sees it; all four run in parallel, special tokens included.
+class Neighbour:
+    """A name of a space, such as a token, and how well it answers a question; ``rank`` counts from 1."""
 
-    ``offsets`` are spans in the text that was given ((0, 0) for special tokens).
+    rank: int
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to an analogy; ``rank`` is among all but the question's words, and ``None`` for one of these.
+
+    ``rank_of_all`` counts the question's words, too, which often are the nearest.
+    """
+
+    rank: int | None
+    rank_of_all: int
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextTokens:
+    """One text as the model's tokenizer sees it; all five run in parallel, special tokens included.
+
+    ``offsets`` are spans in the text that was given ((0, 0) for special tokens); ``starts`` tells which tokens
+    begin a word, and which are further pieces of one.
     """
 
     tokens: tuple[str, ...]
     ids: tuple[int, ...]
     offsets: tuple[Span, ...]
     special: tuple[bool, ...]
+    starts: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,9 @@ def _blocks(language: str) -> list[str]:
 
 
 def _console_steps() -> list[tuple[str, list[str]]]:
-    """(command, expected output lines) of the console block, in order."""
-    (block,) = _blocks("console")
+    """(command, expected output lines) of the console blocks, in order."""
     steps: list[tuple[str, list[str]]] = []
-    for line in block.splitlines():
+    for line in "".join(_blocks("console")).splitlines():
         if line.startswith("$ "):
             steps.append((line[2:], []))
         else:
@@ -43,7 +42,7 @@ def _assert_like(found: str, expected: str) -> None:
 
 
 def test_command_line_example_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    """Every command of the console block, run in order, prints the lines below it."""
+    """Every command of the console blocks, run in order, prints the lines below it."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     steps = _console_steps()
     assert steps
@@ -67,6 +66,7 @@ def test_command_line_example_prints_what_the_readme_shows(tmp_path: Path) -> No
 def test_python_example_runs_and_finds_the_bee(tmp_path: Path) -> None:
     """The Python block runs as it stands in a new process, and the insect comes first."""
     (code,) = _blocks("python")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     checks = "assert vectors.shape == (1, 384) and len(tokens.vectors) == len(tokens.tokens.ids)"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{checks}"],

@@ -21,7 +21,7 @@ QUESTIONS = (
 @cli_command
 @indexes_option
 def command(indexes: Path | None) -> None:
-    """Index the docs of Python's standard library, and ask them questions.
+    """Index the docs of Python's standard library, and query them.
 
     They become collection python-docs. Done again, it encodes only what has changed.
 

@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, indexes_option, model_options, name_argument, notify
+from semsearch.cli.options import (
+    cli_command,
+    collection_path,
+    factory_option,
+    indexes_option,
+    model_options,
+    name_argument,
+    notify,
+)
 from semsearch.cli.safe import one_line
 from semsearch.cli.summary import counted, summary, tell_truncated
 from semsearch.errors import CollectionError, InputError
 from semsearch.settings import DEFAULT_MODEL
-from semsearch.types import Document, Pooling, SyncReport, Unit
+from semsearch.types import Document, Metric, Pooling, SyncReport, Unit
 
 if TYPE_CHECKING:
     from semsearch.encoder import Encoder
@@ -57,6 +65,12 @@ __all__ = ["command"]
 @click.option("--max-seq-length", type=int, metavar="TOKENS", help="Most tokens read of one passage.")
 @click.option("--query-prompt", help="Put before queries.  [default: the model's]")
 @click.option("--document-prompt", help="Put before passages.  [default: the model's]")
+@click.option(
+    "--metric",
+    type=click.Choice([metric.value for metric in Metric]),
+    help="How vectors are compared.  [default: cosine]",
+)
+@factory_option
 @model_options
 @indexes_option
 def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool, dry_run: bool, **chosen: Any) -> None:
@@ -84,6 +98,8 @@ def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool
     )
     documents = _not_empty(reader, paths)
     with _collection(path, chosen, dry_run) as collection:
+        if chosen["factory"] is not None and not dry_run:
+            collection.use_index(chosen["factory"])
         report = _sync(collection, documents, reader, prune, dry_run)
     _tell_left_out(reader)
     if report.empty and not exists(path) and not dry_run:
@@ -139,7 +155,7 @@ def _opened(path: Path, chosen: dict[str, Any]) -> Collection:
     from semsearch.query import Collection
 
     collection = Collection.open(path)
-    for option in ("unit", "window", "overlap", "language"):
+    for option in ("unit", "window", "overlap", "language", "metric"):
         stored = getattr(collection.settings, option)
         if chosen[option] is not None and chosen[option] != stored:
             raise CollectionError(
@@ -156,7 +172,7 @@ def _made(path: Path, chosen: dict[str, Any]) -> Collection:
     from semsearch.collection import CollectionSettings
     from semsearch.query import Collection
 
-    given = {name: chosen[name] for name in ("window", "overlap", "language") if chosen[name] is not None}
+    given = {name: chosen[name] for name in ("window", "overlap", "language", "metric") if chosen[name] is not None}
     settings = CollectionSettings(unit=Unit(chosen["unit"] or Unit.WINDOW), **given)
     return Collection.create(path, _encoder(chosen, DEFAULT_MODEL, _options(chosen)), settings)
 
@@ -180,5 +196,6 @@ def _sync(
     """Sync under a progress bar that counts bytes."""
     from semsearch.cli.progress import committed, sync_progress
 
+    sources = reader.sources if prune else None
     with sync_progress(reader.bytes_total, committed(lambda _: reader.bytes_read)) as progress:
-        return collection.sync(documents, prune=reader.sources if prune else None, dry_run=dry_run, progress=progress)
+        return collection.sync(documents, prune=sources, dry_run=dry_run, progress=progress, notify=notify)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from semsearch.errors import InputError
-from semsearch.settings import indexes_folder
+from semsearch.settings import DEFAULT_MODEL, indexes_folder
 
 __all__ = [
+    "check_texts",
     "cli_command",
     "collection_path",
     "collections_folder",
     "debug_option",
+    "factory_option",
     "format_option",
     "indexes_option",
     "k_option",
+    "model_option",
     "model_options",
     "name_argument",
     "notify",
+    "space_options",
 ]
 
 Command = Callable[..., Any]
@@ -79,6 +83,15 @@ def format_option(function: Command) -> Command:
     )(function)
 
 
+def factory_option(function: Command) -> Command:
+    """``--factory``: the index that the user wants."""
+    return click.option(
+        "--factory",
+        metavar="STRING",
+        help="FAISS factory string of the index to build, such as HNSW32.  [default: auto, the program chooses]",
+    )(function)
+
+
 def k_option(function: Command) -> Command:
     """``-k``: how many results; its range is checked by the library, which says it better."""
     return click.option("-k", type=int, metavar="N", default=10, show_default=True, help="Number of results at most.")(
@@ -113,6 +126,32 @@ def model_options(function: Command) -> Command:
     return function
 
 
+def model_option(function: Command) -> Command:
+    """``--model``: the encoder of commands that use no collection."""
+    return click.option(
+        "--model", metavar="MODEL", default=DEFAULT_MODEL, show_default=True, help="Folder, name or Hub id."
+    )(function)
+
+
+def space_options(function: Command) -> Command:
+    """Which words there are, and which vectors they have."""
+    for option in (
+        click.option("--drop", type=int, metavar="N", help="Remove N top components.  [default: 1; 0 for --vectors]"),
+        click.option(
+            "--center/--no-center", default=None, help="Subtract the mean vector.  [default: yes; no for --vectors]"
+        ),
+        click.option("--space", metavar="SPACE", help="static, layer:N, layer:N,M or encoded.  [default: layer:1,2]"),
+        click.option(
+            "--vectors",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Take the words of this file instead: CSV, TSV, word2vec, GloVe, .npy or .safetensors.",
+        ),
+    ):
+        function = option(function)
+    return model_option(function)
+
+
 def collections_folder(indexes: Path | None) -> Path:
     """The folder that collections live in, there or not; raises if a file is in its place."""
     folder = indexes_folder(indexes)
@@ -128,6 +167,13 @@ def collection_path(indexes: Path | None, name: str) -> Path:
     from semsearch.collection import check_name
 
     return collections_folder(indexes) / check_name(name)
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Raise for a text that is blank, which is more likely a mistake of the shell's than a question."""
+    for number, text in enumerate(texts, 1):
+        if not text.strip():
+            raise InputError(f"text {number} is empty; give a word or a sentence")
 
 
 def notify(message: str) -> None:

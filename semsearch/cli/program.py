@@ -12,17 +12,26 @@ import click
 
 from semsearch.cli.options import debug_option
 from semsearch.cli.safe import one_line
-from semsearch.errors import SemsearchError, TruncationWarning
+from semsearch.errors import DamagedIndexWarning, SemsearchError, TruncationWarning
 
 __all__ = ["COMMANDS", "program"]
 
 COMMANDS = {
-    "demo": "Index the docs of Python's standard library, and ask them questions.",
+    "demo": "Index the docs of Python's standard library, and query them.",
     "index": "Build a collection from files, or bring it up to date with them.",
     "search": "Find the passages that are nearest in meaning to a query.",
     "similar": "Find the documents that are nearest to a stored one.",
+    "tokenize": "Show the tokens that a model makes of texts.",
+    "embed": "Show the vectors that a model makes of texts.",
+    "compare": "Show how alike texts are, as wholes or token by token.",
+    "tokens": "Find the words of a vocabulary that are nearest to a word.",
+    "odd-one-out": "Find the word that does not belong with the others.",
+    "analogy": "Find what is to C as B is to A.",
+    "fill": "Fill the masks of a text with the likeliest tokens.",
     "list": "List the collections, with their sizes and models.",
     "status": "Describe a collection in figures.",
+    "compact": "Remove deleted rows from the files, and build the index anew.",
+    "tune": "Choose between the speed and the recall of a collection's index.",
     "delete": "Delete documents from a collection.",
     "drop": "Delete a collection with all its files.",
 }
@@ -49,7 +58,7 @@ class Program(click.Group):
         """The command of a name, which lives in the module of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"semsearch.cli.{cmd_name}_command").command
+        command: click.Command = import_module(f"semsearch.cli.{cmd_name.replace('-', '_')}_command").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
@@ -74,6 +83,7 @@ class Program(click.Group):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", TruncationWarning)
+            warnings.simplefilter("always", DamagedIndexWarning)
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)

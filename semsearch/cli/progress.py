@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from semsearch.cli.summary import counted
 from semsearch.types import SyncReport
 
-__all__ = ["committed", "sync_progress"]
+__all__ = ["committed", "count_progress", "sync_progress"]
 
 
 @contextmanager
@@ -37,6 +37,18 @@ def sync_progress(total: int | None, done: Callable[[SyncReport], int]) -> Itera
 
         yield report
         bar.update(task, total=total or 1, completed=total or 1)
+
+
+@contextmanager
+def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how many are done, and of how many; it shows up with the first report."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
 
 
 def committed(planned: Callable[[SyncReport], int]) -> Callable[[SyncReport], int]:

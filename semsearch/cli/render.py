@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from semsearch.cli.safe import json_text, one_line
+from semsearch.cli.summary import size
 from semsearch.types import Hit
 
 __all__ = ["hit_row", "show", "show_hits", "show_record"]
@@ -20,6 +21,10 @@ Writer = Callable[[Sequence[Row], Sequence[str]], None]
 
 HIT_COLUMNS = ("rank", "score", "document", "text")
 """What a table and plain text show of a hit; the other formats show everything."""
+
+
+SHOWN = 5
+"""First numbers of a vector that people see; the other formats have all of them."""
 
 
 def show_hits(hits: Sequence[Hit], style: str | None) -> None:
@@ -111,18 +116,13 @@ def _cell(name: str, value: Any, table: bool = False) -> str:
     if value is None:
         return ""
     if name == "bytes":
-        return _size(value)
+        return size(value)
+    if name == "vector":
+        return " ".join(f"{number:.4f}" for number in value[:SHOWN])
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4f}"
     if isinstance(value, int) and table:
         return f"{value:,}"
     return one_line(value)
-
-
-def _size(count: float) -> str:
-    """A number of bytes in decimal units, as disks are sold."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 99.95 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"

@@ -25,24 +25,38 @@ __all__ = ["command"]
 @name_argument
 @click.argument("query")
 @k_option
+@click.option("--min-score", type=float, metavar="SCORE", help="All passages from this score on, however many.")
+@click.option("--exact", is_flag=True, help="Compare with every passage instead of asking the index.")
 @format_option
 @model_options
 @indexes_option
-def command(name: str, query: str, k: int, style: str | None, indexes: Path | None, **how: Any) -> None:
+def command(
+    name: str,
+    query: str,
+    k: int,
+    min_score: float | None,
+    exact: bool,
+    style: str | None,
+    indexes: Path | None,
+    **how: Any,
+) -> None:
     """Find the passages that are nearest in meaning to a query.
 
-    The score is the cosine of the two vectors: 1 for the same, about 0 for unrelated. With - the query is read
-    from standard input.
+    The score is the cosine of the two vectors, 1 for the same, about 0 for unrelated, unless the collection has
+    another metric. With - the query is read from standard input.
 
     \b
     semsearch search notes "insects that fly" -k 5
+    semsearch search notes "insects that fly" --min-score 0.5
     semsearch search notes "insects that fly" --format json | jq '.[0].text'
     """
     from semsearch.cli.opening import open_collection
     from semsearch.cli.render import show_hits
 
     with open_collection(collection_path(indexes, name), how) as collection:
-        show_hits(collection.search(_stdin() if query == "-" else query, k), style)
+        text = _stdin() if query == "-" else query
+        found = collection.search(text, k, exact=exact) if min_score is None else collection.within(text, min_score)
+        show_hits(found, style)
 
 
 def _stdin() -> str:

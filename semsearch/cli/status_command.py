@@ -17,14 +17,18 @@ __all__ = ["command"]
 def command(name: str, style: str | None, indexes: Path | None) -> None:
     """Describe a collection in figures.
 
-    How many documents and passages it has, its model, its index, its size.
+    How many documents and passages it has, its model, its size; its index, the recall@10 that was measured when it
+    was built, and the milliseconds of a query in it.
 
     \b
     semsearch status notes
     semsearch status notes --format json | jq .passages
     """
     from semsearch.cli.render import show_record
+    from semsearch.cli.summary import warn_of_age
     from semsearch.query import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:
-        show_record(asdict(collection.status()), style)
+        status = collection.status()
+        show_record(asdict(status), style)
+        warn_of_age(status)

@@ -1,12 +1,17 @@
-"""What a sync did, in words."""
+"""What was done and what was measured, in words."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from semsearch.types import SyncReport
 
-__all__ = ["counted", "summary", "tell_truncated"]
+if TYPE_CHECKING:
+    from semsearch.collection import Status
+
+__all__ = ["counted", "measured", "size", "summary", "tell_truncated", "warn_of_age"]
 
 
 def summary(name: str, report: SyncReport, skipped: int, dry_run: bool) -> str:
@@ -37,3 +42,33 @@ def tell_truncated(report: SyncReport) -> None:
 def counted(count: int, noun: str) -> str:
     """A number with its noun: 1 file, 2 files."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def size(count: float) -> str:
+    """A number of bytes in decimal units, as disks are sold."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 99.95 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} TB"
+
+
+def measured(status: Status) -> str:
+    """What is known of the index's recall and speed."""
+    if status.recall is None:
+        return "searched exactly, without an index: recall is 1"
+    return (
+        f"recall@10 {status.recall:.4f} ({status.recall_low:.4f} to {status.recall_high:.4f} with 95 % confidence), "
+        f"{status.p50_ms:.2f} ms a query (p95 {status.p95_ms:.2f}), index {status.index}, "
+        f"measured on {status.measured_rows:,} rows"
+    )
+
+
+def warn_of_age(status: Status) -> None:
+    """Warn on stderr if the figures of the index are doubtful."""
+    if status.stale:
+        click.echo(
+            f"warning: recall was measured on {status.measured_rows:,} rows and the collection has changed much since; "
+            f"measure again with: semsearch compact {status.name}",
+            err=True,
+        )

@@ -66,11 +66,16 @@ CREATE TABLE blocks (              -- every append to the vector file
     rows  INTEGER NOT NULL,
     crc   INTEGER NOT NULL
 );
-CREATE TABLE indexes (             -- the index file, if one has been built
-    file   TEXT PRIMARY KEY,
-    rows   INTEGER NOT NULL,       -- it covers vector ids below this
+CREATE TABLE indexes (             -- the parts of the index, if one has been built
+    first  INTEGER PRIMARY KEY,    -- vector id of the part's first row
+    rows   INTEGER NOT NULL,
+    file   TEXT NOT NULL,
     sha256 TEXT NOT NULL
 );
+CREATE TABLE tuning (              -- which index is wanted, which was built, and how it is searched
+    key    TEXT PRIMARY KEY,
+    value  TEXT NOT NULL           -- JSON
+) WITHOUT ROWID;
 """
 
 

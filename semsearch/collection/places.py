@@ -7,7 +7,7 @@ from pathlib import Path
 
 from semsearch.errors import CollectionExistsError, CollectionNotFoundError
 
-__all__ = ["DATABASE", "exists", "list_collections", "not_found", "taken"]
+__all__ = ["DATABASE", "exists", "list_collections", "not_found", "taken", "vector_file"]
 
 DATABASE = "collection.db"
 
@@ -15,6 +15,11 @@ DATABASE = "collection.db"
 def exists(path: Path) -> bool:
     """Whether there is a collection in the folder ``path``."""
     return (path / DATABASE).is_file()
+
+
+def vector_file(folder: Path, epoch: int) -> Path:
+    """The file of a collection's vectors; a compaction begins a new epoch."""
+    return folder / f"vectors-{epoch}.f16"
 
 
 def list_collections(folder: Path) -> list[str]:

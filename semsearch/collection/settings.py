@@ -9,7 +9,7 @@ from typing import Any
 
 from semsearch.encoder import EncoderOptions
 from semsearch.errors import CollectionError
-from semsearch.types import Unit
+from semsearch.types import Metric, Unit
 
 __all__ = ["CollectionSettings", "StoredEncoder", "check_name"]
 
@@ -18,7 +18,7 @@ NAME = re.compile(r"\w[\w.+ -]{0,99}", re.UNICODE)
 
 @dataclass(frozen=True, slots=True)
 class CollectionSettings:
-    """How documents become passages.
+    """How documents become passages, and how their vectors are compared.
 
     ``window`` and ``overlap`` count tokens and matter for the unit ``window`` alone; ``None`` is as
     large a window as the model reads, and an eighth of it as overlap. ``language`` is a code such as
@@ -29,12 +29,16 @@ class CollectionSettings:
     window: int | None = None
     overlap: int | None = None
     language: str = "en"
+    metric: Metric = Metric.COSINE
 
     def __post_init__(self) -> None:
-        """Accept a unit's name as well, and refuse what would hold nothing."""
+        """Accept a unit's or a metric's name as well, and refuse what would hold nothing."""
         if self.unit not in list(Unit):
             raise CollectionError(f"unknown unit {self.unit!r}; choose one of {', '.join(Unit)}")
         object.__setattr__(self, "unit", Unit(self.unit))
+        if self.metric not in list(Metric):
+            raise CollectionError(f"unknown metric {self.metric!r}; choose one of {', '.join(Metric)}")
+        object.__setattr__(self, "metric", Metric(self.metric))
         if self.window is not None and self.window < 1:
             raise CollectionError(f"a window of {self.window} tokens holds nothing; choose at least 1")
         if self.overlap is not None and self.overlap < 0:

@@ -6,21 +6,20 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from semsearch.collection.database import chunks, content_hash, marks, passage_crc
-from semsearch.collection.vectors import VectorFile
+from semsearch.collection.indexing import IndexState, PartRecord, read_index_state
+from semsearch.collection.vectors import StoredRows, VectorFile
 from semsearch.errors import DamagedError
-from semsearch.index import Bitmap, FlatIndex, bitmap
-from semsearch.types import Document, Float32, Int64
+from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but
+from semsearch.types import Document, Float32, Int64, Metric
 
 __all__ = ["Snapshot", "StoredPassage", "load_snapshot", "read_passages", "state"]
-
-Record = tuple[str, int, str]
-"""Name of an index file, the number of rows it covers, and its SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,46 +33,48 @@ class StoredPassage:
     document: Document
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
-    """Rows 0 … ``rows`` - 1 of the vector file as searched: the index, then the tail behind it.
+    """Rows 0 … ``rows`` - 1 of the vector file as searched: under an index, or as the tail behind it.
 
-    ``record`` is the database's line about the index file; ``tail`` holds the rows that are newer than the
-    index and is scanned like it; ``dead`` are the ids of rows whose passage has been deleted, ascending.
+    ``dead`` are the ids of rows whose passage has been deleted, ascending.
     """
 
     generation: int
-    rows: int
-    vectors: VectorFile
-    record: Record | None
-    index: FlatIndex
-    tail: FlatIndex
+    epoch: int
+    stored: StoredRows
+    indexing: IndexState
+    parts: tuple[Part, ...]
+    searcher: Searcher
     dead: Int64
+    damage: str | None
+    """What is wrong with an index file, which is therefore not used."""
 
-    def search(self, queries: Float32, k: int, without: Int64 | None = None) -> tuple[Float32, Int64]:
+    @property
+    def rows(self) -> int:
+        """Number of vector ids, deleted ones included."""
+        return len(self.searcher.rows)
+
+    @cached_property
+    def live(self) -> Bitmap | None:
+        """The ids of all passages; ``None`` if nothing has been deleted."""
+        return all_but(self.rows, self.dead) if len(self.dead) else None
+
+    def search(
+        self, queries: Float32, k: int, allowed: Bitmap | None = None, exact: bool = False, threads: int = 1
+    ) -> tuple[Float32, Int64]:
         """The ``k`` live rows nearest to each query: scores float32[m, <= k], ids int64[m, <= k], best first.
 
-        ``without`` names further rows to leave out.
+        ``allowed`` narrows the choice further.
         """
-        hidden = self.dead if without is None else np.union1d(self.dead, without)
-        k = min(k, self.rows - len(hidden))
-        if k <= 0:
-            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        split = self.index.rows
-        front = _scan(self.index, queries, k, hidden[hidden < split])
-        back = _scan(self.tail, queries, k, hidden[hidden >= split] - split)
-        scores = np.concatenate([front[0], back[0]], axis=1)
-        ids = np.concatenate([front[1], np.where(back[1] < 0, -1, back[1] + split)], axis=1)
-        scores = np.where(ids < 0, -np.inf, scores)
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
+        return self.searcher.search(queries, k, self._alive(allowed), exact, threads)
 
+    def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
+        """All live rows that score ``least`` or more, best first: scores float32[n], ids int64[n]."""
+        return self.searcher.within(query, least, self._alive(allowed))
 
-def _scan(index: FlatIndex, queries: Float32, k: int, hidden: Int64) -> tuple[Float32, Int64]:
-    if index.rows == 0:
-        return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-    allowed: Bitmap | None = bitmap(index.rows, hidden) if len(hidden) else None
-    return index.search(queries, k, allowed)
+    def _alive(self, allowed: Bitmap | None) -> Bitmap | None:
+        return self.live if allowed is None else allowed if self.live is None else allowed & self.live
 
 
 def state(connection: sqlite3.Connection) -> tuple[int, int, int]:
@@ -83,33 +84,50 @@ def state(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 
 def load_snapshot(
-    connection: sqlite3.Connection, folder: Path, vectors: VectorFile, earlier: Snapshot | None
+    connection: sqlite3.Connection, vectors: VectorFile, metric: Metric, device: str, earlier: Snapshot | None
 ) -> Snapshot:
-    """Read the committed state; what has not changed since ``earlier`` is taken from it."""
-    generation, _, rows = state(connection)
-    if earlier is not None and earlier.vectors.path != vectors.path:
+    """Read the committed state; what has not changed since ``earlier`` is taken from it.
+
+    On a GPU every row is scanned, and no index is loaded.
+    """
+    generation, epoch, rows = state(connection)
+    if earlier is not None and earlier.epoch != epoch:
         earlier = None
     if earlier is not None and earlier.generation == generation:
         return earlier
     dead = np.fromiter((row[0] for row in connection.execute("SELECT vector FROM dead ORDER BY vector")), np.int64)
-    record = connection.execute("SELECT file, rows, sha256 FROM indexes").fetchone()
-    if earlier is not None and earlier.record == record:
-        index, tail = earlier.index, earlier.tail
-    else:
-        index, tail = _read_index(folder, record, vectors.dimension), None
-    if tail is None or index.rows + tail.rows != rows:
-        tail = FlatIndex.build(vectors.dimension, rows - index.rows, vectors.blocks(index.rows, rows))
-    return Snapshot(generation, rows, vectors, record, index, tail, dead)
+    stored = vectors.open(rows, earlier.stored if earlier else None)
+    indexing = read_index_state(connection)
+    parts, damage = _read_parts(vectors.path.parent, indexing.parts if device == "cpu" else (), earlier)
+    searcher = Searcher(
+        _rows(stored, vectors.dimension, metric, device), ApproximateIndex(parts, metric), indexing.point
+    )
+    return Snapshot(generation, epoch, stored, indexing, parts, searcher, dead, damage)
 
 
-def _read_index(folder: Path, record: Record | None, dimension: int) -> FlatIndex:
-    """The recorded index file; without a sound one everything is tail, which is slower but as right."""
-    if record is not None:
-        file, rows, sha256 = record
-        found = FlatIndex.read(folder / file, sha256)
-        if found is not None and found.rows == rows:
-            return found
-    return FlatIndex.build(dimension, 0, ())
+def _rows(stored: StoredRows, dimension: int, metric: Metric, device: str) -> Rows:
+    if device == "cpu":
+        return Rows(stored, dimension, metric)
+    from semsearch.index.gpu import GpuRows
+
+    return GpuRows(stored, dimension, metric, device)
+
+
+def _read_parts(
+    folder: Path, records: Sequence[PartRecord], earlier: Snapshot | None
+) -> tuple[tuple[Part, ...], str | None]:
+    """The index's parts up to the first that is not sound: rows from there on are tail, slower but as right."""
+    known = dict(zip(earlier.indexing.parts, earlier.parts, strict=False)) if earlier else {}
+    parts: list[Part] = []
+    for record in records:
+        part = known.get(record) or Part.read(folder / record.file, record.sha256, record.first)
+        if part is None or part.stop != record.first + record.rows:
+            return tuple(parts), (
+                f"index file {folder / record.file} is damaged or missing; its rows are searched without it, which is "
+                f"slower: the next change rebuilds it, or run: semsearch compact {folder.name}"
+            )
+        parts.append(part)
+    return tuple(parts), None
 
 
 def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: Path) -> dict[int, StoredPassage]:
@@ -126,14 +144,18 @@ def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: 
             found[row[0]] = _checked_passage(row, path)
     lost = [vector for vector in vectors if vector not in found]
     if lost:
-        raise DamagedError(f"passage {lost[0]} of collection {path} is not in the database; build it again")
+        raise DamagedError(
+            f"passage {lost[0]} of collection {path} is not in the database; run: semsearch verify {path.name}"
+        )
     return found
 
 
 def _checked_passage(row: tuple[Any, ...], path: Path) -> StoredPassage:
     vector, number, ordinal, start, stop, cut, crc, *rest = row
     if passage_crc(vector, number, ordinal, (start, stop), cut) != crc:
-        raise DamagedError(f"passage {vector} of collection {path} does not match its checksum; build it again")
+        raise DamagedError(
+            f"passage {vector} of collection {path} does not match its checksum; run: semsearch verify {path.name}"
+        )
     return StoredPassage(vector, ordinal, start, stop, checked_document(tuple(rest), path))
 
 

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from semsearch.collection.database import Connection, connect, create_schema, errors_translated, merge_log, read_meta
-from semsearch.collection.places import DATABASE, exists, not_found, taken
+from semsearch.collection.indexing import read_index_state
+from semsearch.collection.places import DATABASE, exists, not_found, taken, vector_file
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
 from semsearch.collection.snapshot import Snapshot, StoredPassage, load_snapshot, read_passages, state
 from semsearch.collection.sync import Sync, storable
@@ -25,11 +27,15 @@ from semsearch.encoder import Encoder
 from semsearch.errors import (
     CollectionNotFoundError,
     DamagedError,
+    DamagedIndexWarning,
     InputError,
     LockedError,
+    QueryError,
     SemsearchError,
     SpaceMismatchError,
 )
+from semsearch.index import Target
+from semsearch.settings import thread_count
 from semsearch.types import Document, SyncReport
 
 __all__ = ["Status", "Store"]
@@ -41,7 +47,12 @@ LOCK_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A collection in figures. ``bytes`` is its size on disk; ``tail`` counts rows behind the index."""
+    """A collection in figures. ``bytes`` is its size on disk; ``tail`` counts rows behind the index.
+
+    ``index`` is a FAISS factory string, or ``exact``. ``recall`` is recall@10 of the index as it was
+    measured on ``measured_rows`` rows, with its 95 % confidence interval and the milliseconds of a query;
+    ``stale`` says that the collection has grown or lost too much since.
+    """
 
     name: str
     path: str
@@ -53,9 +64,18 @@ class Status:
     dimension: int
     fingerprint: str
     unit: str
+    metric: str
     generation: int
+    index: str
     indexed: int
     tail: int
+    recall: float | None
+    recall_low: float | None
+    recall_high: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    measured_rows: int | None
+    stale: bool
     bytes: int
     created: str
 
@@ -63,8 +83,12 @@ class Status:
 class Store:
     """An open collection. Threads may share one; several processes may read while one writes."""
 
-    def __init__(self, path: Path, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, path: Path, encoder: Encoder | None = None, *, device: str = "cpu", threads: int | None = None
+    ) -> None:
         self.path = path
+        self.device = device
+        self.threads = thread_count(threads)
         self._local = threading.local()
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
@@ -113,16 +137,19 @@ class Store:
         return cls(path, encoder)
 
     @classmethod
-    def open(cls, path: str | Path, encoder: Encoder | None = None) -> Self:
+    def open(
+        cls, path: str | Path, encoder: Encoder | None = None, *, device: str = "cpu", threads: int | None = None
+    ) -> Self:
         """Open the collection in the folder ``path``.
 
         Its own encoder is loaded when it is first needed; another one is refused with
-        :class:`SpaceMismatchError` unless it makes vectors of the same space.
+        :class:`SpaceMismatchError` unless it makes vectors of the same space. Searches run on ``device``,
+        ``cpu`` or ``cuda``, in ``threads`` threads, all cores unless told otherwise.
         """
         path = Path(path)
         if not exists(path):
             raise not_found(path)
-        return cls(path, encoder)
+        return cls(path, encoder, device=device, threads=threads)
 
     @property
     def name(self) -> str:
@@ -156,15 +183,16 @@ class Store:
         prune: Sequence[str] | None = None,
         dry_run: bool = False,
         progress: Callable[[SyncReport], None] | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> SyncReport:
         """As :meth:`add`, and with ``prune`` also remove what is gone from these sources.
 
         ``progress`` is called after each commit with the counts up to then. A ``dry_run`` counts what
-        would happen and changes nothing.
+        would happen and changes nothing. ``notify`` hears of slow work on the index.
         """
         _refuse_one(documents, "documents")
         _refuse_one(prune, "prune")
-        with self._writing() as writer:
+        with self._writing(notify) as writer:
             run = Sync(writer, self.settings, self.encoder, dry_run=dry_run, progress=progress)
             return run.run(documents, prune)
 
@@ -172,17 +200,36 @@ class Store:
         """Remove documents, effective at once for every reader; returns how many there were."""
         _refuse_one(ids, "ids")
         with self._writing() as writer:
-            return writer.delete(list(dict.fromkeys(map(storable, ids))))
+            removed = writer.delete(list(dict.fromkeys(map(storable, ids))))
+            writer.maintain()
+            return removed
+
+    def compact(self, *, notify: Callable[[str], None] | None = None) -> None:
+        """Remove deleted rows from the files and build the index anew, without stopping readers."""
+        with self._writing(notify) as writer:
+            writer.compact()
+
+    def use_index(self, factory: str) -> None:
+        """Have the index of a FAISS factory string, such as ``HNSW32``, when it is next built, or ``auto``."""
+        with self._writing() as writer:
+            writer.use_index(factory)
+
+    def tune(self, *, recall: float | None = None, latency_ms: float | None = None) -> Status:
+        """Choose how much of the index a query looks at: for a recall@10, or for the milliseconds of a query.
+
+        The choice is measured, stored, and made again whenever the index is. Returns the new status.
+        """
+        target = _target(recall, latency_ms)
+        with self._writing() as writer:
+            writer.tune(target)
+        return self.status()
 
     @contextmanager
     def pinned(self) -> Iterator[Snapshot]:
         """The newest committed state. Within the block this thread reads that state, whatever is written."""
         with ExitStack() as stack:
             with errors_translated(self.path):  # not around the block, whose errors are not ours
-                connection = stack.enter_context(self._reading())
-                with self._lock:  # the first read is what pins: one thread after the other, lest a state come back
-                    vectors = self._vectors(connection)
-                    self._snapshot = snapshot = load_snapshot(connection, self.path, vectors, self._snapshot)
+                snapshot = self._pin(stack)
             yield snapshot
 
     def snapshot(self) -> Snapshot:
@@ -217,7 +264,8 @@ class Store:
             generation, _, rows = state(connection)
             documents = connection.execute("SELECT count(*) FROM documents").fetchone()[0]
             passages, truncated = connection.execute("SELECT count(*), total(cut > 0) FROM passages").fetchone()
-            indexed = connection.execute("SELECT coalesce(max(rows), 0) FROM indexes").fetchone()[0]
+            index = read_index_state(connection)
+            measured = index.measured
             return Status(
                 name=self.name,
                 path=str(self.path),
@@ -229,9 +277,18 @@ class Store:
                 dimension=self.stored_encoder.dimension,
                 fingerprint=self.stored_encoder.fingerprint,
                 unit=self.settings.unit.value,
+                metric=self.settings.metric.value,
                 generation=generation,
-                indexed=indexed,
-                tail=rows - indexed,
+                index=index.plan.factory if index.plan else "exact",
+                indexed=index.covered,
+                tail=rows - index.covered,
+                recall=measured.recall if measured else None,
+                recall_low=measured.low if measured else None,
+                recall_high=measured.high if measured else None,
+                p50_ms=measured.p50_ms if measured else None,
+                p95_ms=measured.p95_ms if measured else None,
+                measured_rows=measured.rows if measured else None,
+                stale=index.stale(rows, rows - passages),
                 bytes=_size(self.path),
                 created=self.created,
             )
@@ -288,6 +345,34 @@ class Store:
         finally:
             connection.execute("COMMIT")
 
+    def _pin(self, stack: ExitStack) -> Snapshot:
+        """Begin reading and load the state that is read.
+
+        A file of it may be missing because a writer has just put another state in its place: only what is
+        still so on a second look, at the same state, is damage.
+        """
+        tried: int | None = None
+        while True:
+            with ExitStack() as attempt:
+                connection = attempt.enter_context(self._reading())
+                with self._lock:  # the first read is what pins: one thread after the other, lest a state come back
+                    generation = state(connection)[0]
+                    try:
+                        vectors = self._vectors(connection)
+                        found = load_snapshot(connection, vectors, self.settings.metric, self.device, self._snapshot)
+                        damage = found.damage if found is not self._snapshot else None
+                    except DamagedError:
+                        if generation == tried:
+                            raise
+                        damage = "not sound"
+                    if damage is None or generation == tried:
+                        self._snapshot = found
+                        stack.push(attempt.pop_all())
+                        if damage:
+                            warnings.warn(damage, DamagedIndexWarning, stacklevel=4)
+                        return found
+                    tried = generation
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """The writer's lock."""
@@ -315,15 +400,14 @@ class Store:
             lock.release()
 
     @contextmanager
-    def _writing(self) -> Iterator[Writer]:
+    def _writing(self, notify: Callable[[str], None] | None = None) -> Iterator[Writer]:
         """The writer, under its lock."""
         with self._locked(), ExitStack() as stack:
             with errors_translated(self.path):
                 connection = stack.enter_context(closing(connect(self.path / DATABASE, write=True)))
                 stack.callback(merge_log, connection)
                 self._refuse_another(connection)
-                vectors = self._vectors(connection)
-            yield Writer(connection, self.path, vectors)
+            yield Writer(connection, self.path, self.stored_encoder.dimension, self.settings.metric, notify)
 
     def _refuse_another(self, connection: Connection) -> None:
         """Raise if what is on disk now is not the collection that was opened."""
@@ -333,8 +417,7 @@ class Store:
             )
 
     def _vectors(self, connection: sqlite3.Connection) -> VectorFile:
-        epoch = state(connection)[1]
-        return VectorFile(self.path / f"vectors-{epoch}.f16", self.stored_encoder.dimension)
+        return VectorFile(vector_file(self.path, state(connection)[1]), self.stored_encoder.dimension)
 
     def _checked(self, encoder: Encoder) -> Encoder:
         stored = self.stored_encoder
@@ -354,7 +437,7 @@ def _make(folder: Path, meta: dict[str, Any], dimension: int) -> None:
         create_schema(connection, meta)
     finally:
         connection.close()
-    VectorFile(folder / "vectors-0.f16", dimension).create()
+    VectorFile(vector_file(folder, 0), dimension).create()
     sync_folder(folder)
 
 
@@ -375,6 +458,16 @@ def _understood(meta: dict[str, Any], path: Path) -> tuple[CollectionSettings, S
         raise DamagedError(
             f"settings of collection {path} are damaged ({error}); build it again from its sources"
         ) from error
+
+
+def _target(recall: float | None, latency_ms: float | None) -> Target:
+    if (recall is None) == (latency_ms is None):
+        raise QueryError("tune for one of two: a recall, such as 0.98, or milliseconds a query, such as 1")
+    if recall is not None and not 0 < recall <= 1:
+        raise QueryError(f"recall {recall} cannot be; choose more than 0, and 1 at most")
+    if latency_ms is not None and not 0 < latency_ms < float("inf"):
+        raise QueryError(f"{latency_ms} milliseconds cannot be; choose more than 0")
+    return Target(recall, latency_ms)
 
 
 def _refuse_one(values: object, what: str) -> None:

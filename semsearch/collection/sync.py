@@ -24,7 +24,7 @@ from semsearch.collection.settings import CollectionSettings
 from semsearch.collection.writer import Stored, Writer
 from semsearch.encoder import Encoded, Encoder
 from semsearch.errors import DuplicateIdError, InputError
-from semsearch.types import Document, Float32, Role, SyncReport
+from semsearch.types import Document, Float32, Metric, Role, SyncReport
 
 __all__ = ["Sync", "identified", "storable", "unit_length"]
 
@@ -104,7 +104,7 @@ class Sync:
         if prune is not None:
             self._prune(prune)
         if not self._dry_run:
-            self._writer.build_index()
+            self._writer.maintain()
         return self.report
 
     def _stream(self, documents: Iterable[Document | str], pool: Executor) -> None:
@@ -164,7 +164,8 @@ class Sync:
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         encoded = self._encoder.encode_counted(list(places), Role.DOCUMENT)
         order = [places[text] for text in texts]
-        return Encoded(unit_length(encoded.vectors)[order], encoded.cut[order])
+        vectors = unit_length(encoded.vectors) if self._settings.metric is Metric.COSINE else encoded.vectors
+        return Encoded(vectors[order], encoded.cut[order])
 
     def _commit(self, prepared: list[Prepared], future: Future[Encoded]) -> None:
         encoded = future.result()
@@ -185,7 +186,7 @@ class Sync:
 
 def unit_length(vectors: Float32) -> Float32:
     """Rows scaled to length 1, so that their inner product is the cosine; a zero row stays zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)  # squares of float32 may overflow
     return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 

@@ -14,28 +14,29 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.errors import DamagedError
+from semsearch.errors import DamagedError, InputError
 from semsearch.types import Float32, Int64
 
-__all__ = ["VectorFile"]
+__all__ = ["LARGEST", "StoredRows", "VectorFile"]
 
-BLOCK_ROWS = 8192
+CRC_BYTES = 4
+LARGEST = float(np.finfo(np.float16).max)
+"""Largest number that a row can hold."""
 
 
 class VectorFile:
-    """Reads and appends; appending is the writer's alone."""
+    """Creates, appends and opens; the first two are the writer's alone."""
 
     def __init__(self, path: Path, dimension: int) -> None:
         self.path = path
         self.dimension = dimension
-        padding = -2 * dimension % 4
-        self._row = np.dtype([("vector", "<f2", (dimension,)), ("zeros", "u1", (padding,)), ("crc", "<u4")])
+        self.stride = 2 * dimension + -2 * dimension % CRC_BYTES + CRC_BYTES
 
     def create(self) -> None:
         """Make the empty file."""
@@ -47,69 +48,87 @@ class VectorFile:
 
         Rows from ``first`` on that an earlier, interrupted write left behind are overwritten.
         """
-        rows = np.zeros(len(vectors), dtype=self._row)
-        rows["vector"] = vectors
-        rows["crc"] = self._checksums(rows, first)
-        content = rows.tobytes()
+        content = self._encoded(first, vectors).tobytes()
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b") as file:
-            file.seek(first * self._row.itemsize)
+            file.seek(first * self.stride)
             file.write(content)
             file.truncate()
             file.flush()
             os.fsync(file.fileno())
         return zlib.crc32(content)
 
-    def read(self, rows: int) -> npt.NDArray[np.void]:
-        """Memory-map the first ``rows`` rows; raises :class:`DamagedError` if the file is shorter."""
+    def open(self, rows: int, earlier: StoredRows | None = None) -> StoredRows:
+        """The first ``rows`` rows, memory-mapped; raises :class:`DamagedError` if the file is shorter.
+
+        What has been found sound in ``earlier``, of the same file, is not looked at again.
+        """
         if rows == 0:
-            return np.empty(0, dtype=self._row)
+            return StoredRows(self.path, np.empty((0, self.stride), np.uint8))
         try:
-            return np.memmap(self.path, dtype=self._row, mode="r", shape=(rows,))
-        except (OSError, ValueError) as error:
+            matrix = np.asarray(np.memmap(self.path, np.uint8, "r", shape=(rows, self.stride)))
+        except (FileNotFoundError, ValueError) as error:
             raise DamagedError(
                 f"vector file {self.path} does not hold the {rows} committed rows ({error}); "
-                "build the collection again from its sources"
+                f"run: semsearch verify {self.path.parent.name}"
             ) from error
+        return StoredRows(self.path, matrix, earlier)
 
-    def blocks(self, start: int, stop: int) -> Iterator[Float32]:
-        """Rows ``start`` to ``stop`` as float32 blocks, each checked against its checksums.
+    def _encoded(self, first: int, vectors: Float32) -> npt.NDArray[np.uint8]:
+        rows = np.zeros((len(vectors), self.stride), np.uint8)
+        if not (np.abs(vectors) <= LARGEST).all():
+            raise InputError(
+                f"a vector of the model holds a number that is not finite or beyond ±{LARGEST:,.0f}, the largest that "
+                "is stored; use the metric cosine, or another model"
+            )
+        numbers = np.ascontiguousarray(vectors, dtype="<f2").view(np.uint8)
+        rows[:, : numbers.shape[1]] = numbers
+        checksums = np.fromiter(_checksums(rows, range(len(rows)), first), "<u4", len(rows))
+        rows[:, -CRC_BYTES:] = checksums.view(np.uint8).reshape(-1, CRC_BYTES)
+        return rows
 
-        Read, not mapped: a pass over the whole file must not fill the process's memory with it.
-        """
-        if start >= stop:
+
+class StoredRows:
+    """Committed rows, mapped; each is compared with its checksum before its numbers count, once a process."""
+
+    def __init__(self, path: Path, matrix: npt.NDArray[np.uint8], earlier: StoredRows | None = None) -> None:
+        self._path = path
+        self.matrix = matrix
+        self._sound = np.zeros(len(matrix), dtype=bool)
+        if earlier is not None:
+            known = min(len(matrix), len(earlier.matrix))
+            self._sound[:known] = earlier._sound[:known]
+
+    def check(self, ids: Int64) -> None:
+        """Compare these rows with their checksums; raises :class:`DamagedError`."""
+        unknown = ids[~self._sound[ids]]
+        if not len(unknown):
             return
-        self.read(stop)  # raises if the file is too short
-        with self.path.open("rb") as file:
-            file.seek(start * self._row.itemsize)
-            for first in range(start, stop, BLOCK_ROWS):
-                ids = np.arange(first, min(first + BLOCK_ROWS, stop), dtype=np.int64)
-                content = file.read(len(ids) * self._row.itemsize)
-                yield self._checked(np.frombuffer(content, dtype=self._row), ids)
-
-    def take(self, rows: int, ids: Int64) -> Float32:
-        """The rows ``ids``, float32[len(ids), dimension], checked; ``rows`` is the committed count."""
-        return self._checked(self.read(rows)[ids], ids)
-
-    def _checked(self, rows: npt.NDArray[np.void], ids: Int64) -> Float32:
-        wrong = np.flatnonzero(rows["crc"] != self._checksums(rows, ids))
+        unknown = np.unique(unknown)
+        wrong = unknown[self._stored_checksums(unknown) != self._found_checksums(unknown)]
         if len(wrong):
             raise DamagedError(
-                f"row {ids[wrong[0]]} of vector file {self.path} does not match its checksum: "
-                "the file was damaged after it was written; build the collection again from its sources"
+                f"row {wrong[0]} of vector file {self._path} does not match its checksum: the file was damaged "
+                f"after it was written; run: semsearch verify {self._path.parent.name}"
             )
-        return np.ascontiguousarray(rows["vector"], dtype=np.float32)
+        self._sound[unknown] = True
 
-    def _checksums(self, rows: npt.NDArray[np.void], ids: Int64 | int) -> npt.NDArray[np.uint32]:
-        """CRC-32 of every row but for its last four bytes; ``ids`` are the row numbers, or the first one."""
-        numbers = range(ids, ids + len(rows)) if isinstance(ids, int) else ids.tolist()
-        size = self._row.itemsize
-        content = memoryview(np.ascontiguousarray(rows).tobytes())
-        return np.fromiter(
-            (
-                zlib.crc32(content[start : start + size - 4], number & 0xFFFFFFFF)
-                for start, number in zip(range(0, len(content), size), numbers, strict=False)
-            ),
-            dtype=np.uint32,
-            count=len(rows),
-        )
+    def check_span(self, start: int, stop: int) -> None:
+        """The same for the rows ``start`` to ``stop``."""
+        if not self._sound[start:stop].all():
+            self.check(np.arange(start, stop, dtype=np.int64))
+
+    def _stored_checksums(self, ids: Int64) -> npt.NDArray[np.uint32]:
+        return np.ascontiguousarray(self.matrix[ids, -CRC_BYTES:]).view("<u4").reshape(-1)
+
+    def _found_checksums(self, ids: Int64) -> npt.NDArray[np.uint32]:
+        return np.fromiter(_checksums(self.matrix, ids.tolist()), np.uint32, len(ids))
+
+
+def _checksums(matrix: npt.NDArray[np.uint8], rows: Iterable[int], first: int = 0) -> Iterator[int]:
+    """CRC-32 of rows but for their last four bytes, begun with the row's number counted from ``first``."""
+    stride = matrix.shape[1]
+    content = matrix.data.cast("B")
+    size = stride - CRC_BYTES
+    for row in rows:
+        yield zlib.crc32(content[row * stride : row * stride + size], (first + row) & 0xFFFFFFFF)

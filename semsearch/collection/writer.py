@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
 
 from semsearch.collection.database import (
     chunks,
@@ -22,19 +24,25 @@ from semsearch.collection.database import (
     marks,
     passage_crc,
 )
+from semsearch.collection.indexing import IndexBuilder, IndexState, read_index_state, write_index_state
 from semsearch.collection.passages import Prepared
+from semsearch.collection.places import vector_file
 from semsearch.collection.snapshot import state
 from semsearch.collection.vectors import VectorFile
 from semsearch.encoder import Encoded
 from semsearch.errors import DuplicateIdError
-from semsearch.index import FlatIndex
-from semsearch.types import Document
+from semsearch.index import Rows, Target, check_factory
+from semsearch.types import Document, Metric
 
 __all__ = ["Stored", "Writer"]
 
-TAIL_SHARE = 0.1
-TAIL_ROWS = 1000
-"""An index is built anew when the rows behind it are more than this share of all, and this many."""
+DEAD_SHARE = 0.3
+DEAD_ROWS = 10_000
+"""Deleted rows are removed from the files when they are more than this share of all, and this many."""
+AUTO = "auto"
+"""The factory of those who leave the choice to the program."""
+COMPACTED_ROWS = 16_384
+"""Rows that are copied at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +72,19 @@ def _translated(method: Callable[Concatenate[Writer, P], R]) -> Callable[Concate
 class Writer:
     """Changes one collection; made by the store, which holds the writer's lock."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path, vectors: VectorFile) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        folder: Path,
+        dimension: int,
+        metric: Metric,
+        notify: Callable[[str], None] | None = None,
+    ) -> None:
         self._connection = connection
         self.folder = folder
-        self._vectors = vectors
+        self._dimension = dimension
+        self._metric = metric
+        self._notify = notify or (lambda _: None)
         with errors_translated(folder):
             self._execute("CREATE TEMP TABLE seen (id TEXT PRIMARY KEY, hash BLOB) WITHOUT ROWID")
 
@@ -75,7 +92,7 @@ class Writer:
     def commit(self, batch: Sequence[Prepared], encoded: Encoded) -> None:
         """Add documents, or replace those whose id is there, with one vector a span, in one commit."""
         generation, _, rows = state(self._connection)
-        crc = self._vectors.append(rows, encoded.vectors) if len(encoded.vectors) else 0
+        crc = self._vectors().append(rows, encoded.vectors) if len(encoded.vectors) else 0
         with self._transaction():
             vector = 0
             for prepared in batch:
@@ -159,24 +176,117 @@ class Writer:
         return [row[0] for row in rows]
 
     @_translated
-    def build_index(self) -> None:
-        """Write a new index file if the tail has grown; readers go on with the old one meanwhile."""
-        generation, _, rows = state(self._connection)
-        recorded = self._execute("SELECT file, rows FROM indexes").fetchone()
-        covered = recorded[1] if recorded and (self.folder / recorded[0]).is_file() else 0
-        if rows - covered <= max(TAIL_ROWS, TAIL_SHARE * rows):
+    def maintain(self) -> None:
+        """What is due after a write: remove deleted rows if they are many, and renew the index."""
+        _, _, rows = state(self._connection)
+        dead = self._execute("SELECT count(*) FROM dead").fetchone()[0]
+        if dead > max(DEAD_ROWS, DEAD_SHARE * rows):
+            self.compact()
+        else:
+            before = read_index_state(self._connection)
+            self._record(self._builder().renewed(before), before)
+
+    @_translated
+    def compact(self) -> None:
+        """Write the vector file without its deleted rows and the index anew, and put both in place in one commit.
+
+        Until then, and after a crash before it, the old files count.
+        """
+        generation, epoch, rows = state(self._connection)
+        before = read_index_state(self._connection)
+        if not self._execute("SELECT count(*) FROM dead").fetchone()[0]:
+            self._record(self._builder().renewed(before, anew=True), before)
             return
-        index = FlatIndex.build(self._vectors.dimension, rows, self._vectors.blocks(0, rows))
-        path = self.folder / f"index-{generation + 1}.faiss"
-        sha256 = index.write(path)
+        compacted = VectorFile(vector_file(self.folder, epoch + 1), self._dimension)
+        compacted.path.unlink(missing_ok=True)  # of a compaction that was interrupted
+        compacted.create()
+        self._notify(f"removing deleted rows from {rows:,}")
+        blocks = list(self._copied(compacted))
+        kept = sum(count for _, count, _ in blocks)
+        index = self._builder(compacted, kept).renewed(before, anew=True)
         sync_folder(self.folder)
         with self._transaction():
-            self._execute("DELETE FROM indexes")
-            self._execute("INSERT INTO indexes VALUES (?,?,?)", (path.name, rows, sha256))
+            self._renumber()
+            self._execute("DELETE FROM dead")
+            self._execute("DELETE FROM blocks")
+            self._connection.executemany("INSERT INTO blocks VALUES (?,?,?)", blocks)
+            write_index_state(self._connection, index)
+            self._execute("UPDATE state SET generation = ?, epoch = ?, rows = ?", (generation + 1, epoch + 1, kept))
+        self._sweep()
+
+    @_translated
+    def use_index(self, factory: str) -> None:
+        """Build the index of this FAISS factory string from now on; ``auto`` leaves the choice to the program."""
+        before = read_index_state(self._connection)
+        if factory != AUTO:
+            check_factory(factory, self._dimension, self._metric)
+        self._record(replace(before, factory=None if factory == AUTO else factory), before)
+
+    @_translated
+    def tune(self, target: Target) -> IndexState:
+        """Choose the operating point that serves this target best, now and when the index is measured again."""
+        before = read_index_state(self._connection)
+        wanted = replace(before, target=target)
+        tuned = self._builder().tuned(wanted, again=True) if before.parts else wanted
+        self._record(tuned, before)
+        return tuned
+
+    def _vectors(self) -> VectorFile:
+        return VectorFile(vector_file(self.folder, state(self._connection)[1]), self._dimension)
+
+    def _builder(self, vectors: VectorFile | None = None, rows: int | None = None) -> IndexBuilder:
+        """A builder over the committed rows, or over those of another vector file."""
+        generation, _, committed = state(self._connection)
+        stored = (vectors or self._vectors()).open(committed if rows is None else rows)
+        return IndexBuilder(
+            self.folder,
+            Rows(stored, self._dimension, self._metric),
+            lambda first: f"index-{generation + 1}-{first}.faiss",
+            self._notify,
+        )
+
+    def _record(self, index: IndexState, before: IndexState) -> None:
+        """Commit an index whose files are there already."""
+        if index == before:
+            return
+        sync_folder(self.folder)
+        with self._transaction():
+            write_index_state(self._connection, index)
             self._execute("UPDATE state SET generation = generation + 1")
-        for file in self.folder.glob("*index-*.faiss*"):  # earlier ones, and what a crash left behind
-            if file != path:
-                file.unlink(missing_ok=True)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove the files of earlier states, and what a crash left behind; who has them open keeps them."""
+        _, epoch, _ = state(self._connection)
+        wanted = {part.file for part in read_index_state(self._connection).parts} | {
+            vector_file(self.folder, epoch).name
+        }
+        for pattern in ("*index-*.faiss*", "vectors-*.f16"):
+            for file in self.folder.glob(pattern):
+                if file.name not in wanted:
+                    file.unlink(missing_ok=True)
+
+    def _copied(self, target: VectorFile) -> Iterator[tuple[int, int, int]]:
+        """Append the rows of all passages to another file; yields each append's first row, rows and checksum."""
+        source = Rows(self._vectors().open(state(self._connection)[2]), self._dimension, self._metric)
+        live = np.fromiter((row[0] for row in self._execute("SELECT vector FROM passages ORDER BY vector")), np.int64)
+        for first in range(0, len(live), COMPACTED_ROWS):
+            vectors = source.take(live[first : first + COMPACTED_ROWS])
+            yield first, len(vectors), target.append(first, vectors)
+
+    def _renumber(self) -> None:
+        """Give passages the vector ids 0, 1, 2, … in their order."""
+        self._execute("CREATE TEMP TABLE former AS SELECT * FROM passages ORDER BY vector")
+        self._execute("DELETE FROM passages")
+        rows = self._execute("SELECT document, ordinal, start, stop, cut FROM former ORDER BY vector")
+        self._connection.executemany(
+            "INSERT INTO passages VALUES (?,?,?,?,?,?,?)",
+            (
+                (vector, number, ordinal, start, stop, cut, passage_crc(vector, number, ordinal, (start, stop), cut))
+                for vector, (number, ordinal, start, stop, cut) in enumerate(rows)
+            ),
+        )
+        self._execute("DROP TABLE former")
 
     def _put_document(self, document: Document) -> int:
         metadata = encode_metadata(document.metadata)

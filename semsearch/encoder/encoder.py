@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from semsearch.encoder.locate import locate
+from semsearch.encoder.parts import InputParts, input_parts
 from semsearch.encoder.runtime import Precision, Progress, Runtime
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 from semsearch.encoder.tokenizer import Tokenizer
@@ -157,7 +158,7 @@ class Encoder:
         :meth:`encode` does.
         """
         _check_texts(texts)
-        layers = self._layers(layer)
+        layers = self.check_layers(layer)
         tokens = self._tokenizer.tokenize(texts, special=special, cut=True)
         self._warn_of(self._cut(texts, tokens, special))
         filled = [number for number, text in enumerate(tokens) if text.ids]
@@ -166,9 +167,36 @@ class Encoder:
         vectors = dict(zip(filled, found, strict=True))
         return [TokenVectors(text, vectors.get(number, empty)) for number, text in enumerate(tokens)]
 
+    def encode_ids(self, ids: Sequence[Sequence[int]], layer: int | tuple[int, ...] = -1) -> list[Float32]:
+        """As :meth:`encode_tokens` for texts that are given as token ids, which the model reads as they are.
+
+        One float32[ids, hidden size] a text; special tokens are the caller's matter. Raises a ``ModelError``
+        for ids that are not in the vocabulary, for none, and for more than ``max_seq_length``.
+        """
+        layers = self.check_layers(layer)
+        for row in ids:
+            if not 0 < len(row) <= self.max_seq_length:
+                raise ModelError(f"a text of {len(row)} token ids cannot be read; give 1 to {self.max_seq_length}")
+            self._tokenizer.check_ids(row)
+        return self._runtime.hidden(ids, layers) if ids else []
+
+    @property
+    def special_ids(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Ids of the special tokens before and after a text."""
+        tokens = self._tokenizer.tokenize(["a"])[0]
+        first, last = tokens.special.index(False), len(tokens.ids) - tokens.special[::-1].index(False)
+        return tokens.ids[:first], tokens.ids[last:]
+
     def static_vectors(self) -> Float32:
         """The input embedding layer, float32[vocabulary, embedding size]: what a token is before its context."""
         return self._runtime.static_vectors()
+
+    def input_parts(self, text: str, special: bool = True) -> tuple[TextTokens, InputParts]:
+        """The embeddings of word, position and segment that a text's tokens begin as, and their sum."""
+        _check_texts([text])
+        (tokens,) = self._tokenizer.tokenize([text], special=special, cut=True)
+        self._warn_of(self._cut([text], [tokens], special))
+        return tokens, input_parts(self.spec, tokens.ids)
 
     def tokenize(self, texts: Sequence[str], special: bool = True) -> list[TextTokens]:
         """Tokens, ids and character offsets of the whole of each text, however long."""
@@ -183,6 +211,18 @@ class Encoder:
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
         """Text of token ids."""
         return self._tokenizer.decode(ids, skip_special)
+
+    def check_layers(self, layer: int | tuple[int, ...]) -> tuple[int, ...]:
+        """The numbers, 0 to the last, of one layer or several; raises a ``ModelError`` for one that is not there."""
+        count = self.spec.layer_count
+        wanted = (layer,) if isinstance(layer, int) else layer
+        choice = f"choose 0 (the input) to {count}, or -1 to {-count - 1}"
+        if not wanted:
+            raise ModelError(f"no layer is given; {choice}")
+        for one in wanted:
+            if not -count - 1 <= one <= count:
+                raise ModelError(f"layer {one} does not exist; {choice}")
+        return tuple(one % (count + 1) for one in wanted)
 
     def _cut(self, texts: Sequence[str], tokens: Sequence[TextTokens], special: bool) -> Int64:
         """How many tokens of each text did not fit; only texts that fill the model can have such."""
@@ -205,16 +245,6 @@ class Encoder:
         if role is None:
             return self.spec.default_prompt
         return self.spec.query_prompt if _choice(role, Role, "role") is Role.QUERY else self.spec.document_prompt
-
-    def _layers(self, layer: int | tuple[int, ...]) -> tuple[int, ...]:
-        count = self.spec.layer_count
-        wanted = (layer,) if isinstance(layer, int) else layer
-        for one in wanted or (count + 1,):
-            if not -count - 1 <= one <= count:
-                raise ModelError(
-                    f"layer {layer} does not exist; choose 0 (the input) to {count}, or -1 to {-count - 1}"
-                )
-        return tuple(one % (count + 1) for one in wanted)
 
 
 def _choice(value: str, kinds: type[StrEnum], what: str) -> Any:

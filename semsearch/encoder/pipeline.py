@@ -8,10 +8,6 @@ Importing this file imports torch and sentence-transformers, which takes seconds
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -19,6 +15,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize as NormalizeModule
 from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
 
+from semsearch.encoder.quiet import quiet
 from semsearch.encoder.spec import EncoderSpec
 from semsearch.errors import ModelError, UnsupportedModelError
 
@@ -59,7 +56,7 @@ class Pipeline(torch.nn.Module):
 
 def load_pipeline(spec: EncoderSpec, device: str = "cpu") -> Pipeline:
     """Load the weights (safetensors only) from the local folder; no network call is made."""
-    with _quiet():
+    with quiet():
         try:
             model = SentenceTransformer(
                 str(spec.folder),
@@ -84,24 +81,3 @@ def load_pipeline(spec: EncoderSpec, device: str = "cpu") -> Pipeline:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the progress bars and notes of the libraries off the user's terminal."""
-    from transformers.utils import logging as transformers_logging
-
-    levels = {name: logging.getLogger(name).level for name in ("transformers", "sentence_transformers")}
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    for name in levels:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-        if bars:
-            transformers_logging.enable_progress_bar()

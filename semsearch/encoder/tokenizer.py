@@ -72,11 +72,24 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
         """Text of token ids; what normalisation took away (case, accents) does not come back."""
+        self.check_ids(ids)
+        return self._rust.decode(list(ids), skip_special_tokens=skip_special)
+
+    def check_ids(self, ids: Sequence[int]) -> None:
+        """Raise for an id that is not in the vocabulary."""
         limit = self.vocabulary_size
         for value in ids:
             if not 0 <= value < limit:
                 raise ModelError(f"token id {value} is not in the vocabulary; ids run from 0 to {limit - 1}")
-        return self._rust.decode(list(ids), skip_special_tokens=skip_special)
+
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        """Tokens of ids, as the vocabulary has them."""
+        self.check_ids(ids)
+        return [self._rust.id_to_token(value) or "" for value in ids]
+
+    def token_id(self, token: str) -> int | None:
+        """Id of a token of the vocabulary."""
+        return self._rust.token_to_id(token)
 
     @property
     def vocabulary_size(self) -> int:
@@ -105,13 +118,17 @@ def _text_tokens(encoding: Encoding) -> TextTokens:
         ids=tuple(encoding.ids),
         offsets=tuple(encoding.offsets),
         special=tuple(bool(flag) for flag in encoding.special_tokens_mask),
+        starts=tuple(_starts(encoding)),
     )
 
 
 def _content(encoding: Encoding) -> tuple[list[Span], list[bool]]:
+    return encoding.offsets, _starts(encoding)
+
+
+def _starts(encoding: Encoding) -> list[bool]:
     words = encoding.word_ids
-    starts = [position == 0 or word is None or word != words[position - 1] for position, word in enumerate(words)]
-    return encoding.offsets, starts
+    return [position == 0 or word is None or word != words[position - 1] for position, word in enumerate(words)]
 
 
 def _load(spec: EncoderSpec) -> RustTokenizer:

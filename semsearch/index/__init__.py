@@ -1,5 +1,29 @@
 """Nearest rows of a matrix. Knows vectors and row numbers, not texts; only this layer imports FAISS."""
 
-from semsearch.index.flat import Bitmap, FlatIndex, bitmap
+from semsearch.index.approximate import ApproximateIndex, Point
+from semsearch.index.bitmaps import Bitmap, all_but, bitmap_of
+from semsearch.index.part import Part, check_factory
+from semsearch.index.plan import Plan, build_part, choose
+from semsearch.index.recall import DEFAULT_TARGET, Measured, Target, tune
+from semsearch.index.rows import MemoryRows, Rows
+from semsearch.index.searcher import Searcher
 
-__all__ = ["Bitmap", "FlatIndex", "bitmap"]
+__all__ = [
+    "DEFAULT_TARGET",
+    "ApproximateIndex",
+    "Bitmap",
+    "Measured",
+    "MemoryRows",
+    "Part",
+    "Plan",
+    "Point",
+    "Rows",
+    "Searcher",
+    "Target",
+    "all_but",
+    "bitmap_of",
+    "build_part",
+    "check_factory",
+    "choose",
+    "tune",
+]

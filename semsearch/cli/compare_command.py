@@ -1,0 +1,105 @@
+"""``semsearch compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from semsearch.cli.options import cli_command, format_option, model_option, model_options, notify
+from semsearch.errors import InputError
+
+if TYPE_CHECKING:
+    from semsearch.encoder import Encoder
+    from semsearch.query.compare import Alignment
+
+__all__ = ["command"]
+
+
+@cli_command
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT TEXT...")
+@click.option("--tokens", is_flag=True, help="Compare two texts token by token.")
+@click.option("--layer", type=int, metavar="N", help="Hidden layer of the tokens.  [default: -1, the last]")
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw the similarities to a .png or .svg file."
+)
+@model_option
+@format_option
+@model_options
+def command(
+    texts: tuple[str, ...],
+    tokens: bool,
+    layer: int | None,
+    plot: Path | None,
+    model: str,
+    style: str | None,
+    **how: Any,
+) -> None:
+    """Show how alike texts are, as wholes or token by token.
+
+    As wholes: a matrix of cosines, column N being text N. With --tokens, for each token of either text the token
+    of the other that answers it best.
+
+    \b
+    semsearch compare "A bee flies." "An eagle flies." "A loan has interest."
+    semsearch compare "the bank of the river" "she sat by the water" --tokens
+    semsearch compare "A bee flies." "An eagle flies." --plot bees.png
+    """
+    if len(texts) < 2 or (tokens and len(texts) != 2):
+        raise InputError(
+            f"there {'is 1 text' if len(texts) == 1 else f'are {len(texts)} texts'}; "
+            f"give {'exactly two' if tokens else 'two or more'} to compare"
+        )
+    if layer is not None and not tokens:
+        raise InputError(f"--layer {layer} is for the vectors of tokens; add --tokens")
+    if plot:
+        from semsearch.plot import check_picture
+
+        check_picture(plot)
+    from semsearch.encoder import Encoder
+
+    encoder = Encoder.load(model, notify=notify, **how)
+    if tokens:
+        _compare_tokens(encoder, texts, -1 if layer is None else layer, plot, style)
+    else:
+        _compare_texts(encoder, texts, plot, style)
+
+
+def _compare_texts(encoder: Encoder, texts: tuple[str, ...], plot: Path | None, style: str | None) -> None:
+    from semsearch.cli.render import show
+    from semsearch.query.compare import similarities
+
+    matrix = similarities(encoder, texts)
+    numbers = [str(number) for number in range(1, len(texts) + 1)]
+    rows = [
+        {"number": int(number), **dict(zip(numbers, map(float, row), strict=True)), "text": text}
+        for number, text, row in zip(numbers, texts, matrix, strict=True)
+    ]
+    show(rows, ("number", *numbers, "text"), style)
+    if plot:
+        from semsearch.plot import heatmap
+
+        heatmap(plot, matrix, texts, texts)
+
+
+def _compare_tokens(encoder: Encoder, texts: tuple[str, ...], layer: int, plot: Path | None, style: str | None) -> None:
+    from semsearch.cli.render import show
+    from semsearch.query.compare import align
+
+    found = align(encoder, texts[0], texts[1], layer)
+    show(_answers(found), ("number", "token", "score", "answer"), style)
+    if plot:
+        from semsearch.plot import heatmap
+
+        heatmap(plot, found.cosines, found.left, found.right)
+
+
+def _answers(found: Alignment) -> list[dict[str, Any]]:
+    """For each token of text 1, then of text 2, the best of the other text."""
+    sides = ((1, found.left, found.right, found.cosines), (2, found.right, found.left, found.cosines.T))
+    return [
+        {"number": number, "token": token, "score": float(row.max()), "answer": others[row.argmax()]}
+        for number, own, others, cosines in sides
+        for token, row in zip(own, cosines, strict=True)
+    ]

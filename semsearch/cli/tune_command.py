@@ -1,0 +1,33 @@
+"""``semsearch tune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from semsearch.cli.options import cli_command, collection_path, indexes_option, name_argument
+
+__all__ = ["command"]
+
+
+@cli_command
+@name_argument
+@click.option("--recall", type=float, metavar="SHARE", help="Share of the true 10 nearest to find, such as 0.98.")
+@click.option("--latency-ms", type=float, metavar="MS", help="Milliseconds that a query may take in the index.")
+@indexes_option
+def command(name: str, recall: float | None, latency_ms: float | None, indexes: Path | None) -> None:
+    """Choose between the speed and the recall of a collection's index.
+
+    Give one of the two. Points of operation are measured against exact searches, the best one is stored, and the
+    choice is made again whenever the index is built. Unless told otherwise a recall of 0.99 is aimed at.
+
+    \b
+    semsearch tune notes --recall 0.999
+    semsearch tune notes --latency-ms 1
+    """
+    from semsearch.cli.summary import measured
+    from semsearch.query import Collection
+
+    with Collection.open(collection_path(indexes, name)) as collection:
+        click.echo(f"{name}: {measured(collection.tune(recall=recall, latency_ms=latency_ms))}")

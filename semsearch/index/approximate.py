@@ -1,0 +1,71 @@
+"""The approximate index: parts side by side, asked for candidates that are then scored exactly."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from semsearch.index.bitmaps import Bitmap, span_of
+from semsearch.index.part import Part
+from semsearch.index.threads import run
+from semsearch.types import Float32, Int64, Metric
+
+__all__ = ["ApproximateIndex", "Point"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An operating point: how much of the index a query looks at, and how many candidates are scored exactly.
+
+    ``candidates`` is for up to 10 results; more results take more candidates in proportion.
+    """
+
+    effort: int
+    candidates: int
+
+    def count(self, k: int) -> int:
+        """Candidates for ``k`` results."""
+        return -(-self.candidates * max(k, 10) // 10)
+
+
+class ApproximateIndex:
+    """Parts that cover the rows 0 … ``covered`` - 1 without a gap."""
+
+    def __init__(self, parts: Sequence[Part], metric: Metric) -> None:
+        self.parts = tuple(parts)
+        self._worst = np.inf if metric is Metric.L2 else -np.inf
+        assert all(part.stop == following.first for part, following in itertools.pairwise(parts))
+
+    @property
+    def covered(self) -> int:
+        """Number of rows."""
+        return self.parts[-1].stop if self.parts else 0
+
+    @property
+    def effort_limit(self) -> int:
+        """The largest sensible effort of a part."""
+        return max((part.effort_limit for part in self.parts), default=0)
+
+    def candidates(
+        self, queries: Float32, count: int, effort: int, allowed: Bitmap | None = None, threads: int = 1
+    ) -> Int64:
+        """About the ``count`` nearest rows to each query, nearest first: int64[m, <= count], -1 for none."""
+        spans = ((part, self._inside(part, allowed)) for part in self.parts)
+        tasks = [partial(part.candidates, queries, count, effort, inside) for part, inside in spans]
+        found = run(tasks, threads)
+        distances = np.concatenate([part for part, _ in found], axis=1)
+        ids = np.concatenate([part for _, part in found], axis=1)
+        distances = np.where(ids < 0, self._worst, distances)
+        order = np.argsort(distances if self._worst > 0 else -distances, axis=1, kind="stable")[:, :count]
+        return np.take_along_axis(ids, order, axis=1)
+
+    @staticmethod
+    def _inside(part: Part, allowed: Bitmap | None) -> Bitmap | None:
+        return None if allowed is None else span_of(allowed, part.first, part.stop)
+
+    def __iter__(self) -> Iterator[Part]:
+        return iter(self.parts)

@@ -1,0 +1,188 @@
+"""A part of an approximate index: some neighbouring rows in a FAISS index of their own, and in a file.
+
+A large collection has several parts. Threads share out a search among them, new rows touch the last part
+only, and each is trained on its own rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semsearch.errors import InputError
+from semsearch.index.bitmaps import Bitmap
+from semsearch.index.rows import faiss_metric
+from semsearch.settings import thread_count
+from semsearch.types import Float32, Int64, Metric
+
+__all__ = ["Part", "check_factory", "padded"]
+
+PADDED_TO = 4
+"""A product quantizer wants a dimension that its number of sub-vectors divides; zeros change no score."""
+QUANTIZER_ITERATIONS = 10
+GRAPH_EFFORT = 1024
+"""Largest ``efSearch`` that is tried; a scan is faster from there."""
+
+
+class Part:
+    """Rows ``first`` … ``stop`` - 1 under a FAISS index, which numbers them from 0."""
+
+    def __init__(self, faiss_index: Any, first: int) -> None:
+        self._faiss = faiss_index
+        self.first = first
+        self.stop = first + int(faiss_index.ntotal)
+        self._inner = _inner(faiss_index)
+
+    @classmethod
+    def build(
+        cls, factory: str, dimension: int, metric: Metric, first: int, sample: Float32, blocks: Iterable[Float32]
+    ) -> Part:
+        """Train an index of this FAISS factory string on ``sample`` and add the rows, which come as blocks."""
+        import faiss
+
+        index = _empty(factory, dimension, metric)
+        try:
+            faiss.omp_set_num_threads(1)  # training is many small steps, which cost more to divide than to do
+            index.train(_pad(sample))
+            faiss.omp_set_num_threads(thread_count())
+            for block in blocks:
+                index.add(_pad(block))
+        except RuntimeError as error:
+            raise _refused(factory, dimension, error) from error
+        return cls(index, first)
+
+    @classmethod
+    def read(cls, path: Path, sha256: str, first: int) -> Part | None:
+        """Map an index file, or ``None`` if its bytes are not the ones that were written.
+
+        FAISS must not be trusted with a damaged file, so the checksum comes first.
+        """
+        import faiss
+
+        try:
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                    return None
+        except OSError:
+            return None
+        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), first)
+
+    def write(self, path: Path) -> str:
+        """Write beside ``path``, fsync, rename; return the SHA-256 of the bytes."""
+        import faiss
+
+        digest = hashlib.sha256()
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            with temporary.open("wb") as file:
+
+                def write(part: bytes) -> None:
+                    digest.update(part)
+                    file.write(part)
+
+                faiss.write_index(self._faiss, faiss.PyCallbackIOWriter(write, 1 << 20))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return digest.hexdigest()
+
+    @property
+    def effort_limit(self) -> int:
+        """The largest sensible effort: the number of lists of an inverted file; 0 where nothing can be set."""
+        import faiss
+
+        if isinstance(self._inner, faiss.IndexIVF):
+            return int(self._inner.nlist)
+        return GRAPH_EFFORT if isinstance(self._inner, faiss.IndexHNSW) else 0
+
+    def candidates(self, queries: Float32, count: int, effort: int, allowed: Bitmap | None) -> tuple[Float32, Int64]:
+        """About the ``count`` nearest rows, with FAISS's own approximate distances, -1 where there are fewer.
+
+        ``effort`` is ``nprobe`` of an inverted file, ``efSearch`` of a graph. An index that refuses selectors
+        gives rows that are not ``allowed`` too, which the caller must drop in any case.
+        """
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        count = min(count, self.stop - self.first)
+        queries = _pad(queries)
+        try:
+            distances, ids = self._faiss.search(queries, count, params=self._parameters(effort, allowed))
+        except RuntimeError:
+            if allowed is None:
+                raise
+            distances, ids = self._faiss.search(queries, count, params=self._parameters(effort, None))
+        return distances, np.where(ids < 0, -1, ids + self.first)
+
+    def _parameters(self, effort: int, allowed: Bitmap | None) -> Any:
+        """FAISS's search parameters; ``None`` for an index without any and no filter, since some refuse all."""
+        import faiss
+
+        selector: dict[str, Any] = {} if allowed is None else {"sel": faiss.IDSelectorBitmap(allowed)}
+        if isinstance(self._inner, faiss.IndexIVF):
+            found = faiss.SearchParametersIVF(nprobe=max(1, min(effort, self._inner.nlist)), **selector)
+        elif isinstance(self._inner, faiss.IndexHNSW):
+            found = faiss.SearchParametersHNSW(efSearch=max(1, effort), **selector)
+        else:
+            found = faiss.SearchParameters(**selector) if selector else None
+        if found is not None and isinstance(self._faiss, faiss.IndexPreTransform):
+            return faiss.SearchParametersPreTransform(index_params=found)
+        return found
+
+
+def padded(dimension: int) -> int:
+    """The dimension of vectors inside FAISS."""
+    return -(-dimension // PADDED_TO) * PADDED_TO
+
+
+def _pad(vectors: Float32) -> Float32:
+    missing = padded(vectors.shape[1]) - vectors.shape[1]
+    return np.pad(vectors, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(vectors, dtype=np.float32)
+
+
+def _inner(index: Any) -> Any:
+    """The index that searches, below transforms such as OPQ."""
+    import faiss
+
+    while isinstance(index, faiss.IndexPreTransform):
+        index = faiss.downcast_index(index.index)
+    return index
+
+
+def check_factory(factory: str, dimension: int, metric: Metric) -> None:
+    """Raise :class:`InputError` if FAISS knows no such index of this dimension."""
+    _empty(factory, dimension, metric)
+
+
+def _empty(factory: str, dimension: int, metric: Metric) -> Any:
+    """An untrained index, with settings that a factory string cannot express."""
+    import faiss
+
+    try:
+        index = faiss.index_factory(padded(dimension), factory, faiss_metric(metric))
+    except RuntimeError as error:  # FAISS raises it for whatever does not fit
+        raise _refused(factory, dimension, error) from error
+    inner = _inner(index)
+    if isinstance(inner, faiss.IndexIVF):
+        inner.cp.niter = QUANTIZER_ITERATIONS
+        inner.cp.min_points_per_centroid = 1  # else FAISS prints warnings
+    if hasattr(inner, "pq"):
+        inner.pq.cp.min_points_per_centroid = 1
+    if isinstance(inner, faiss.IndexIVFPQFastScan):
+        inner.by_residual = False  # measured: with several lists 8-bit look-up tables lose recall with it
+    return index
+
+
+def _refused(factory: str, dimension: int, error: RuntimeError) -> InputError:
+    reason = re.sub(r"^.*\.cpp:\d+: ", "", " ".join(str(error).split()))[:200]
+    return InputError(
+        f"FAISS cannot build an index {factory!r} of {dimension} dimensions ({reason}); choose another factory, or auto"
+    )

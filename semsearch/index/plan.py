@@ -1,0 +1,122 @@
+"""Which index for which collection: chosen from rows, dimension, metric and the speed of this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from semsearch.index.approximate import ApproximateIndex
+from semsearch.index.part import Part, padded
+from semsearch.index.rows import Rows
+from semsearch.settings import thread_count
+from semsearch.types import Float32
+
+__all__ = ["Plan", "build_part", "choose"]
+
+EXACT_MS = 1.0
+"""An exact scan that takes a query no longer than this needs no index."""
+PART_ROWS = 1 << 19
+LATENCY_MS = 2.0
+"""A scan of all codes that takes a query longer than this gives way to lists, of which a query sees a share."""
+MANY_LISTS_PART_ROWS = 1 << 20
+LISTS, MANY_LISTS = 256, 1024
+CODE_LADDER = ((192, "PCAR{half},", 6), (192, "", 4), (64, "", 2), (1, "", 1))
+"""Least dimension, transform, and dimensions that share a code of four bits; from the shortest code to the longest.
+
+Half of the principal components, rotated at random so that all weigh the same, hold most of what long
+vectors say: measured, codes of 32 bytes then find as much as 48 bytes of the whole vector do. Short vectors
+have nothing to spare.
+"""
+SAMPLE = 16_384
+SAMPLE_A_LIST = 50
+"""Rows to train on: at least so many, and so many for every list."""
+LEAST_A_LIST = 16
+"""Rows for every list, and for the 16 values of a code, without which a part is not worth building."""
+BLOCK_ROWS = 16_384
+TIMED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A FAISS factory string, and how many rows a part has; ``None`` is all rows in one part.
+
+    ``level`` is the place of its codes on the ladder, if the program chose it and may choose another.
+    """
+
+    factory: str
+    part_rows: int | None = None
+    level: int | None = None
+
+    def spans(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """The parts from the row ``start``, which begins one, to the row ``stop``; none that is too short to train."""
+        size = self.part_rows or max(stop, 1)
+        for first in range(start, stop, size):
+            last = min(first + size, stop)
+            if self.level is None or last - first >= LEAST_A_LIST * _lists(self.factory):
+                yield first, last
+
+
+def choose(rows: Rows, level: int = 0) -> Plan | None:
+    """The plan for these rows; ``None`` is an exact scan.
+
+    Codes from the ``level`` of the ladder on that fit the dimension are scanned in a few lists, most of which
+    a query sees, while that is fast enough, and from there in many. Above the ladder there is nothing finer
+    than the vectors themselves.
+    """
+    fitting = [place for place, (least, _, _) in enumerate(CODE_LADDER) if rows.dimension >= least and place >= level]
+    count = len(rows)
+    if not fitting or count * _exact_ms_a_row(rows) <= EXACT_MS:
+        return None
+    few = Plan(_factory(rows.dimension, fitting[0], LISTS), PART_ROWS, fitting[0])
+    if count > PART_ROWS and count * _scan_ms_a_row(rows, few) > LATENCY_MS:
+        return Plan(_factory(rows.dimension, fitting[0], MANY_LISTS), MANY_LISTS_PART_ROWS, fitting[0])
+    return few
+
+
+def _factory(dimension: int, level: int, lists: int) -> str:
+    _, transform, size = CODE_LADDER[level]
+    codes = -(-dimension // size)
+    if not transform:
+        codes = padded(dimension) // size
+    return f"{transform.format(half=codes * size // 2)}IVF{lists},PQ{codes}x4fs_64"
+
+
+def build_part(rows: Rows, plan: Plan, start: int, stop: int) -> Part:
+    """The part of the rows ``start`` to ``stop``, trained on a sample of them."""
+    wanted = max(SAMPLE, SAMPLE_A_LIST * _lists(plan.factory))
+    chosen = np.sort(np.random.default_rng(start).permutation(stop - start)[:wanted]) + start
+    blocks = (rows.block(first, min(first + BLOCK_ROWS, stop)) for first in range(start, stop, BLOCK_ROWS))
+    return Part.build(plan.factory, rows.dimension, rows.metric, start, rows.take(chosen), blocks)
+
+
+def _lists(factory: str) -> int:
+    """Number of lists in a factory string such as ``OPQ96,IVF1024,PQ96x4fs``."""
+    numbers = [part[3:].split("_")[0] for part in factory.split(",") if part.startswith("IVF")]
+    return int(numbers[0]) if numbers and numbers[0].isdecimal() else 1
+
+
+def _exact_ms_a_row(rows: Rows) -> float:
+    stop = min(len(rows), 20_000)
+    queries = rows.block(0, min(TIMED, stop))
+    return _fastest_ms(lambda query: rows.search(query, 10, stop=stop, threads=thread_count()), queries) / max(stop, 1)
+
+
+def _scan_ms_a_row(rows: Rows, plan: Plan) -> float:
+    """Measured on the smallest part that speaks for the others, by one thread, shared among all."""
+    stop = min(len(rows), 1 << 16)
+    index = ApproximateIndex([build_part(rows, plan, 0, stop)], rows.metric)
+    queries = rows.block(0, TIMED)
+    return _fastest_ms(lambda query: index.candidates(query, 100, LISTS), queries) / stop / thread_count()
+
+
+def _fastest_ms(search: Callable[[Float32], object], queries: Float32) -> float:
+    """Of several queries: whatever else the machine does only makes them slower."""
+    times = []
+    for query in queries:
+        begun = time.perf_counter()
+        search(query[None])
+        times.append(1000 * (time.perf_counter() - begun))
+    return min(times, default=0.0)

@@ -1,0 +1,258 @@
+"""Vectors where they lie, and their exact scores: every answer is made of these numbers.
+
+Vectors are float16 rows in memory or in a mapped file. FAISS scores them in place, in float32 arithmetic;
+nothing is converted or copied for a scan, which is therefore bound by the memory's bandwidth.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from semsearch.index.bitmaps import Bitmap, count, members, span_of
+from semsearch.index.threads import run
+from semsearch.types import Float32, Int64, Metric
+
+__all__ = ["MemoryRows", "RowSource", "Rows", "best", "faiss_metric"]
+
+Found = tuple[Float32, Int64]
+"""Scores and ids, best first: float32[m, k] and int64[m, k]. A place that is not taken has -inf and -1."""
+
+SCAN_ROWS = 8192
+"""Rows that several queries are compared with before the next rows are: 6 MB of 384 dimensions stay in a cache."""
+THREAD_ROWS = 4096
+"""Fewest rows that are worth a thread's while."""
+MANY_QUERIES = 16
+"""From so many queries on, a block is decoded and compared with all of them by one matrix product."""
+SPARE = 6
+"""Rows beside the k best that such a product gives: its rounding may change the order of the last ones."""
+ROUNDING = 1e-5
+"""More than sums of some thousand float32 products differ by, relative to the lengths of the vectors."""
+SPARSE = 32
+"""A block of which less than one row in so many is allowed is gathered instead of scanned."""
+
+
+class RowSource(Protocol):
+    """Where vectors lie."""
+
+    matrix: npt.NDArray[np.uint8]
+    """uint8[rows, stride]: each row begins with its vector as little-endian float16."""
+
+    def check(self, ids: Int64) -> None:
+        """Raise if one of these rows is not what was written."""
+
+    def check_span(self, start: int, stop: int) -> None:
+        """The same for the rows ``start`` to ``stop``."""
+
+
+class MemoryRows:
+    """Vectors in memory; nothing can have happened to them."""
+
+    def __init__(self, vectors: npt.NDArray[Any]) -> None:
+        self.matrix = np.ascontiguousarray(vectors, dtype="<f2").view(np.uint8)
+
+    def check(self, ids: Int64) -> None:
+        """Nothing to compare with."""
+
+    def check_span(self, start: int, stop: int) -> None:
+        """Nothing to compare with."""
+
+
+class Rows:
+    """Exact search over rows 0 … ``len`` - 1. Thread-safe; each row is checked before its score counts.
+
+    The score is the inner product, or with the metric ``l2`` the distance with a minus in front: higher is
+    better. For the metric ``cosine`` rows and queries must be of length 1.
+    """
+
+    def __init__(self, source: RowSource, dimension: int, metric: Metric = Metric.COSINE) -> None:
+        self._source = source
+        self.dimension = dimension
+        self.metric = metric
+
+    def __len__(self) -> int:
+        return len(self._source.matrix)
+
+    def take(self, ids: Int64) -> Float32:
+        """The vectors of some rows, float32[len(ids), dimension]."""
+        self._source.check(ids)
+        return self._decoded(self._gathered(ids))
+
+    def block(self, start: int, stop: int) -> Float32:
+        """The vectors of neighbouring rows, float32[stop - start, dimension]."""
+        self._source.check_span(start, stop)
+        return self._decoded(self._source.matrix[start:stop])
+
+    def search(
+        self,
+        queries: Float32,
+        k: int,
+        start: int = 0,
+        stop: int | None = None,
+        allowed: Bitmap | None = None,
+        threads: int = 1,
+    ) -> Found:
+        """The ``k`` nearest of the rows ``start`` (a multiple of 8) to ``stop`` that are ``allowed``.
+
+        One query is compared by all threads, each with a share of the rows; several with block after block.
+        """
+        stop = len(self) if stop is None else stop
+        self._source.check_span(start, stop)
+        size = SCAN_ROWS if len(queries) > 1 else max(THREAD_ROWS, -(-(stop - start) // threads))
+        blocks = _blocks(start, stop, size)
+        shares = [blocks[number::threads] for number in range(min(threads, len(blocks)))]
+        found = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
+        return _merged(found, len(queries), k)
+
+    def search_among(self, queries: Float32, k: int, ids: Int64) -> Found:
+        """The ``k`` nearest of the rows ``ids``, the same for all queries."""
+        self._source.check(ids)
+        found = []
+        for first in range(0, len(ids), SCAN_ROWS):
+            part = ids[first : first + SCAN_ROWS]
+            found.append(self._numbered(self._view(self._gathered(part)), queries, k, part))
+        return _merged(found, len(queries), k)
+
+    def rescore(self, queries: Float32, candidates: Int64, k: int) -> Found:
+        """The ``k`` nearest of each query's own candidates, int64[m, c], where -1 stands for none."""
+        self._source.check(candidates[candidates >= 0])
+        scores, ids = np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1, np.int64)
+        for number, row in enumerate(candidates):
+            own = row if row.min(initial=0) >= 0 else row[row >= 0]
+            if not len(own):
+                continue
+            distances, found = self._view(self._gathered(own)).search(queries[number : number + 1], min(k, len(own)))
+            taken = found[0][found[0] >= 0]
+            scores[number, : len(taken)], ids[number, : len(taken)] = distances[0, : len(taken)], own[taken]
+        return np.where(ids < 0, -np.inf, _scores(scores, self.metric)), ids
+
+    def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
+        """All allowed rows with a score of ``least`` or more: scores and ids, float32[n] and int64[n], best first."""
+        self._source.check_span(0, len(self))
+        near = [np.empty(0, np.int64)]
+        for start, stop in _blocks(0, len(self), SCAN_ROWS):
+            ids = np.arange(start, stop) if allowed is None else members(span_of(allowed, start, stop)) + start
+            near.append(ids[self._may_reach(query[0], self._decoded(self._gathered(ids)), least)])
+        chosen = np.concatenate(near)
+        scores, found = self.search_among(query, max(1, len(chosen)), chosen)
+        reached = int(np.count_nonzero(scores[0] >= np.float32(least)))
+        return scores[0, :reached], found[0, :reached]
+
+    def _may_reach(self, query: Float32, vectors: Float32, least: float) -> npt.NDArray[np.bool_]:
+        """Which vectors score ``least``, or would but for rounding: the products are summed in another order here."""
+        lengths = np.linalg.norm(vectors, axis=1)
+        slack = ROUNDING * np.linalg.norm(query) * lengths
+        if self.metric is Metric.L2:
+            return np.asarray(np.linalg.norm(vectors - query, axis=1) <= -least + ROUNDING * (lengths + abs(least)))
+        return np.asarray(vectors @ query >= least - slack)
+
+    def _scan(self, queries: Float32, k: int, blocks: list[tuple[int, int]], allowed: Bitmap | None) -> Found:
+        many = len(queries) >= MANY_QUERIES
+        kept = k + SPARE if many else k
+        best_yet: list[Found] = []
+        for start, stop in blocks:
+            inside = None if allowed is None else span_of(allowed, start, stop)
+            number = stop - start if inside is None else count(inside)
+            if many:
+                best_yet.append(self._multiplied(queries, min(kept, number), start, stop, inside))
+            elif inside is not None and number < (stop - start) / SPARSE:
+                best_yet += [self.search_among(queries, k, members(inside) + start)] if number else []
+            else:
+                view = self._view(self._source.matrix[start:stop])
+                best_yet.append(self._numbered(view, queries, min(k, number), start, inside))
+            best_yet = [_merged(best_yet, len(queries), kept)]
+        return self.rescore(queries, best_yet[0][1], k) if many else best_yet[0]
+
+    def _multiplied(self, queries: Float32, k: int, start: int, stop: int, inside: Bitmap | None) -> Found:
+        """The ``k`` best rows of a block by one product of matrices, in the product's own rounding."""
+        import faiss
+
+        if k == 0:
+            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+        block = self._source.matrix[start:stop]
+        ids = np.arange(start, stop) if inside is None else members(inside) + start
+        vectors = self._decoded(block if len(ids) == len(block) else self._gathered(ids))
+        faiss.omp_set_num_threads(1)
+        distances, found = faiss.knn(queries, vectors, k, metric=faiss_metric(self.metric))
+        return _scores(distances, self.metric), ids[found]
+
+    def _gathered(self, ids: Int64) -> npt.NDArray[np.uint8]:
+        return self._source.matrix.take(ids, axis=0)
+
+    def _numbered(
+        self, view: Any, queries: Float32, k: int, numbers: Int64 | int, inside: Bitmap | None = None
+    ) -> Found:
+        """Search a view, whose row 0 is row ``numbers`` of ours, or whose rows are these."""
+        distances, found = view.search(queries, k, params=_selector(inside))
+        own = found + numbers if isinstance(numbers, int) else numbers[found]
+        taken = found >= 0
+        return np.where(taken, _scores(distances, self.metric), -np.inf), np.where(taken, own, -1)
+
+    def _view(self, matrix: npt.NDArray[np.uint8]) -> Any:
+        """A FAISS index over the bytes of ``matrix``, which it neither copies nor frees.
+
+        This is what FAISS does itself for an index file that it maps; it offers no constructor for it.
+        """
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        index = faiss.IndexScalarQuantizer(self.dimension, faiss.ScalarQuantizer.QT_fp16, faiss_metric(self.metric))
+        index.code_size = index.sq.code_size = matrix.shape[1]
+        index.ntotal = len(matrix)
+        codes = index.codes
+        codes.is_owned = False
+        codes.view_data = codes.c_ptr = faiss.swig_ptr(matrix)
+        codes.view_size = codes.c_size = matrix.nbytes
+        index.referenced_objects = [matrix]  # lives as long as the index does
+        return index
+
+    def _decoded(self, matrix: npt.NDArray[np.uint8]) -> Float32:
+        found: Float32 = self._view(matrix).reconstruct_n(0, len(matrix))
+        return found
+
+
+def faiss_metric(metric: Metric) -> int:
+    """FAISS's number of a metric."""
+    import faiss
+
+    return int(faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT)
+
+
+def _blocks(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    """Neighbouring spans of about ``size`` rows, at borders where a bitmap can be cut."""
+    size = -(-size // 8) * 8
+    return [(first, min(first + size, stop)) for first in range(start, stop, size)]
+
+
+def best(scores: Float32, ids: Int64, k: int) -> Found:
+    """The ``k`` best of each row's places, best first; of equal scores the lower id comes first."""
+    if scores.shape[1] > 4 * k:  # a partition costs less than sorting all
+        kept = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        scores, ids = np.take_along_axis(scores, kept, axis=1), np.take_along_axis(ids, kept, axis=1)
+    order = np.lexsort((ids, -scores), axis=1)[:, :k]
+    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
+
+
+def _merged(found: list[Found], m: int, k: int) -> Found:
+    """The ``k`` best of several findings, filled up to ``k`` places."""
+    missing = max(0, k - sum(ids.shape[1] for _, ids in found))
+    blank = np.full((m, missing), -np.inf, np.float32), np.full((m, missing), -1, np.int64)
+    if len(found) == 1 and not missing:
+        return found[0]
+    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(*found, blank, strict=True))
+    return best(scores, ids, k)
+
+
+def _scores(distances: Float32, metric: Metric) -> Float32:
+    return -np.sqrt(np.maximum(distances, 0)) if metric is Metric.L2 else distances
+
+
+def _selector(allowed: Bitmap | None) -> Any:
+    if allowed is None:
+        return None
+    import faiss
+
+    return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(allowed))

@@ -1,0 +1,88 @@
+"""One search over indexed rows and the rows behind them: candidates, exact scores, filters, always k hits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from semsearch.index.approximate import ApproximateIndex, Point
+from semsearch.index.bitmaps import Bitmap, contains, count, members
+from semsearch.index.rows import Rows, best
+from semsearch.index.threads import run
+from semsearch.types import Float32, Int64
+
+__all__ = ["Searcher"]
+
+NARROW_ROWS = 4096
+NARROW_SHARE = 200
+"""A set of at most so many rows, or of one row in so many, is scored row by row: that is faster, and exact."""
+CHUNK = 64
+"""Queries that a thread takes at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Rows with an approximate index over the first of them, or over none; the others are scanned exactly.
+
+    Every score is computed from the stored vectors; the index only says which rows are worth it.
+    """
+
+    rows: Rows
+    index: ApproximateIndex
+    point: Point
+
+    def search(
+        self, queries: Float32, k: int, allowed: Bitmap | None = None, exact: bool = False, threads: int = 1
+    ) -> tuple[Float32, Int64]:
+        """The ``k`` nearest allowed rows to each query: scores float32[m, k'], ids int64[m, k'], best first.
+
+        k' is ``k``, or the number of allowed rows if there are fewer; never less.
+        """
+        number = len(self.rows) if allowed is None else count(allowed)
+        k = min(k, number)
+        if k == 0 or len(queries) == 0:
+            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+        if allowed is not None and number <= max(NARROW_ROWS, len(self.rows) // NARROW_SHARE):
+            return self.rows.search_among(queries, k, members(allowed))
+        if exact or not self.index.covered:
+            return self.rows.search(queries, k, allowed=allowed, threads=threads)
+        chunks = [queries[first : first + CHUNK] for first in range(0, len(queries), CHUNK)]
+        inner = threads if len(chunks) == 1 else 1
+        found = run([partial(self._approximate, chunk, k, allowed, inner) for chunk in chunks], threads)
+        scores, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return self._completed(queries, k, allowed, scores, ids, threads)
+
+    def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
+        """All allowed rows that score ``least`` or more, by an exact scan: float32[n], int64[n], best first."""
+        return self.rows.within(query, least, allowed)
+
+    def _approximate(self, queries: Float32, k: int, allowed: Bitmap | None, threads: int) -> tuple[Float32, Int64]:
+        candidates = self.index.candidates(queries, self.point.count(k), self.point.effort, allowed, threads)
+        if allowed is not None:  # some indexes take no selector
+            candidates = np.where((candidates >= 0) & contains(allowed, np.maximum(candidates, 0)), candidates, -1)
+        scores, ids = self.rows.rescore(queries, candidates, k)
+        start = self.index.covered - self.index.covered % 8  # a bitmap is cut at whole bytes only
+        if start == len(self.rows):
+            return scores, ids
+        tail = self.rows.search(queries, k, start, None, allowed, threads)
+        again = (tail[1] >= 0) & (tail[1] < self.index.covered)
+        return best(
+            np.concatenate([scores, np.where(again, -np.inf, tail[0])], axis=1),
+            np.concatenate([ids, np.where(again, -1, tail[1])], axis=1),
+            k,
+        )
+
+    def _completed(
+        self, queries: Float32, k: int, allowed: Bitmap | None, scores: Float32, ids: Int64, threads: int
+    ) -> tuple[Float32, Int64]:
+        """Nothing short, nothing that is not allowed: where the index gave too little, an exact scan decides."""
+        wrong = ids < 0
+        if allowed is not None:
+            wrong |= ~contains(allowed, np.maximum(ids, 0))
+        lacking = np.flatnonzero(wrong.any(axis=1))
+        if len(lacking):
+            found = self.rows.search(queries[lacking], k, allowed=allowed, threads=threads)
+            scores[lacking], ids[lacking] = found
+        return scores, ids

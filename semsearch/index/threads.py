@@ -1,0 +1,41 @@
+"""Parallel work in threads of our own, which sleep when they have nothing to do.
+
+FAISS's own (OpenMP) threads go on spinning for some milliseconds after their work, which slows down
+whatever comes next; a search therefore runs FAISS single-threaded, in several of these.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+__all__ = ["run"]
+
+R = TypeVar("R")
+
+
+def run(tasks: Sequence[Callable[[], R]], threads: int) -> list[R]:
+    """Results of the tasks, which must not call this function themselves, in their order.
+
+    The calling thread does its share: one query that two threads answer waits for one other thread only.
+    """
+    shares = [tasks[number::threads] for number in range(min(threads, len(tasks)))]
+    others = [_pool(threads - 1).submit(_done, share) for share in shares[1:]]
+    results = [_done(share) for share in shares[:1]] + [other.result() for other in others]
+    return [results[number % threads][number // threads] for number in range(len(tasks))]
+
+
+def _done(tasks: Sequence[Callable[[], R]]) -> list[R]:
+    return [task() for task in tasks]
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="semsearch")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork

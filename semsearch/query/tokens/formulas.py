@@ -1,0 +1,95 @@
+"""Analogy formulas, on cosines alone: nothing here needs the vectors themselves.
+
+Every formula scores all n names of a space for m questions at once. It gets ``cosines``, float32[w, n], of
+the w words that the questions are made of with every name, ``among``, float32[w, w], of these words with
+each other, and the questions as numbers of words: ``positive`` int64[m, p] and ``negative`` int64[m, q].
+"A is to B as C is to …" has the positives B, C and the negative A. It gives float32[m, n].
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+import numpy as np
+
+from semsearch.types import Float32, Int64
+
+__all__ = ["FORMULAS", "Formula", "Scorer"]
+
+DIVISION_GUARD = 1e-6
+"""Keeps 3CosMul from dividing by zero; gensim's choice, Levy and Goldberg have 1e-3."""
+SAME = 1e-6
+"""Squared distances below this are rounding: there is no direction between two such points."""
+
+Scorer = Callable[[Float32, Float32, Int64, Int64], Float32]
+
+
+class Formula(enum.StrEnum):
+    """How an analogy is scored."""
+
+    COS_ADD = "3cosadd"
+    COS_MUL = "3cosmul"
+    PAIR_DIRECTION = "pair-direction"
+    COS_AVG = "3cosavg"
+
+
+def cos_add(cosines: Float32, among: Float32, positive: Int64, negative: Int64) -> Float32:
+    """3CosAdd: cosine with the sum of the positives less the negatives (Mikolov et al. 2013, NAACL)."""
+    weights = np.ones(positive.shape[1] + negative.shape[1], dtype=np.float32)
+    return _cosine_with_sum(cosines, among, positive, negative, weights)
+
+
+def cos_avg(cosines: Float32, among: Float32, positive: Int64, negative: Int64) -> Float32:
+    """3CosAvg: the mean offset of several pairs is added to the last positive (Drozd et al. 2016, COLING)."""
+    pairs = negative.shape[1]
+    weights = np.full(2 * pairs + 1, 1 / pairs, dtype=np.float32)
+    weights[pairs] = 1
+    return _cosine_with_sum(cosines, among, positive, negative, weights)
+
+
+def cos_mul(cosines: Float32, _: Float32, positive: Int64, negative: Int64) -> Float32:
+    """3CosMul: product of the similarities to positives over that to negatives (Levy & Goldberg 2014, CoNLL)."""
+    scores = _product(cosines, positive)
+    if negative.shape[1]:
+        scores /= _product(cosines, negative) + np.float32(DIVISION_GUARD)
+    return scores
+
+
+def pair_direction(cosines: Float32, among: Float32, positive: Int64, negative: Int64) -> Float32:
+    """Cosine of the offset from C with the offset from A to B (PairDirection of Levy & Goldberg 2014).
+
+    A name in the very place of C is in no direction, and gets 0.
+    """
+    (b, c), (a,) = positive.T, negative.T
+    along = cosines[b] - cosines[a] - (among[b, c] - among[a, c])[:, None]
+    squares = (2 - 2 * cosines[c]) * np.maximum(2 - 2 * among[a, b], 0)[:, None]
+    scores: Float32 = np.where(squares > SAME, along / np.sqrt(np.maximum(squares, SAME)), np.float32(0))
+    return scores
+
+
+def _product(cosines: Float32, words: Int64) -> Float32:
+    """Product of each question's words' cosines, moved from -1 … 1 to 0 … 1."""
+    product: Float32 = np.ones((len(words), cosines.shape[1]), dtype=np.float32)
+    for column in words.T:
+        product *= (cosines[column] + 1) / 2
+    return product
+
+
+def _cosine_with_sum(cosines: Float32, among: Float32, positive: Int64, negative: Int64, weights: Float32) -> Float32:
+    words = np.concatenate([positive, negative], axis=1)
+    signed = np.where(np.arange(words.shape[1]) < positive.shape[1], weights, -weights)
+    squares = np.einsum("i,j,mij->m", signed, signed, among[words[:, :, None], words[:, None, :]])
+    signed_rows = signed / np.sqrt(np.maximum(squares, SAME))[:, None]
+    scores: Float32 = cosines[words[:, 0]] * signed_rows[:, :1]
+    for number in range(1, words.shape[1]):
+        scores += cosines[words[:, number]] * signed_rows[:, number : number + 1]
+    return scores
+
+
+FORMULAS: dict[Formula, Scorer] = {
+    Formula.COS_ADD: cos_add,
+    Formula.COS_MUL: cos_mul,
+    Formula.PAIR_DIRECTION: pair_direction,
+    Formula.COS_AVG: cos_avg,
+}

@@ -1,0 +1,279 @@
+"""A space: names with a vector each, and the questions that can be asked of it.
+
+Everything is exact: cosines are matrix products over all names, in blocks of bounded size.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from semsearch.errors import InputError, QueryError
+from semsearch.query.tokens.formulas import FORMULAS, Formula
+from semsearch.query.tokens.preparation import Preparation
+from semsearch.query.tokens.spelling import nearest_spellings
+from semsearch.query.tokens.top import top
+from semsearch.types import Answer, Float32, Int64, Neighbour
+
+__all__ = ["Space"]
+
+BLOCK = 2**24
+"""Cosines that are in memory at a time."""
+CACHED = 2**17
+"""Scores that are worked on at a time, few enough to stay in a processor's second-level cache."""
+
+
+class Space:
+    """``names`` and their ``vectors``, float32[n, d], which must not be changed; thread-safe."""
+
+    def __init__(self, names: Sequence[str], vectors: npt.NDArray[np.floating[Any]]) -> None:
+        self.names = tuple(names)
+        self.vectors: Float32 = np.ascontiguousarray(vectors, dtype=np.float32)
+        self._rows = {name: row for row, name in enumerate(self.names)}
+        _check(self.names, self.vectors, self._rows)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows
+
+    def __getitem__(self, name: str) -> Float32:
+        """The vector of a name, float32[d]; raises ``QueryError`` for a name that is not there."""
+        space, (row,) = self.including([name])
+        vector: Float32 = space.vectors[row]
+        return vector
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+        return int(self.vectors.shape[1])
+
+    @functools.cached_property
+    def units(self) -> Float32:
+        """The vectors at length one, float32[n, d]; a vector of zeros stays, and is near nothing."""
+        return _unit_length(self.vectors)
+
+    def prepared(self, center: bool = True, drop: int = 0) -> Space:
+        """This space after taking out its mean and its ``drop`` top principal components."""
+        return Space(self.names, Preparation.fit(self.vectors, center, drop).apply(self.vectors))
+
+    def including(self, names: Sequence[str]) -> tuple[Space, Int64]:
+        """A space with all of ``names``, and their numbers in it: this space, as it knows no others.
+
+        Raises a ``QueryError`` that suggests what was meant by a name that is not there.
+        """
+        for name in names:
+            if name not in self._rows:
+                raise QueryError(f"there is no {name!r} among {len(self):,} names; {self._suggestion(name)}")
+        return self, np.array([self._rows[name] for name in names], dtype=np.int64)
+
+    def nearest(self, query: str | Float32, k: int = 10) -> list[Neighbour]:
+        """The ``k`` names nearest by cosine to a vector, float32[d], or to a name, which itself is left out."""
+        if isinstance(query, str):
+            return self.answer([query], k=k)
+        scores, rows = self.nearest_rows(np.asarray(query, dtype=np.float32)[None], k)
+        return self._neighbours(scores[0], rows[0])
+
+    def nearest_rows(self, vectors: Float32, k: int = 10) -> tuple[Float32, Int64]:
+        """The ``k`` nearest to each of float32[m, d]: cosines float32[m, k] and numbers of names int64[m, k]."""
+        _check_k(k)
+        if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
+            raise QueryError(f"vectors of shape {vectors.shape} do not fit a space of {self.dimension} dimensions")
+        if not np.isfinite(vectors).all():
+            raise QueryError("a vector holds NaN or infinity, which is near nothing; look where it comes from")
+        units = _unit_length(vectors)
+        step = max(1, BLOCK // len(self))
+        return _joined(
+            [top(units[at : at + step] @ self.units.T, min(k, len(self))) for at in range(0, len(units), step)]
+        )
+
+    def similarity(self, one: str, other: str) -> float:
+        """Cosine of the vectors of two names."""
+        space, rows = self.including([one, other])
+        left, right = space.units[rows]
+        return float(left @ right)
+
+    def odd_one_out(self, names: Sequence[str]) -> list[Neighbour]:
+        """The names by their mean cosine with the others, the one that fits least first."""
+        if len(set(names)) < 3:
+            raise QueryError(
+                f"the odd one out is chosen from three different words or more, not from {len(set(names))}"
+            )
+        distinct = list(dict.fromkeys(names))
+        space, rows = self.including(distinct)
+        units = space.units[rows]
+        cosines = units @ units.T
+        means = (cosines.sum(axis=1) - cosines.diagonal()) / (len(distinct) - 1)
+        return _ranked((distinct[number], means[number]) for number in np.argsort(means, kind="stable"))
+
+    def analogy(
+        self, a: str, b: str, c: str, k: int = 10, formula: Formula | str = Formula.COS_ADD, exclude: bool = True
+    ) -> list[Neighbour]:
+        """What is to ``c`` as ``b`` is to ``a``; see :meth:`answer`."""
+        return self.answer([b, c], [a], k, formula, exclude)
+
+    def answer(
+        self,
+        positive: Sequence[str],
+        negative: Sequence[str] = (),
+        k: int = 10,
+        formula: Formula | str = Formula.COS_ADD,
+        exclude: bool = True,
+    ) -> list[Neighbour]:
+        """The ``k`` names that score best between positive and negative names, best first.
+
+        3CosAdd and 3CosMul take any numbers of both, pair direction the positives B, C and the negative A,
+        and 3CosAvg the positives B₁ … Bₙ, C and the negatives A₁ … Aₙ. With ``exclude`` the names of the
+        question are no answers, as is usual; without it they often are the best ones.
+        """
+        return self._answer(positive, negative, k, formula, exclude)[0]
+
+    def answer_both(
+        self,
+        positive: Sequence[str],
+        negative: Sequence[str] = (),
+        k: int = 10,
+        formula: Formula | str = Formula.COS_ADD,
+    ) -> list[Answer]:
+        """:meth:`answer` with and without the names of the question: the ``k`` others, and those ranked before."""
+        _check_k(k)
+        words = len(positive) + len(negative)
+        found, question = self._answer(positive, negative, k + words, formula, exclude=False)
+        others = [one.name for one in found if one.name not in question][:k]
+        ranks = {name: rank for rank, name in enumerate(others, 1)}
+        last = max((one.rank for one in found if one.name in ranks), default=len(found))
+        return [Answer(ranks.get(one.name), one.rank, one.name, one.score) for one in found[:last]]
+
+    def _answer(
+        self, positive: Sequence[str], negative: Sequence[str], k: int, formula: Formula | str, exclude: bool
+    ) -> tuple[list[Neighbour], set[str]]:
+        """The answers, and the names of the question as this space has them."""
+        if not positive:
+            raise QueryError("an analogy needs at least one positive word; give one")
+        space, rows = self.including([*positive, *negative])
+        split = len(positive)
+        scores, found = space.solve(rows[None, :split], rows[None, split:], k, formula, exclude)
+        return space._neighbours(scores[0], found[0]), {space.names[row] for row in rows}
+
+    def solve(
+        self,
+        positive: Int64,
+        negative: Int64,
+        k: int = 1,
+        formula: Formula | str = Formula.COS_ADD,
+        exclude: bool = True,
+    ) -> tuple[Float32, Int64]:
+        """:meth:`answer` for m questions of one shape, given as numbers of names: int64[m, p] and int64[m, q].
+
+        Scores float32[m, k] and numbers of names int64[m, k]; -1 where the question leaves fewer names.
+        """
+        _check_k(k)
+        chosen = _formula(formula, positive.shape[1], negative.shape[1])
+        k, step = min(k, len(self)), max(1, BLOCK // len(self))
+        parts = [slice(at, at + step) for at in range(0, len(positive), step)]
+        return _joined(
+            [few for part in parts for few in self._solve(positive[part], negative[part], k, chosen, exclude)]
+        )
+
+    def most_similar(
+        self, positive: str | Sequence[str] = (), negative: str | Sequence[str] = (), topn: int = 10
+    ) -> list[tuple[str, float]]:
+        """:meth:`answer` by 3CosAdd under the name and in the form that gensim has it."""
+        return [(one.name, one.score) for one in self.answer(_listed(positive), _listed(negative), topn)]
+
+    def most_similar_cosmul(
+        self, positive: str | Sequence[str] = (), negative: str | Sequence[str] = (), topn: int = 10
+    ) -> list[tuple[str, float]]:
+        """:meth:`answer` by 3CosMul under the name and in the form that gensim has it."""
+        found = self.answer(_listed(positive), _listed(negative), topn, Formula.COS_MUL)
+        return [(one.name, one.score) for one in found]
+
+    def doesnt_match(self, words: Sequence[str]) -> str:
+        """The first of :meth:`odd_one_out` under gensim's name."""
+        return self.odd_one_out(words)[0].name
+
+    def _solve(
+        self, positive: Int64, negative: Int64, k: int, formula: Formula, exclude: bool
+    ) -> Iterator[tuple[Float32, Int64]]:
+        """Compute the cosines of all words of these questions once, then answer a few questions at a time."""
+        words = np.concatenate([positive, negative], axis=1)
+        distinct, numbers = np.unique(words, return_inverse=True)
+        numbers = numbers.reshape(words.shape)
+        cosines = self.units[distinct] @ self.units.T
+        among = cosines[:, distinct]
+        step = max(1, CACHED // len(self))
+        for at in range(0, len(words), step):
+            few = slice(at, at + step)
+            given = np.split(numbers[few], [positive.shape[1]], axis=1)
+            scores = FORMULAS[formula](cosines, among, *given)
+            if exclude:
+                np.put_along_axis(scores, words[few], -np.inf, axis=1)
+            best, rows = top(scores, k)
+            yield best, np.where(np.isneginf(best), -1, rows)
+
+    def _neighbours(self, scores: Float32, rows: Int64) -> list[Neighbour]:
+        return _ranked((self.names[row], score) for row, score in zip(rows, scores, strict=True) if row >= 0)
+
+    def _suggestion(self, name: str) -> str:
+        close = nearest_spellings(name, self.names)
+        return f"did you mean {' or '.join(map(repr, close))}?" if close else "check the spelling"
+
+
+def _joined(blocks: list[tuple[Float32, Int64]]) -> tuple[Float32, Int64]:
+    """Scores and numbers of names of all blocks; of none, both are empty."""
+    if not blocks:
+        return np.empty((0, 0), dtype=np.float32), np.empty((0, 0), dtype=np.int64)
+    return np.concatenate([scores for scores, _ in blocks]), np.concatenate([rows for _, rows in blocks])
+
+
+def _ranked(scored: Iterable[tuple[str, Any]]) -> list[Neighbour]:
+    return [Neighbour(rank, name, float(score)) for rank, (name, score) in enumerate(scored, 1)]
+
+
+def _listed(names: str | Sequence[str]) -> Sequence[str]:
+    return [names] if isinstance(names, str) else names
+
+
+def _unit_length(vectors: Float32) -> Float32:
+    # not the collection's function of this name: millions of vectors have no room for their squares beside them
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    lengths[lengths == 0] = 1
+    units: Float32 = vectors / lengths[:, None].astype(np.float32)
+    return units
+
+
+def _formula(formula: Formula | str, positives: int, negatives: int) -> Formula:
+    """The formula of a name, if it takes so many words."""
+    try:
+        chosen = Formula(formula)
+    except ValueError:
+        raise QueryError(f"unknown formula {str(formula)!r}; choose one of {', '.join(Formula)}") from None
+    if chosen is Formula.PAIR_DIRECTION and (positives, negatives) != (2, 1):
+        raise QueryError("pair-direction takes one analogy, A is to B as C, and no further words; use 3cosadd for more")
+    if chosen is Formula.COS_AVG and not positives == negatives + 1 > 1:
+        raise QueryError("3cosavg takes pairs and one word; use 3cosadd for other positive and negative words")
+    return chosen
+
+
+def _check_k(k: int) -> None:
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise QueryError(f"k is {k!r}; ask for at least 1 result")
+
+
+def _check(names: tuple[str, ...], vectors: Float32, rows: dict[str, int]) -> None:
+    """Raise for what makes no space: no names, other numbers of names than of vectors, doubles, NaN."""
+    if vectors.ndim != 2 or len(vectors) != len(names) or not vectors.size:
+        raise InputError(
+            f"{len(names):,} names and vectors of shape {vectors.shape} make no space; give a vector a name"
+        )
+    if len(rows) < len(names):
+        double = next(name for row, name in enumerate(names) if rows[name] != row)
+        raise InputError(f"the name {double!r} is there twice; give every vector a name of its own")
+    broken = np.flatnonzero(~np.isfinite(vectors.sum(axis=1, dtype=np.float64)))
+    if len(broken):
+        raise InputError(f"the vector of {names[broken[0]]!r} holds NaN or infinity; leave it out or correct it")
