@@ -203,12 +203,77 @@ def _words(figures: dict[str, Any]) -> str:
     )
 
 
+def _neighbours(figures: dict[str, Any]) -> str:
+    text = (
+        "recall@10 of 1,000 held-out queries, one query at a time (all cores may answer it) and in one batch; a row "
+        "that scores as\nhigh as the tenth true neighbour is right. For each contestant the fastest point of each "
+        "recall: the least effort that\nreaches it.\n\n"
+    )
+    for title, part in (("Sentences", figures["sentences"]), ("GloVe", figures.get("glove"))):
+        if part:
+            text += f"**{title}, {part['count']:,} x {part['dimension']}**\n\n{_contest(part['contestants'])}\n"
+    exact = figures["sentences"]["contestants"]["semsearch"]["exact"]
+    read = figures["sentences"]["count"] * (2 * figures["sentences"]["dimension"] + 4) / exact["p50_ms"] / 1e6
+    text += (
+        f"An exact scan takes a query {exact['p50_ms']:.1f} ms: {read:.1f} GB/s, {read / figures['bandwidth_gb']:.0%} "
+        f"of the {figures['bandwidth_gb']} GB/s that the cores\nread from memory in the same run. In a batch: "
+        f"{exact['batch_per_second']:,} queries/s.\n\nHow it grows (target recall 0.99, for the largest 0.95; rows "
+        "beyond the million are its rows with noise):\n\n"
+    )
+    grown = figures["growth"] | {str(figures["sentences"]["count"]): figures["sentences"]["contestants"]["semsearch"]}
+    rows = []
+    for count, row in sorted(grown.items(), key=lambda one: int(one[0])):
+        point = row["points"][0]
+        rows.append(
+            [
+                f"{int(count):,}",
+                row["factory"],
+                f"{row['build_seconds']:.1f}",
+                f"{1e6 * row['build_seconds'] / int(count):.1f}",
+                f"{row['index_mb']:.0f}",
+                f"{row['build_peak_mb']:,}",
+                f"{row['open_ms']:.0f}",
+                f"{row['private_mb_searched']:.0f}",
+                point["recall"],
+                f"{point['p50_ms']:.2f}",
+                f"{point['batch_per_second']:,}",
+            ]
+        )
+    head = ["rows", "index", "build, s", "µs a row", "file, MB", "peak of the build, MB", "open, ms", "own memory, MB"]
+    return text + _table([*head, "recall@10", "p50, ms", "batch, queries/s"], rows)
+
+
+def _contest(contestants: dict[str, Any]) -> str:
+    rows = []
+    for least in (0.9, 0.95, 0.98, 0.99, 0.995, 0.999):
+        for name, row in contestants.items():
+            good = [point for point in row["points"] if point["recall"] >= least]
+            if good:
+                point = min(good, key=lambda one: one["p50_ms"])
+                memory = row.get("private_mb_searched", row["private_mb"])
+                rows.append(
+                    [
+                        f"≥ {least}",
+                        name,
+                        point["recall"],
+                        f"{point['p50_ms']:.2f}",
+                        f"{point['p95_ms']:.2f}",
+                        f"{point['batch_per_second']:,}",
+                        f"{row['build_seconds']:.0f}",
+                        f"{memory:,.0f}",
+                    ]
+                )
+    head = ["recall@10", "", "reached", "p50, ms", "p95, ms", "batch, queries/s", "build, s", "own memory, MB"]
+    return _table(head, rows)
+
+
 SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("encoding", "Encoding", _encoding),
     ("quality", "Quality", _quality),
     ("startup", "What a user waits for", _startup),
     ("indexing", "Indexing", _indexing),
     ("memory", "Memory", _memory),
+    ("neighbours", "Nearest neighbours", _neighbours),
     ("analogies", "Analogies", _analogies),
     ("words", "Words", _words),
     ("peers", "The same job in the peers", _peers),

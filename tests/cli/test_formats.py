@@ -134,11 +134,11 @@ def test_a_table_of_wide_characters_is_cut_by_their_width(run, monkeypatch):
 
 def test_sizes_are_readable_for_people_and_numbers_for_programs(run, garden):
     """Bytes are told in units in a table and in plain text, and as they are in JSON and CSV."""
-    size = sum(file.stat().st_size for file in garden.iterdir())
+    total = sum(file.stat().st_size for file in garden.iterdir())
     (row,) = json.loads(run("list", "--format", "json").stdout)
-    assert row["bytes"] == size
-    assert f",{size}\n" in run("list", "--format", "csv").stdout
-    readable = size(size)
+    assert row["bytes"] == total
+    assert f",{total}\n" in run("list", "--format", "csv").stdout
+    readable = size(total)
     assert run("list").stdout.rstrip().endswith(readable)
     assert readable in run("list", "--format", "table").stdout
     assert f"bytes\t{readable}\n" in run("status", "garden").stdout

@@ -442,8 +442,9 @@ def test_an_interrupted_run_does_not_encode_what_was_waiting(notes, fake, monkey
 
     def encode_slowly(passages, role=None):
         committing.wait()
+        time.sleep(0.3)  # until the main thread waits: a signal just before that is seen only after the wait
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        interrupted.wait()
+        interrupted.wait(timeout=10)
         return encode(passages, role)
 
     monkeypatch.setattr(sync_module.Sync, "_commit", commit_soon)
