@@ -15,11 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from semsearch.collection.database import Connection, connect, create_schema, errors_translated, merge_log, read_meta
+from semsearch.collection.database import (
+    FORMAT,
+    Connection,
+    connect,
+    create_schema,
+    errors_translated,
+    format_of,
+    merge_log,
+    read_meta,
+)
 from semsearch.collection.indexing import read_index_state
+from semsearch.collection.migrations import migrate
 from semsearch.collection.places import DATABASE, exists, not_found, taken, vector_file
+from semsearch.collection.seals import check_seal, checked_ids, read_state
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
-from semsearch.collection.snapshot import Snapshot, StoredPassage, load_snapshot, read_passages, state
+from semsearch.collection.snapshot import Snapshot, StoredPassage, load_snapshot, passages_of, read_passages, state
 from semsearch.collection.sync import Sync, storable
 from semsearch.collection.vectors import VectorFile
 from semsearch.collection.writer import Writer, sync_folder
@@ -96,6 +107,8 @@ class Store:
         self._meta: dict[str, Any] | None = None
         try:
             with errors_translated(path):
+                if format_of(self._connection, path) < FORMAT:
+                    self._upgrade()
                 self._meta = read_meta(self._connection, path)
             self.settings, self.stored_encoder, self.created = _understood(self._meta, path)
             if encoder is not None:
@@ -245,25 +258,19 @@ class Store:
     def vectors_of(self, document: str) -> list[int] | None:
         """Vector ids of a document's passages in order; ``None`` if there is no such document."""
         with errors_translated(self.path):
-            connection = self._connection
-            row = connection.execute("SELECT number FROM documents WHERE id = ?", (storable(document),)).fetchone()
-            if row is None:
-                return None
-            rows = connection.execute("SELECT vector FROM passages WHERE document = ? ORDER BY ordinal", row)
-            return [vector for (vector,) in rows]
+            return passages_of(self._connection, storable(document), self.path)
 
     def ids(self) -> Iterator[str]:
         """Ids of all documents, in alphabetical order."""
-        with errors_translated(self.path):
-            found = self._connection.execute("SELECT id FROM documents ORDER BY id").fetchall()
-        yield from (row[0] for row in found)  # an open cursor would hold this thread at an old state
+        with errors_translated(self.path), self._reading() as connection:
+            found = checked_ids(connection)
+        yield from found  # an open cursor would hold this thread at an old state
 
     def status(self) -> Status:
         """The collection in figures."""
         with errors_translated(self.path), self._reading() as connection:
-            generation, _, rows = state(connection)
-            documents = connection.execute("SELECT count(*) FROM documents").fetchone()[0]
-            passages, truncated = connection.execute("SELECT count(*), total(cut > 0) FROM passages").fetchone()
+            generation, _, rows, documents, passages, *_ = read_state(connection)
+            truncated = connection.execute("SELECT total(cut > 0) FROM passages").fetchone()[0]
             index = read_index_state(connection)
             measured = index.measured
             return Status(
@@ -407,7 +414,16 @@ class Store:
                 connection = stack.enter_context(closing(connect(self.path / DATABASE, write=True)))
                 stack.callback(merge_log, connection)
                 self._refuse_another(connection)
+                check_seal(connection)
             yield Writer(connection, self.path, self.stored_encoder.dimension, self.settings.metric, notify)
+
+    def _upgrade(self) -> None:
+        """Bring a collection of an older format to today's, in one transaction."""
+        self.close()
+        with self._locked(), closing(connect(self.path / DATABASE, write=True)) as connection:
+            if format_of(connection, self.path) < FORMAT:  # nobody has done so while we waited
+                migrate(connection, self.path)
+                merge_log(connection)
 
     def _refuse_another(self, connection: Connection) -> None:
         """Raise if what is on disk now is not the collection that was opened."""
@@ -456,7 +472,7 @@ def _understood(meta: dict[str, Any], path: Path) -> tuple[CollectionSettings, S
         return settings, encoder, str(meta["created"])
     except (KeyError, TypeError, ValueError, SemsearchError) as error:
         raise DamagedError(
-            f"settings of collection {path} are damaged ({error}); build it again from its sources"
+            f"settings of collection {path} are damaged ({error}); run: semsearch verify {path.name}"
         ) from error
 
 
