@@ -19,6 +19,8 @@ from semsearch.cli.options import (
     model_options,
     name_argument,
     notify,
+    patient,
+    timeout_option,
 )
 from semsearch.cli.safe import one_line
 from semsearch.cli.summary import counted, summary, tell_truncated
@@ -72,6 +74,7 @@ __all__ = ["command"]
 )
 @factory_option
 @model_options
+@timeout_option
 @indexes_option
 def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool, dry_run: bool, **chosen: Any) -> None:
     """Build a collection from files, or bring it up to date with them.
@@ -98,6 +101,7 @@ def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool
     )
     documents = _not_empty(reader, paths)
     with _collection(path, chosen, dry_run) as collection:
+        patient(collection, chosen["timeout"])
         if chosen["factory"] is not None and not dry_run:
             collection.use_index(chosen["factory"])
         report = _sync(collection, documents, reader, prune, dry_run)

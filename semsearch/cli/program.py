@@ -25,6 +25,7 @@ COMMANDS = {
     "status": "Describe a collection in figures.",
     "compact": "Remove deleted rows from the files, and build the index anew.",
     "tune": "Choose between the speed and the recall of a collection's index.",
+    "verify": "Compare a collection on disk with its checksums, and mend it.",
     "delete": "Delete documents from a collection.",
     "drop": "Delete a collection with all its files.",
 }

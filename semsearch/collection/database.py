@@ -186,12 +186,12 @@ def statements(script: str) -> list[str]:
     return [statement for statement in re.sub("--.*", "", script).split(";") if statement.strip()]
 
 
-def create_schema(connection: sqlite3.Connection, meta: dict[str, Any]) -> None:
-    """Make the tables of an empty collection."""
+def create_schema(connection: sqlite3.Connection, meta: dict[str, Any], generation: int = 0, epoch: int = 0) -> None:
+    """Make the tables of an empty collection, the first state of it or a later one."""
     connection.executescript(SCHEMA)
     rows = [(key, json.dumps(value)) for key, value in {**meta, "format": FORMAT, "needs": NEEDS}.items()]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
-    connection.execute("INSERT INTO state VALUES (0, 0, 0, 0, 0, 0, 0, 0, 0)")
+    connection.execute("INSERT INTO state VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0)", (generation, epoch))
     seal(connection)
 
 
@@ -202,9 +202,9 @@ def format_of(connection: sqlite3.Connection, path: Path) -> int:
         found = json.loads(kept["format"])
         needs = json.loads(kept.get("needs", '"a newer one"'))
     except (KeyError, TypeError, ValueError) as error:
-        raise damaged(path.name, f"its format cannot be read ({error})") from error
+        raise damaged(path, f"its format cannot be read ({error})") from error
     if not isinstance(found, int) or found < 1:
-        raise damaged(path.name, f"its format is {found!r}")
+        raise damaged(path, f"its format is {found!r}")
     if found > FORMAT:
         raise FormatError(
             f"collection {path} has format {found}, and this program knows formats up to {FORMAT}: it needs semsearch "
@@ -218,7 +218,7 @@ def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
     _refuse_programs(connection, path)
     state = read_state(connection)
     if settings_crc(connection) != state[6]:
-        raise damaged(path.name, "its settings do not match their checksum")
+        raise damaged(path, "its settings do not match their checksum")
     return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
 
 
@@ -226,7 +226,7 @@ def _refuse_programs(connection: sqlite3.Connection, path: Path) -> None:
     """No trigger and no view: this program makes none, and a stranger's would run SQL of his own."""
     found = connection.execute("SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchone()
     if found:
-        raise damaged(path.name, f"it has a {found[0]} {found[1]!r}, which semsearch never makes")
+        raise damaged(path, f"it has a {found[0]} {found[1]!r}, which semsearch never makes")
 
 
 def content_hash(document: Document) -> bytes:
@@ -267,6 +267,8 @@ def errors_translated(path: Path) -> Iterator[None]:
         raise
     except sqlite3.DatabaseError as error:
         raise _translated(error, path) from error
+    except UnicodeDecodeError as error:  # even SQLite's own message, which quotes what it has found
+        raise damaged(path, "a text in it is no text") from error
     except OSError as error:
         raise StorageError(
             f"collection {path} cannot be read or written ({error.strerror or error}); "

@@ -66,7 +66,7 @@ def read_state(connection: sqlite3.Connection) -> tuple[int, ...]:
     """The row of ``state`` without its checksum, which is compared first; raises :class:`DamagedError`."""
     rows = connection.execute(STATE).fetchall()
     if len(rows) != 1 or _crc(rows[0][:-1]) != rows[0][-1]:
-        raise damaged(_name(connection), "the row that says what was committed last does not match its checksum")
+        raise damaged(_folder(connection), "the row that says what was committed last does not match its checksum")
     return tuple(rows[0][:-1])
 
 
@@ -97,7 +97,7 @@ def check_seal(connection: sqlite3.Connection) -> None:
         ("index files", index_crc(connection) == indexing),
     ):
         if not right:
-            raise damaged(_name(connection), f"the table of {table} does not match its checksum")
+            raise damaged(_folder(connection), f"the table of {table} does not match its checksum")
 
 
 def checked_ids(connection: sqlite3.Connection) -> list[str]:
@@ -107,19 +107,19 @@ def checked_ids(connection: sqlite3.Connection) -> list[str]:
     ).fetchall()
     for number, identifier, digest, passages, crc in rows:
         if document_crc(number, identifier, passages, digest) != crc:
-            raise damaged(_name(connection), f"document {identifier!r} does not match its checksum")
+            raise damaged(_folder(connection), f"document {identifier!r} does not match its checksum")
     if len(rows) != read_state(connection)[3]:
-        raise damaged(_name(connection), "documents are missing")
+        raise damaged(_folder(connection), "documents are missing")
     return [row[1] for row in rows]
 
 
-def damaged(name: str, problem: str) -> DamagedError:
+def damaged(folder: Path, problem: str) -> DamagedError:
     """The error for a collection's database that is not as it was written."""
-    return DamagedError(f"database of collection {name!r} is damaged: {problem}; run: semsearch verify {name}")
+    return DamagedError(f"database of collection {folder} is damaged: {problem}; run: semsearch verify {folder.name}")
 
 
-def _name(connection: sqlite3.Connection) -> str:
-    return Path(connection.execute("PRAGMA database_list").fetchone()[2]).parent.name
+def _folder(connection: sqlite3.Connection) -> Path:
+    return Path(connection.execute("PRAGMA database_list").fetchone()[2]).parent
 
 
 def _tables_crc(connection: sqlite3.Connection, queries: Iterable[str]) -> int:

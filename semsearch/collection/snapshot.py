@@ -108,9 +108,9 @@ def load_snapshot(
         earlier = None
     if earlier is not None and earlier.generation == generation:
         return earlier
-    dead = _read_dead(connection, vectors.path.parent.name)
+    dead = _read_dead(connection, vectors.path.parent)
     stored = vectors.open(rows, earlier.stored if earlier else None)
-    indexing = _read_indexing(connection, vectors.path.parent.name)
+    indexing = _read_indexing(connection, vectors.path.parent)
     parts, damage = _read_parts(vectors.path.parent, indexing.parts if device == "cpu" else (), earlier)
     searcher = Searcher(
         _rows(stored, vectors.dimension, metric, device), ApproximateIndex(parts, metric), indexing.point
@@ -118,19 +118,19 @@ def load_snapshot(
     return Snapshot(generation, epoch, stored, indexing, parts, searcher, dead, damage)
 
 
-def _read_dead(connection: sqlite3.Connection, name: str) -> Int64:
+def _read_dead(connection: sqlite3.Connection, folder: Path) -> Int64:
     """Ids of deleted rows, ascending; one too few or too many would change what is found."""
     _, _, rows, _, passages, total, *_ = read_state(connection)
     found = [row[0] for row in connection.execute("SELECT vector FROM dead ORDER BY vector")]
     dead = np.array(found, np.int64) if all(isinstance(one, int) for one in found) else np.empty(0, np.int64)
     if dead_sum(dead) != total or len(dead) + passages != rows:
-        raise damaged(name, "the table of deleted rows does not match its checksum")
+        raise damaged(folder, "the table of deleted rows does not match its checksum")
     return dead
 
 
-def _read_indexing(connection: sqlite3.Connection, name: str) -> IndexState:
+def _read_indexing(connection: sqlite3.Connection, folder: Path) -> IndexState:
     if index_crc(connection) != read_state(connection)[7]:
-        raise damaged(name, "the tables of the index do not match their checksum")
+        raise damaged(folder, "the tables of the index do not match their checksum")
     return read_index_state(connection)
 
 
@@ -190,7 +190,7 @@ def passages_of(connection: sqlite3.Connection, identifier: str, path: Path) -> 
     found = connection.execute("SELECT vector, ordinal FROM passages WHERE document = ? ORDER BY ordinal", (number,))
     vectors = found.fetchall()
     if row[1] != identifier or [ordinal for _, ordinal in vectors] != list(range(count)):
-        raise damaged(path.name, f"the {count} passages of document {identifier!r} are not all found")
+        raise damaged(path, f"the {count} passages of document {identifier!r} are not all found")
     read_passages(connection, [vector for vector, _ in vectors], path)
     return [vector for vector, _ in vectors]
 

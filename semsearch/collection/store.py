@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +26,7 @@ from semsearch.collection.database import (
     read_meta,
 )
 from semsearch.collection.indexing import read_index_state
+from semsearch.collection.locking import LOCK, clear, writer_lock
 from semsearch.collection.migrations import migrate
 from semsearch.collection.places import DATABASE, exists, not_found, taken, vector_file
 from semsearch.collection.seals import check_seal, checked_ids, read_state
@@ -33,6 +34,7 @@ from semsearch.collection.settings import CollectionSettings, StoredEncoder, che
 from semsearch.collection.snapshot import Snapshot, StoredPassage, load_snapshot, passages_of, read_passages, state
 from semsearch.collection.sync import Sync, storable
 from semsearch.collection.vectors import VectorFile
+from semsearch.collection.verify import Report, verify_folder
 from semsearch.collection.writer import Writer, sync_folder
 from semsearch.encoder import Encoder
 from semsearch.errors import (
@@ -40,7 +42,6 @@ from semsearch.errors import (
     DamagedError,
     DamagedIndexWarning,
     InputError,
-    LockedError,
     QueryError,
     SemsearchError,
     SpaceMismatchError,
@@ -49,11 +50,7 @@ from semsearch.index import Target
 from semsearch.settings import thread_count
 from semsearch.types import Document, SyncReport
 
-__all__ = ["Status", "Store"]
-
-LOCK = "write.lock"
-LOCK_SECONDS = 30.0
-"""How long a second writer waits for the first."""
+__all__ = ["Status", "Store", "checked_encoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +97,10 @@ class Store:
         self.path = path
         self.device = device
         self.threads = thread_count(threads)
+        self.timeout: float | None = None
+        """Seconds that a write waits for another process's; half a minute unless set."""
+        self.on_wait: Callable[[str], None] | None = None
+        """Hears that a write has to wait."""
         self._local = threading.local()
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
@@ -237,6 +238,10 @@ class Store:
             writer.tune(target)
         return self.status()
 
+    def verify(self) -> Report:
+        """Compare everything on disk with its checksums, and say what is wrong and how it can be mended."""
+        return verify_folder(self.path)
+
     @contextmanager
     def pinned(self) -> Iterator[Snapshot]:
         """The newest committed state. Within the block this thread reads that state, whatever is written."""
@@ -308,7 +313,7 @@ class Store:
             for entry in self.path.iterdir():
                 if entry.name != LOCK:
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        _clear(self.path)
+        clear(self.path)
 
     def close(self) -> None:
         """Close this thread's connection; the collection can be used again and opens a new one."""
@@ -350,7 +355,8 @@ class Store:
         try:
             yield connection
         finally:
-            connection.execute("COMMIT")
+            if not _ended(connection):
+                self.close()
 
     def _pin(self, stack: ExitStack) -> Snapshot:
         """Begin reading and load the state that is read.
@@ -380,36 +386,14 @@ class Store:
                         return found
                     tried = generation
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, notify: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
         """The writer's lock."""
-        from filelock import FileLock, Timeout
-
-        if not exists(self.path):
-            raise not_found(self.path)
-        lock = FileLock(self.path / LOCK)
-        with errors_translated(self.path):
-            try:
-                lock.acquire(timeout=LOCK_SECONDS)
-            except FileNotFoundError:
-                raise not_found(self.path) from None
-            except Timeout:
-                raise LockedError(
-                    f"another process has been writing to collection {self.path} for {LOCK_SECONDS:.0f} s; "
-                    "try again when it has finished"
-                ) from None
-        try:
-            if not exists(self.path):  # dropped while we waited
-                _clear(self.path)
-                raise not_found(self.path)
-            yield
-        finally:
-            lock.release()
+        return writer_lock(self.path, self.timeout, self.on_wait or notify)
 
     @contextmanager
     def _writing(self, notify: Callable[[str], None] | None = None) -> Iterator[Writer]:
         """The writer, under its lock."""
-        with self._locked(), ExitStack() as stack:
+        with self._locked(notify), ExitStack() as stack:
             with errors_translated(self.path):
                 connection = stack.enter_context(closing(connect(self.path / DATABASE, write=True)))
                 stack.callback(merge_log, connection)
@@ -436,14 +420,25 @@ class Store:
         return VectorFile(vector_file(self.path, state(connection)[1]), self.stored_encoder.dimension)
 
     def _checked(self, encoder: Encoder) -> Encoder:
-        stored = self.stored_encoder
-        if encoder.fingerprint != stored.fingerprint:
-            raise SpaceMismatchError(
-                f"collection {self.name!r} holds vectors of {stored.model!r} ({stored.fingerprint[:8]}), but the "
-                f"encoder is {encoder.name!r} ({encoder.fingerprint[:8]}): their scores would mean nothing. "
-                "Open it with its own model, or index the sources into a new collection"
-            )
-        return encoder
+        return checked_encoder(encoder, self.stored_encoder, self.name)
+
+
+def checked_encoder(encoder: Encoder, stored: StoredEncoder, name: str) -> Encoder:
+    """The encoder, if it makes vectors of the collection's space; raises :class:`SpaceMismatchError`."""
+    if encoder.fingerprint != stored.fingerprint:
+        raise SpaceMismatchError(
+            f"collection {name!r} holds vectors of {stored.model!r} ({stored.fingerprint[:8]}), but the "
+            f"encoder is {encoder.name!r} ({encoder.fingerprint[:8]}): their scores would mean nothing. "
+            "Open it with its own model, or index the sources into a new collection"
+        )
+    return encoder
+
+
+def _ended(connection: sqlite3.Connection) -> bool:
+    """Whether a read transaction is over now: of a damaged file even that may fail."""
+    with suppress(sqlite3.DatabaseError):
+        connection.execute("ROLLBACK")
+    return not connection.in_transaction
 
 
 def _make(folder: Path, meta: dict[str, Any], dimension: int) -> None:
@@ -490,13 +485,6 @@ def _refuse_one(values: object, what: str) -> None:
     """A single string is iterable too, but its letters are not what was meant."""
     if isinstance(values, str | bytes | Document):
         raise InputError(f"{what} is a single one, {values!r:.40}; put it in a list")
-
-
-def _clear(folder: Path) -> None:
-    """Remove a folder that holds nothing but a writer's lock; one who waits for that lock may do the same."""
-    with suppress(OSError):
-        (folder / LOCK).unlink()
-        folder.rmdir()
 
 
 def _size(folder: Path) -> int:

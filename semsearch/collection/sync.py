@@ -26,7 +26,7 @@ from semsearch.encoder import Encoded, Encoder
 from semsearch.errors import DuplicateIdError, InputError
 from semsearch.types import Document, Float32, Metric, Role, SyncReport
 
-__all__ = ["Sync", "identified", "storable", "unit_length"]
+__all__ = ["Sync", "encode_prepared", "identified", "storable", "unit_length"]
 
 BATCH_CHARACTERS = 250_000
 BATCH_DOCUMENTS = 4096
@@ -157,15 +157,10 @@ class Sync:
 
     def _encode(self, prepared: list[Prepared]) -> Encoded:
         """Vectors of all passages of a batch; a text that occurs twice is encoded once."""
-        texts = [text for one in prepared for text in one.texts()]
-        if self._dry_run or not texts:
-            nothing = np.zeros((len(texts), 0), np.float32)
-            return Encoded(nothing, np.zeros(len(texts), np.int64))
-        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        encoded = self._encoder.encode_counted(list(places), Role.DOCUMENT)
-        order = [places[text] for text in texts]
-        vectors = unit_length(encoded.vectors) if self._settings.metric is Metric.COSINE else encoded.vectors
-        return Encoded(vectors[order], encoded.cut[order])
+        if self._dry_run:
+            count = sum(len(one.spans) for one in prepared)
+            return Encoded(np.zeros((count, 0), np.float32), np.zeros(count, np.int64))
+        return encode_prepared(prepared, self._settings, self._encoder)
 
     def _commit(self, prepared: list[Prepared], future: Future[Encoded]) -> None:
         encoded = future.result()
@@ -182,6 +177,18 @@ class Sync:
         if gone and not self._dry_run:
             self._writer.delete(gone)
         self._counts["removed"] += len(gone)
+
+
+def encode_prepared(prepared: Sequence[Prepared], settings: CollectionSettings, encoder: Encoder) -> Encoded:
+    """Vectors of all passages in order, as they are stored; a text that occurs twice is encoded once."""
+    texts = [text for one in prepared for text in one.texts()]
+    if not texts:
+        return Encoded(np.zeros((0, encoder.dimension), np.float32), np.zeros(0, np.int64))
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    encoded = encoder.encode_counted(list(places), Role.DOCUMENT)
+    order = [places[text] for text in texts]
+    vectors = unit_length(encoded.vectors) if settings.metric is Metric.COSINE else encoded.vectors
+    return Encoded(vectors[order], encoded.cut[order])
 
 
 def unit_length(vectors: Float32) -> Float32:

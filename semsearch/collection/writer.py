@@ -147,7 +147,7 @@ class Writer:
             )
             for identifier, number, digest, passages, crc, source in rows:
                 if document_crc(number, identifier, passages, digest) != crc:
-                    raise damaged(self.folder.name, f"document {identifier!r} does not match its checksum")
+                    raise damaged(self.folder, f"document {identifier!r} does not match its checksum")
                 found[identifier] = Stored(number, digest, source)
         return found
 
@@ -219,7 +219,7 @@ class Writer:
             self._connection.executemany("INSERT INTO blocks VALUES (?,?,?)", blocks)
             write_index_state(self._connection, index)
             self._execute("UPDATE state SET generation = ?, epoch = ?, rows = ?", (generation + 1, epoch + 1, kept))
-        self._sweep()
+        self.sweep()
 
     @_translated
     def use_index(self, factory: str) -> None:
@@ -260,9 +260,15 @@ class Writer:
         with self._transaction():
             write_index_state(self._connection, index)
             self._execute("UPDATE state SET generation = generation + 1")
-        self._sweep()
+        self.sweep()
 
-    def _sweep(self) -> None:
+    @_translated
+    def keep_index_choice(self, wanted: IndexState) -> None:
+        """Note which index the user wants, without building one."""
+        with self._transaction():
+            write_index_state(self._connection, wanted)
+
+    def sweep(self) -> None:
         """Remove the files of earlier states, and what a crash left behind; who has them open keeps them."""
         _, epoch, _ = state(self._connection)
         wanted = {part.file for part in read_index_state(self._connection).parts} | {
