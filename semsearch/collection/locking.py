@@ -31,8 +31,9 @@ def writer_lock(path: Path, seconds: float | None, notify: Callable[[str], None]
     if not exists(path):
         raise not_found(path)
     lock = FileLock(path / LOCK)
-    with errors_translated(path), _support_checked(path):
+    with errors_translated(path):
         try:
+            _refuse_no_locks(path)
             _acquire(lock, path, LOCK_SECONDS if seconds is None else seconds, notify)
         except FileNotFoundError:
             raise not_found(path) from None
@@ -42,10 +43,10 @@ def writer_lock(path: Path, seconds: float | None, notify: Callable[[str], None]
                 f"{LOCK_SECONDS if seconds is None else seconds:g} s; try again when it has, or wait longer: --timeout"
             ) from None
     try:
-        _refuse_no_exclusion(path)
         if not exists(path):  # dropped while we waited
             clear(path)
             raise not_found(path)
+        _refuse_no_exclusion(path)
         yield
     finally:
         lock.release()
@@ -72,35 +73,29 @@ def _acquire(lock: object, path: Path, seconds: float, notify: Callable[[str], N
         lock.acquire(timeout=seconds)
 
 
-@contextmanager
-def _support_checked(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except NotImplementedError:
-        raise _no_locks(path) from None
-    except OSError as error:
-        if error.errno in UNSUPPORTED:
-            raise _no_locks(path) from error
-        raise
+def _refuse_no_locks(path: Path) -> None:
+    """Raise where the file system knows no locks, before a lock is asked for: filelock would make do with less."""
+    if os.name == "posix":
+        import fcntl
+
+        descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in UNSUPPORTED:
+                raise _no_locks(path) from error
+        finally:
+            os.close(descriptor)  # which ends the lock
 
 
 def _refuse_no_exclusion(path: Path) -> None:
     """Some network file systems grant every lock to everyone: ours, taken once more, must be refused."""
-    if os.name != "posix":
-        return
-    import fcntl
+    if os.name == "posix":
+        import fcntl
 
-    try:
-        descriptor = os.open(path / LOCK, os.O_RDWR)
-    except FileNotFoundError:  # dropped
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return
-    finally:
-        os.close(descriptor)
-    raise _no_locks(path)
+        with (path / LOCK).open("rb") as file, suppress(OSError):
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            raise _no_locks(path)
 
 
 def _no_locks(path: Path) -> StorageError:
