@@ -66,9 +66,11 @@ def command(name: str, repair: bool, style: str | None, timeout: float | None, i
         return checked_encoder(Encoder.load(stored.model, options=stored.options, notify=notify), stored, name)
 
     done = repair_folder(path, load, notify, timeout)
-    click.echo(f"{name}: mended; {done.documents:,} documents kept, {done.encoded:,} of them encoded again", err=True)
+    kept = counted(done.documents, "document")
+    click.echo(f"{name}: mended; {kept} kept, {done.encoded:,} of them encoded again", err=True)
     if done.file:
-        click.echo(f"warning: {done.aside:,} documents could not be saved; what is left is in {done.file}", err=True)
+        lost = counted(done.aside, "document")
+        click.echo(f"warning: {lost} could not be saved; what is left is in {done.file}", err=True)
 
 
 def _compared(report: Report) -> str:

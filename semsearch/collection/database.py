@@ -32,6 +32,7 @@ __all__ = [
     "merge_log",
     "passage_crc",
     "read_meta",
+    "refuse_programs",
     "statements",
 ]
 
@@ -215,14 +216,14 @@ def format_of(connection: sqlite3.Connection, path: Path) -> int:
 
 def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
     """Settings of a collection of today's format."""
-    _refuse_programs(connection, path)
+    refuse_programs(connection, path)
     state = read_state(connection)
     if settings_crc(connection) != state[6]:
         raise damaged(path, "its settings do not match their checksum")
     return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
 
 
-def _refuse_programs(connection: sqlite3.Connection, path: Path) -> None:
+def refuse_programs(connection: sqlite3.Connection, path: Path) -> None:
     """No trigger and no view: this program makes none, and a stranger's would run SQL of his own."""
     found = connection.execute("SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchone()
     if found:

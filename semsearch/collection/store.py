@@ -13,8 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
+import numpy as np
+
+from semsearch.collection.archive import export_archive, import_archive
+from semsearch.collection.canary import check_canary, make_canary
 from semsearch.collection.database import (
     FORMAT,
     Connection,
@@ -29,6 +33,7 @@ from semsearch.collection.indexing import read_index_state
 from semsearch.collection.locking import LOCK, clear, writer_lock
 from semsearch.collection.migrations import migrate
 from semsearch.collection.places import DATABASE, exists, not_found, taken, vector_file
+from semsearch.collection.reencode import SCRATCH, stored_documents, swap_in
 from semsearch.collection.seals import check_seal, checked_ids, read_state
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
 from semsearch.collection.snapshot import Snapshot, StoredPassage, load_snapshot, passages_of, read_passages, state
@@ -48,7 +53,9 @@ from semsearch.errors import (
 )
 from semsearch.index import Target
 from semsearch.settings import thread_count
-from semsearch.types import Document, SyncReport
+from semsearch.types import Document, Float32, SyncReport
+
+EXPORTED_ROWS = 1024
 
 __all__ = ["Status", "Store", "checked_encoder"]
 
@@ -106,12 +113,12 @@ class Store:
         self._snapshot: Snapshot | None = None
         self._encoder: Encoder | None = None
         self._meta: dict[str, Any] | None = None
+        self._meta_crc = 0
         try:
             with errors_translated(path):
                 if format_of(self._connection, path) < FORMAT:
                     self._upgrade()
-                self._meta = read_meta(self._connection, path)
-            self.settings, self.stored_encoder, self.created = _understood(self._meta, path)
+            self._read_meta()
             if encoder is not None:
                 self.attach(encoder)
         except BaseException:
@@ -135,6 +142,7 @@ class Store:
             "settings": (settings or CollectionSettings()).to_json(),
             "encoder": stored.to_json(),
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "canary": make_canary(encoder),
         }
         with errors_translated(path):
             if path.exists():
@@ -207,6 +215,7 @@ class Store:
         _refuse_one(documents, "documents")
         _refuse_one(prune, "prune")
         with self._writing(notify) as writer:
+            check_canary(self.encoder, (self._meta or {}).get("canary"), self.name)
             run = Sync(writer, self.settings, self.encoder, dry_run=dry_run, progress=progress)
             return run.run(documents, prune)
 
@@ -217,6 +226,35 @@ class Store:
             removed = writer.delete(list(dict.fromkeys(map(storable, ids))))
             writer.maintain()
             return removed
+
+    def reencode(
+        self,
+        encoder: Encoder,
+        *,
+        progress: Callable[[SyncReport], None] | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> SyncReport:
+        """Encode all documents again with this encoder, which becomes the collection's.
+
+        Searches see the old state until all is done. A run that was stopped is taken up by the next one with the
+        same encoder. Others who have the collection open must open it again.
+        """
+        with self._locked(notify):
+            inner = self._reencoding(encoder)
+            with closing(connect(self.path / DATABASE)) as connection:
+                report = inner.sync(stored_documents(connection, self.path), progress=progress, notify=notify)
+                inner.delete(sorted(set(inner.ids()) - set(checked_ids(connection))))
+            inner.close()
+            self.close()
+            with errors_translated(self.path):
+                swap_in(self.path)
+        self._meta = self._snapshot = None
+        self._read_meta()
+        self.attach(encoder)
+        with self._writing(notify) as writer:
+            writer.maintain()
+            writer.sweep()
+        return report
 
     def compact(self, *, notify: Callable[[str], None] | None = None) -> None:
         """Remove deleted rows from the files and build the index anew, without stopping readers."""
@@ -237,6 +275,26 @@ class Store:
         with self._writing() as writer:
             writer.tune(target)
         return self.status()
+
+    def rows(self) -> Iterator[tuple[StoredPassage, Float32]]:
+        """All passages of one committed state with their vectors, float32[dimension], in the order of vector ids."""
+        with self.pinned() as snapshot:
+            ids = np.arange(snapshot.rows, dtype=np.int64)
+            live = np.setdiff1d(ids, snapshot.dead, assume_unique=True)
+            for first in range(0, len(live), EXPORTED_ROWS):
+                part = live[first : first + EXPORTED_ROWS]
+                passages = self.passages(part.tolist())
+                vectors = snapshot.searcher.rows.take(part)
+                yield from ((passages[vector], row) for vector, row in zip(part.tolist(), vectors, strict=True))
+
+    def export(self, target: IO[bytes]) -> None:
+        """Write the newest committed state as one archive, while others read and write; see :meth:`load`."""
+        export_archive(self.path, self.stored_encoder.dimension, target)
+
+    @classmethod
+    def load(cls, source: IO[bytes], indexes: str | Path, name: str | None = None) -> Self:
+        """Make a collection of an archive in the folder ``indexes``, and open it."""
+        return cls.open(import_archive(source, Path(indexes), name))
 
     def verify(self) -> Report:
         """Compare everything on disk with its checksums, and say what is wrong and how it can be mended."""
@@ -369,7 +427,9 @@ class Store:
             with ExitStack() as attempt:
                 connection = attempt.enter_context(self._reading())
                 with self._lock:  # the first read is what pins: one thread after the other, lest a state come back
-                    generation = state(connection)[0]
+                    generation, *_, settings, _ = read_state(connection)
+                    if settings != self._meta_crc:
+                        self._refuse_another(connection)
                     try:
                         vectors = self._vectors(connection)
                         found = load_snapshot(connection, vectors, self.settings.metric, self.device, self._snapshot)
@@ -401,6 +461,30 @@ class Store:
                 check_seal(connection)
             yield Writer(connection, self.path, self.stored_encoder.dimension, self.settings.metric, notify)
 
+    def _read_meta(self) -> None:
+        """Settings, encoder and canary as they are stored now."""
+        with errors_translated(self.path), self._reading() as connection:
+            self._meta = read_meta(connection, self.path)
+            self._meta_crc = read_state(connection)[6]
+        self.settings, self.stored_encoder, self.created = _understood(self._meta, self.path)
+
+    def _reencoding(self, encoder: Encoder) -> Store:
+        """The collection that a re-encoding grows in: that of a run that was stopped, or a new one."""
+        path = self.path / SCRATCH
+        stored = StoredEncoder(encoder.name, encoder.options, encoder.fingerprint, encoder.dimension)
+        meta = {**(self._meta or {}), "encoder": stored.to_json(), "canary": make_canary(encoder)}
+        with suppress(SemsearchError):
+            if exists(path):
+                inner = Store(path, encoder)
+                if inner.stored_encoder.fingerprint == encoder.fingerprint:
+                    return inner
+                inner.close()
+        with errors_translated(self.path):
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir()
+            _make(path, meta, stored.dimension)
+        return Store(path, encoder)
+
     def _upgrade(self) -> None:
         """Bring a collection of an older format to today's, in one transaction."""
         self.close()
@@ -413,7 +497,8 @@ class Store:
         """Raise if what is on disk now is not the collection that was opened."""
         if self._meta is not None and read_meta(connection, self.path) != self._meta:
             raise CollectionNotFoundError(
-                f"collection {self.path} was dropped and another one made in its place; open it again"
+                f"collection {self.path} was encoded again with another model, or dropped and another one made in its "
+                "place; open it again"
             )
 
     def _vectors(self, connection: sqlite3.Connection) -> VectorFile:
@@ -429,7 +514,7 @@ def checked_encoder(encoder: Encoder, stored: StoredEncoder, name: str) -> Encod
         raise SpaceMismatchError(
             f"collection {name!r} holds vectors of {stored.model!r} ({stored.fingerprint[:8]}), but the "
             f"encoder is {encoder.name!r} ({encoder.fingerprint[:8]}): their scores would mean nothing. "
-            "Open it with its own model, or index the sources into a new collection"
+            "Open it with its own model, or encode everything again: semsearch index NAME --reencode --model MODEL"
         )
     return encoder
 
