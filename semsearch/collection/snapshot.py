@@ -14,6 +14,7 @@ import numpy as np
 
 from semsearch.collection.database import chunks, content_hash, marks, passage_crc
 from semsearch.collection.indexing import IndexState, PartRecord, read_index_state
+from semsearch.collection.places import is_own
 from semsearch.collection.seals import damaged, dead_sum, document_crc, index_crc, read_state
 from semsearch.collection.vectors import StoredRows, VectorFile
 from semsearch.errors import DamagedError
@@ -149,7 +150,9 @@ def _read_parts(
     known = dict(zip(earlier.indexing.parts, earlier.parts, strict=False)) if earlier else {}
     parts: list[Part] = []
     for record in records:
-        part = known.get(record) or Part.read(folder / record.file, record.sha256, record.first)
+        part = known.get(record)
+        if part is None and is_own(record.file):
+            part = Part.read(folder / record.file, record.sha256, record.first)
         if part is None or part.stop != record.first + record.rows:
             return tuple(parts), (
                 f"index file {folder / record.file} is damaged or missing; its rows are searched without it, which is "

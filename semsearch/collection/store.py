@@ -493,7 +493,7 @@ class Store:
                 migrate(connection, self.path)
                 merge_log(connection)
 
-    def _refuse_another(self, connection: Connection) -> None:
+    def _refuse_another(self, connection: sqlite3.Connection) -> None:
         """Raise if what is on disk now is not the collection that was opened."""
         if self._meta is not None and read_meta(connection, self.path) != self._meta:
             raise CollectionNotFoundError(

@@ -185,10 +185,22 @@ def encode_prepared(prepared: Sequence[Prepared], settings: CollectionSettings, 
     if not texts:
         return Encoded(np.zeros((0, encoder.dimension), np.float32), np.zeros(0, np.int64))
     places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-    encoded = encoder.encode_counted(list(places), Role.DOCUMENT)
+    encoded = _encoded(encoder, list(places))
     order = [places[text] for text in texts]
     vectors = unit_length(encoded.vectors) if settings.metric is Metric.COSINE else encoded.vectors
     return Encoded(vectors[order], encoded.cut[order])
+
+
+def _encoded(encoder: Encoder, texts: list[str]) -> Encoded:
+    """Vectors of texts; where the memory does not suffice for all, one half after the other."""
+    try:
+        return encoder.encode_counted(texts, Role.DOCUMENT)
+    except (MemoryError, RuntimeError) as error:  # torch raises a RuntimeError of its own
+        if len(texts) == 1 or not (isinstance(error, MemoryError) or "out of memory" in str(error).lower()):
+            raise
+    half = len(texts) // 2
+    first, second = _encoded(encoder, texts[:half]), _encoded(encoder, texts[half:])
+    return Encoded(np.concatenate([first.vectors, second.vectors]), np.concatenate([first.cut, second.cut]))
 
 
 def unit_length(vectors: Float32) -> Float32:
