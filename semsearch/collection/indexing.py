@@ -150,10 +150,10 @@ class IndexBuilder:
             self._notify(f"no index yet, too few rows to train it: {error}")
             return replace(state, plan=None, parts=(), measured=None)
         found = self.tuned(replace(state, parts=parts), again)
-        if not state.plan.code_size or found.measured is None or found.measured.recall >= (state.target.recall or 0):
+        if state.plan.level is None or not found.measured or found.measured.recall >= (state.target.recall or 0):
             return found
         self._notify(f"recall@10 of {found.measured.recall:.3f} is less than wanted: building a finer index")
-        return self._with_parts(replace(state, plan=choose(self._rows, state.plan.code_size // 2)), [], again=True)
+        return self._with_parts(replace(state, plan=choose(self._rows, state.plan.level + 1)), [], again=True)
 
     def tuned(self, state: IndexState, again: bool) -> IndexState:
         """The state with an operating point, measured if there is none, if it is due or asked for."""
@@ -161,12 +161,14 @@ class IndexBuilder:
         if measured and not again and state.covered <= MEASURED_AGAIN * measured.rows:
             return state
         index = ApproximateIndex([part for _, part in self._sound(state.parts)], self._rows.metric)
+        if index.covered < 2:  # nobody has a neighbour
+            return replace(state, measured=None)
         return replace(state, measured=tune(self._rows, index, state.target))
 
     def _is_due(self, state: IndexState) -> bool:
         """Whether the tail is long, or another kind of index is wanted."""
         rows = len(self._rows)
-        built = state.plan.factory if state.plan and not state.plan.code_size else None
+        built = state.plan.factory if state.plan and state.plan.level is None else None
         if built != state.factory:
             return rows > 0
         whole = state.plan is not None and state.plan.part_rows is None
@@ -175,9 +177,11 @@ class IndexBuilder:
 
     def _plan(self, state: IndexState, anew: bool) -> tuple[Plan | None, int]:
         rows = len(self._rows)
+        if rows == 0:
+            return None, 0
         if state.factory is not None:
             return Plan(state.factory), rows
-        if not anew and state.plan and state.plan.code_size and rows <= REPLANNED * state.planned_rows:
+        if not anew and state.plan and state.plan.level is not None and rows <= REPLANNED * state.planned_rows:
             return state.plan, state.planned_rows
         return choose(self._rows), rows
 

@@ -205,7 +205,7 @@ def _encoded(encoder: Encoder, texts: list[str]) -> Encoded:
 
 def unit_length(vectors: Float32) -> Float32:
     """Rows scaled to length 1, so that their inner product is the cosine; a zero row stays zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)  # squares of float32 may overflow
     return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 

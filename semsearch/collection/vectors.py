@@ -66,7 +66,7 @@ class VectorFile:
         if rows == 0:
             return StoredRows(self.path, np.empty((0, self.stride), np.uint8))
         try:
-            matrix = np.memmap(self.path, np.uint8, "r", shape=(rows, self.stride))
+            matrix = np.asarray(np.memmap(self.path, np.uint8, "r", shape=(rows, self.stride)))
         except (FileNotFoundError, ValueError) as error:
             raise DamagedError(
                 f"vector file {self.path} does not hold the {rows} committed rows ({error}); "
@@ -104,7 +104,7 @@ class StoredRows:
         unknown = ids[~self._sound[ids]]
         if not len(unknown):
             return
-        wrong = self.wrong(unknown)
+        wrong = self.wrong(np.unique(unknown))
         if len(wrong):
             raise DamagedError(
                 f"row {wrong[0]} of vector file {self._path} does not match its checksum: the file was damaged "

@@ -45,4 +45,8 @@ def contains(bitmap: Bitmap, ids: Int64) -> npt.NDArray[np.bool_]:
 def span_of(bitmap: Bitmap, start: int, stop: int) -> Bitmap:
     """The ids from ``start``, a multiple of 8, up to ``stop``, counted from ``start``."""
     assert start % 8 == 0, "a part of a bitmap begins at a whole byte"
-    return bitmap[start // 8 : -(-stop // 8)]
+    found = bitmap[start // 8 : -(-stop // 8)]
+    if stop % 8:  # the last byte may hold ids from ``stop`` on
+        found = found.copy()
+        found[-1:] &= (1 << stop % 8) - 1
+    return found

@@ -20,6 +20,7 @@ __all__ = ["GpuRows", "TorchScan"]
 SPARE = 16
 """Candidates beside those that are wanted, since the last digits of a GPU's scores are its own."""
 BLOCK_ROWS = 1 << 18
+ORIGIN_ROWS = 4096
 LARGEST_K = 2048
 """Most results that FAISS's GPU kernels give."""
 
@@ -53,7 +54,7 @@ class GpuRows(Rows):
         threads: int = 1,
     ) -> Found:
         """As on the CPU; only scans of all rows use the device."""
-        if (start, len(self) if stop is None else stop) == (0, len(self)):
+        if len(self) and (start, len(self) if stop is None else stop) == (0, len(self)):
             found = self._scan_on_device.candidates(queries, min(k + SPARE, len(self)), allowed)
             if found is not None:
                 return self.rescore(queries, found, k)
@@ -73,16 +74,24 @@ class TorchScan:
             )
         self._torch = torch
         self._metric = rows.metric
-        self._blocks = [
-            torch.from_numpy(rows.block(first, min(first + BLOCK_ROWS, len(rows))).astype(np.float16)).to(device)
-            for first in range(0, len(rows), BLOCK_ROWS)
-        ]
         self._device = device
+        blocks = (
+            rows.block(first, min(first + BLOCK_ROWS, len(rows))).astype(np.float16)
+            for first in range(0, len(rows), BLOCK_ROWS)
+        )
+        try:
+            self._blocks = [torch.from_numpy(block).to(device) for block in blocks]
+            # Distances are differences of squares, which cancel out far from the origin: they are taken from here.
+            far = rows.metric is Metric.L2 and len(rows) > 0
+            self._origin = rows.block(0, min(ORIGIN_ROWS, len(rows))).mean(axis=0) if far else None
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise DeviceError(f"torch cannot use the device {device!r} ({reason:.120}); choose cpu or cuda") from error
 
     def candidates(self, queries: Float32, count: int, allowed: Bitmap | None) -> Int64 | None:
         """The nearest allowed rows to each query."""
         torch = self._torch
-        wanted = torch.from_numpy(queries).to(self._device)
+        wanted = torch.from_numpy(queries if self._origin is None else queries - self._origin).to(self._device)
         scores, ids = [], []
         first = 0
         for block in self._blocks:
@@ -100,8 +109,10 @@ class TorchScan:
 
     def _compared(self, queries: Any, block: Any) -> Any:
         """Scores in the order of the metric's, float32[m, rows]."""
-        products = queries @ block.T
-        return products * 2 - (block * block).sum(dim=1) if self._metric is Metric.L2 else products
+        if self._origin is None:
+            return queries @ block.T
+        block = block - self._torch.from_numpy(self._origin).to(self._device)
+        return queries @ block.T * 2 - (block * block).sum(dim=1)
 
 
 class FaissScan:

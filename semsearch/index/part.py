@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,11 @@ class Part:
         """Train an index of this FAISS factory string on ``sample`` and add the rows, which come as blocks."""
         import faiss
 
-        faiss.omp_set_num_threads(thread_count())
         index = _empty(factory, dimension, metric)
         try:
+            faiss.omp_set_num_threads(1)  # training is many small steps, which cost more to divide than to do
             index.train(_pad(sample))
+            faiss.omp_set_num_threads(thread_count())
             for block in blocks:
                 index.add(_pad(block))
         except RuntimeError as error:
@@ -171,13 +173,16 @@ def _empty(factory: str, dimension: int, metric: Metric) -> Any:
     inner = _inner(index)
     if isinstance(inner, faiss.IndexIVF):
         inner.cp.niter = QUANTIZER_ITERATIONS
+        inner.cp.min_points_per_centroid = 1  # else FAISS prints warnings
+    if hasattr(inner, "pq"):
+        inner.pq.cp.min_points_per_centroid = 1
     if isinstance(inner, faiss.IndexIVFPQFastScan):
         inner.by_residual = False  # measured: with several lists 8-bit look-up tables lose recall with it
     return index
 
 
 def _refused(factory: str, dimension: int, error: RuntimeError) -> InputError:
-    reason = " ".join(str(error).split())[:200]
+    reason = re.sub(r"^.*\.cpp:\d+: ", "", " ".join(str(error).split()))[:200]
     return InputError(
         f"FAISS cannot build an index {factory!r} of {dimension} dimensions ({reason}); choose another factory, or auto"
     )

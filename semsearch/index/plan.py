@@ -18,16 +18,23 @@ __all__ = ["Plan", "build_part", "choose"]
 
 EXACT_MS = 1.0
 """An exact scan that takes a query no longer than this needs no index."""
-PART_ROWS = 1 << 18
+PART_ROWS = 1 << 19
 LATENCY_MS = 2.0
 """A scan of all codes that takes a query longer than this gives way to lists, of which a query sees a share."""
-LISTS = 1024
-LISTED_PART_ROWS = 1 << 20
-CODE_SIZES = ((192, 4), (64, 2), (1, 1))
-"""From so many dimensions on, so many of them share a code of four bits; short vectors have none to spare."""
+MANY_LISTS_PART_ROWS = 1 << 20
+LISTS, MANY_LISTS = 256, 1024
+CODE_LADDER = ((192, "PCAR{half},", 6), (192, "", 4), (64, "", 2), (1, "", 1))
+"""Least dimension, transform, and dimensions that share a code of four bits; from the shortest code to the longest.
+
+Half of the principal components, rotated at random so that all weigh the same, hold most of what long
+vectors say: measured, codes of 32 bytes then find as much as 48 bytes of the whole vector do. Short vectors
+have nothing to spare.
+"""
 SAMPLE = 16_384
 SAMPLE_A_LIST = 50
 """Rows to train on: at least so many, and so many for every list."""
+LEAST_A_LIST = 16
+"""Rows for every list, and for the 16 values of a code, without which a part is not worth building."""
 BLOCK_ROWS = 16_384
 TIMED = 8
 
@@ -36,41 +43,45 @@ TIMED = 8
 class Plan:
     """A FAISS factory string, and how many rows a part has; ``None`` is all rows in one part.
 
-    ``code_size`` is the number of dimensions that share a code, if the program chose it and may choose another.
+    ``level`` is the place of its codes on the ladder, if the program chose it and may choose another.
     """
 
     factory: str
     part_rows: int | None = None
-    code_size: int | None = None
-
-    def first_of(self, row: int) -> int:
-        """First row of the part that a row belongs to."""
-        return 0 if self.part_rows is None else row - row % self.part_rows
+    level: int | None = None
 
     def spans(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """The parts from the row ``start``, which begins one, to the row ``stop``."""
+        """The parts from the row ``start``, which begins one, to the row ``stop``; none that is too short to train."""
         size = self.part_rows or max(stop, 1)
         for first in range(start, stop, size):
-            yield first, min(first + size, stop)
+            last = min(first + size, stop)
+            if self.level is None or last - first >= LEAST_A_LIST * _lists(self.factory):
+                yield first, last
 
 
-def choose(rows: Rows, size: int | None = None) -> Plan | None:
+def choose(rows: Rows, level: int = 0) -> Plan | None:
     """The plan for these rows; ``None`` is an exact scan.
 
-    Codes of four bits for every ``size`` dimensions (by default for four of a long vector, see
-    benchmarks.md: faster, smaller and more exact than graphs) are scanned exhaustively while that is fast
-    enough, and in lists from there. Below a size of 1 there is nothing finer than the vectors themselves.
+    Codes from the ``level`` of the ladder on that fit the dimension are scanned in a few lists, most of which
+    a query sees, while that is fast enough, and from there in many. Above the ladder there is nothing finer
+    than the vectors themselves.
     """
-    if size is None:
-        size = next(size for least, size in CODE_SIZES if rows.dimension >= least)
+    fitting = [place for place, (least, _, _) in enumerate(CODE_LADDER) if rows.dimension >= least and place >= level]
     count = len(rows)
-    if size < 1 or count * _exact_ms_a_row(rows) <= EXACT_MS:
+    if not fitting or count * _exact_ms_a_row(rows) <= EXACT_MS:
         return None
-    codes = f"PQ{padded(rows.dimension) // size}x4fs"
-    exhaustive = Plan(f"IVF1,{codes}", PART_ROWS, size)
-    if count > PART_ROWS and count * _scan_ms_a_row(rows, exhaustive) > LATENCY_MS:
-        return Plan(f"IVF{LISTS},{codes}", LISTED_PART_ROWS, size)
-    return exhaustive
+    few = Plan(_factory(rows.dimension, fitting[0], LISTS), PART_ROWS, fitting[0])
+    if count > PART_ROWS and count * _scan_ms_a_row(rows, few) > LATENCY_MS:
+        return Plan(_factory(rows.dimension, fitting[0], MANY_LISTS), MANY_LISTS_PART_ROWS, fitting[0])
+    return few
+
+
+def _factory(dimension: int, level: int, lists: int) -> str:
+    _, transform, size = CODE_LADDER[level]
+    codes = -(-dimension // size)
+    if not transform:
+        codes = padded(dimension) // size
+    return f"{transform.format(half=codes * size // 2)}IVF{lists},PQ{codes}x4fs_64"
 
 
 def build_part(rows: Rows, plan: Plan, start: int, stop: int) -> Part:
@@ -98,7 +109,7 @@ def _scan_ms_a_row(rows: Rows, plan: Plan) -> float:
     stop = min(len(rows), 1 << 16)
     index = ApproximateIndex([build_part(rows, plan, 0, stop)], rows.metric)
     queries = rows.block(0, TIMED)
-    return _fastest_ms(lambda query: index.candidates(query, 100, 1), queries) / stop / thread_count()
+    return _fastest_ms(lambda query: index.candidates(query, 100, LISTS), queries) / stop / thread_count()
 
 
 def _fastest_ms(search: Callable[[Float32], object], queries: Float32) -> float:

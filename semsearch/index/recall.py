@@ -26,9 +26,13 @@ NEIGHBOURS = 10
 QUERIES = 400
 TIMED = 60
 """Queries that are timed one by one at an operating point."""
-CANDIDATES = (10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400)
+CANDIDATES = (10, 20, 30, 50, 75, 100, 150, 200, 250, 300, 400, 500, 600, 800, 1200, 1600)
+TIES = 20
+"""Neighbours beside the ten that are looked at for their equals."""
 Z95 = 1.96
 """Standard deviations to either side that hold 95 % of a normal distribution."""
+Z90 = 1.28
+"""Standard deviations below the measured recall at which a target must still be met: nine times of ten it is."""
 SAME = 1e-6
 """Scores that differ by less are equal: sums of the same products in another order differ by so much."""
 
@@ -71,28 +75,42 @@ class Measured:
 def tune(rows: Rows, index: ApproximateIndex, target: Target) -> Measured:
     """The operating point that serves the target best, of those that were tried.
 
-    For a recall: the fastest whose confidence interval lies above it, else the one of the highest recall.
+    For a recall: the fastest that reaches it with 90 % confidence, else the one of the highest recall.
     For a latency: the highest recall within it, else the fastest.
     """
     ids = np.sort(np.random.default_rng(0).permutation(index.covered)[:QUERIES])
     queries = rows.take(ids)
     truth = _truth(rows, index.covered, queries, ids)
     tried = [
-        _measured(rows, index, Point(effort, count), recalls, queries)
-        for effort, curve in _curves(rows, index, queries, ids, truth)
+        (_measured(rows, index, Point(effort, count), recalls, queries), _surely(recalls))
+        for effort, curve in _curves(rows, index, queries, truth, target)
         for count, recalls in _worth_timing(curve, target)
     ]
     return _chosen(tried, target)
 
 
-def _truth(rows: Rows, covered: int, queries: Float32, ids: Int64) -> Float32:
-    """Score of each query's tenth neighbour, float32[m]; with fewer rows, of the last."""
-    scores, found = rows.search(queries, NEIGHBOURS + 1, stop=covered, threads=thread_count())
-    own = found == ids[:, None]
-    own[:, -1] |= ~own.any(axis=1)  # among more than ten duplicates of itself, the query need not be found
-    others = scores[~own].reshape(len(queries), -1)
-    tenth: Float32 = np.where(np.isfinite(others), others, np.inf).min(axis=1)
-    return tenth
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """The neighbours of one query: those that score ``least`` or more, and whether ``ids`` are all of them."""
+
+    own: int
+    ids: Int64
+    least: float
+    all_known: bool
+
+
+def _truth(rows: Rows, covered: int, queries: Float32, ids: Int64) -> list[_Truth]:
+    """By an exact scan; ``least`` is the score of the tenth neighbour, with fewer rows of the last."""
+    scores, found = rows.search(queries, NEIGHBOURS + 1 + TIES, stop=covered, threads=thread_count())
+    return [_neighbours(*one) for one in zip(ids.tolist(), scores, found, strict=True)]
+
+
+def _neighbours(own: int, scores: Float32, found: Int64) -> _Truth:
+    others = (found >= 0) & (found != own)
+    scores, found = scores[others], found[others]
+    tenth = float(scores[min(NEIGHBOURS, len(scores)) - 1]) if len(scores) else math.inf
+    near = scores >= tenth - SAME * max(1.0, abs(tenth))
+    return _Truth(own, found[near], tenth, all_known=bool(len(near) < NEIGHBOURS + TIES or not near[-1]))
 
 
 Curve = list[tuple[int, npt.NDArray[np.float64]]]
@@ -100,38 +118,43 @@ Curve = list[tuple[int, npt.NDArray[np.float64]]]
 
 
 def _curves(
-    rows: Rows, index: ApproximateIndex, queries: Float32, ids: Int64, truth: Float32
+    rows: Rows, index: ApproximateIndex, queries: Float32, truth: list[_Truth], target: Target
 ) -> Iterator[tuple[int, Curve]]:
-    wanted = min(NEIGHBOURS, index.covered - 1)
-    for effort in _efforts(index.effort_limit):
+    """From the greatest effort down, as long as the target is in sight."""
+    wanted = max(1, min(NEIGHBOURS, index.covered - 1))
+    for effort in reversed(_efforts(index.effort_limit)):
         found = index.candidates(queries, min(CANDIDATES[-1], index.covered), effort, threads=thread_count())
-        hits = np.stack([_is_neighbour(rows, *one) for one in zip(queries, found, ids, truth, strict=True)]).cumsum(
-            axis=1
-        )
+        hits = np.stack([_is_neighbour(rows, *one) for one in zip(queries, found, truth, strict=True)]).cumsum(axis=1)
         counts = [count for count in CANDIDATES if count < found.shape[1]] + [found.shape[1]]
-        yield effort, [(count, np.minimum(hits[:, count - 1] / wanted, 1)) for count in counts]
+        curve = [(count, np.minimum(hits[:, count - 1] / wanted, 1)) for count in counts]
+        yield effort, curve
+        if target.recall is not None and _surely(curve[-1][1]) < target.recall:
+            return
 
 
-def _is_neighbour(rows: Rows, query: Float32, candidates: Int64, own: int, least: float) -> npt.NDArray[np.bool_]:
-    """Which candidates score as high as a true neighbour; the query itself does not count."""
-    valid = (candidates >= 0) & (candidates != own)
-    scores, found = rows.search_among(query[None], max(1, int(valid.sum())), candidates[valid])
-    near = found[0][scores[0] >= least - SAME * max(1.0, abs(least))]
-    return np.isin(candidates, near)
+def _is_neighbour(rows: Rows, query: Float32, candidates: Int64, truth: _Truth) -> npt.NDArray[np.bool_]:
+    """Which candidates are true neighbours; of very many equals the truth knows only some, and scores decide."""
+    if truth.all_known:
+        return np.isin(candidates, truth.ids)
+    valid = candidates[(candidates >= 0) & (candidates != truth.own)]
+    scores, found = rows.search_among(query[None], max(1, len(valid)), valid)
+    return np.isin(candidates, found[0][scores[0] >= truth.least - SAME * max(1.0, abs(truth.least))])
 
 
 def _efforts(limit: int) -> list[int]:
     """From little to all; an index without such a setting has one."""
     if limit <= 1:
         return [limit]
-    return sorted({min(limit, max(1, round(limit * share))) for share in (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1)})
+    return sorted(
+        {min(limit, max(1, round(limit * share))) for share in (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1)}
+    )
 
 
 def _worth_timing(curve: Curve, target: Target) -> Curve:
     """For a recall the least candidates that reach it; for a latency a spread of them."""
     if target.recall is None:
         return curve[::3]
-    reached = [(count, recalls) for count, recalls in curve if _interval(recalls)[0] >= target.recall]
+    reached = [(count, recalls) for count, recalls in curve if _surely(recalls) >= target.recall]
     return reached[:1] or curve[-1:]
 
 
@@ -152,16 +175,26 @@ def _measured(
 
 
 def _interval(recalls: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """95 % confidence of the mean; of perfect recalls as the rule of three has it (Hanley 1983)."""
-    mean, error = float(recalls.mean()), float(recalls.std(ddof=1) / math.sqrt(len(recalls))) if len(recalls) > 1 else 1
-    if error == 0:
-        error = 3 / (Z95 * len(recalls) * NEIGHBOURS)
+    """95 % confidence of the mean."""
+    mean, error = float(recalls.mean()), _error(recalls)
     return max(0.0, mean - Z95 * error), min(1.0, mean + Z95 * error)
 
 
-def _chosen(tried: list[Measured], target: Target) -> Measured:
+def _surely(recalls: npt.NDArray[np.float64]) -> float:
+    return float(recalls.mean()) - Z90 * _error(recalls)
+
+
+def _error(recalls: npt.NDArray[np.float64]) -> float:
+    """Standard error of the mean; of perfect recalls as the rule of three has it (Hanley 1983)."""
+    if len(recalls) < 2:
+        return 1.0
+    return float(recalls.std(ddof=1) / math.sqrt(len(recalls))) or 3 / (Z95 * len(recalls) * NEIGHBOURS)
+
+
+def _chosen(tried: list[tuple[Measured, float]], target: Target) -> Measured:
+    """The best of the points, which come with the recall that they surely reach."""
     if target.recall is not None:
-        good = [one for one in tried if one.low >= target.recall]
-        return min(good, key=lambda one: one.p50_ms) if good else max(tried, key=lambda one: one.recall)
-    good = [one for one in tried if one.p50_ms <= (target.latency_ms or 0)]
-    return max(good, key=lambda one: one.recall) if good else min(tried, key=lambda one: one.p50_ms)
+        good = [one for one, surely in tried if surely >= target.recall]
+        return min(good, key=lambda one: one.p50_ms) if good else max(tried, key=lambda one: one[1])[0]
+    good = [one for one, _ in tried if one.p50_ms <= (target.latency_ms or 0)]
+    return max(good, key=lambda one: one.recall) if good else min(tried, key=lambda one: one[0].p50_ms)[0]

@@ -25,6 +25,12 @@ SCAN_ROWS = 8192
 """Rows that several queries are compared with before the next rows are: 6 MB of 384 dimensions stay in a cache."""
 THREAD_ROWS = 4096
 """Fewest rows that are worth a thread's while."""
+MANY_QUERIES = 16
+"""From so many queries on, a block is decoded and compared with all of them by one matrix product."""
+SPARE = 6
+"""Rows beside the k best that such a product gives: its rounding may change the order of the last ones."""
+ROUNDING = 1e-5
+"""More than sums of some thousand float32 products differ by, relative to the lengths of the vectors."""
 SPARSE = 32
 """A block of which less than one row in so many is allowed is gathered instead of scanned."""
 
@@ -73,7 +79,7 @@ class Rows:
     def take(self, ids: Int64) -> Float32:
         """The vectors of some rows, float32[len(ids), dimension]."""
         self._source.check(ids)
-        return self._decoded(self._source.matrix[ids])
+        return self._decoded(self._gathered(ids))
 
     def block(self, start: int, stop: int) -> Float32:
         """The vectors of neighbouring rows, float32[stop - start, dimension]."""
@@ -96,8 +102,7 @@ class Rows:
         stop = len(self) if stop is None else stop
         self._source.check_span(start, stop)
         size = SCAN_ROWS if len(queries) > 1 else max(THREAD_ROWS, -(-(stop - start) // threads))
-        size = -(-size // 8) * 8
-        blocks = [(first, min(first + size, stop)) for first in range(start, stop, size)]
+        blocks = _blocks(start, stop, size)
         shares = [blocks[number::threads] for number in range(min(threads, len(blocks)))]
         found = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
         return _merged(found, len(queries), k)
@@ -108,44 +113,74 @@ class Rows:
         found = []
         for first in range(0, len(ids), SCAN_ROWS):
             part = ids[first : first + SCAN_ROWS]
-            found.append(self._numbered(self._view(self._source.matrix[part]), queries, k, part))
+            found.append(self._numbered(self._view(self._gathered(part)), queries, k, part))
         return _merged(found, len(queries), k)
 
     def rescore(self, queries: Float32, candidates: Int64, k: int) -> Found:
         """The ``k`` nearest of each query's own candidates, int64[m, c], where -1 stands for none."""
-        self._source.check(np.unique(candidates[candidates >= 0]))
+        self._source.check(candidates[candidates >= 0])
         scores, ids = np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1, np.int64)
         for number, row in enumerate(candidates):
-            own = row[row >= 0]
-            view = self._view(self._source.matrix[own])
-            found = self._numbered(view, queries[number : number + 1], min(k, len(own)), own)
-            scores[number, : found[0].shape[1]], ids[number, : found[1].shape[1]] = found[0][0], found[1][0]
-        return scores, ids
+            own = row if row.min(initial=0) >= 0 else row[row >= 0]
+            if not len(own):
+                continue
+            distances, found = self._view(self._gathered(own)).search(queries[number : number + 1], min(k, len(own)))
+            taken = found[0][found[0] >= 0]
+            scores[number, : len(taken)], ids[number, : len(taken)] = distances[0, : len(taken)], own[taken]
+        return np.where(ids < 0, -np.inf, _scores(scores, self.metric)), ids
 
     def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """All allowed rows with a score of ``least`` or more: scores and ids, float32[n] and int64[n], best first."""
         self._source.check_span(0, len(self))
-        radius, worse = (least, -np.inf) if self.metric is not Metric.L2 else (min(least, 0.0) ** 2, np.inf)
-        if self.metric is Metric.L2 and least > 0:
-            return np.empty(0, np.float32), np.empty(0, np.int64)
-        beyond = float(np.nextafter(np.float32(radius), np.float32(worse)))  # FAISS leaves the radius itself out
-        _, distances, ids = self._view(self._source.matrix).range_search(query, beyond, params=_selector(allowed))
-        scores = _scores(distances, self.metric)
-        order = np.lexsort((ids, -scores))
-        return scores[order], ids[order]
+        near = [np.empty(0, np.int64)]
+        for start, stop in _blocks(0, len(self), SCAN_ROWS):
+            ids = np.arange(start, stop) if allowed is None else members(span_of(allowed, start, stop)) + start
+            near.append(ids[self._may_reach(query[0], self._decoded(self._gathered(ids)), least)])
+        chosen = np.concatenate(near)
+        scores, found = self.search_among(query, max(1, len(chosen)), chosen)
+        reached = int(np.count_nonzero(scores[0] >= np.float32(least)))
+        return scores[0, :reached], found[0, :reached]
+
+    def _may_reach(self, query: Float32, vectors: Float32, least: float) -> npt.NDArray[np.bool_]:
+        """Which vectors score ``least``, or would but for rounding: the products are summed in another order here."""
+        lengths = np.linalg.norm(vectors, axis=1)
+        slack = ROUNDING * np.linalg.norm(query) * lengths
+        if self.metric is Metric.L2:
+            return np.asarray(np.linalg.norm(vectors - query, axis=1) <= -least + ROUNDING * (lengths + abs(least)))
+        return np.asarray(vectors @ query >= least - slack)
 
     def _scan(self, queries: Float32, k: int, blocks: list[tuple[int, int]], allowed: Bitmap | None) -> Found:
+        many = len(queries) >= MANY_QUERIES
+        kept = k + SPARE if many else k
         best_yet: list[Found] = []
         for start, stop in blocks:
             inside = None if allowed is None else span_of(allowed, start, stop)
             number = stop - start if inside is None else count(inside)
-            if inside is not None and number < (stop - start) / SPARSE:
+            if many:
+                best_yet.append(self._multiplied(queries, min(kept, number), start, stop, inside))
+            elif inside is not None and number < (stop - start) / SPARSE:
                 best_yet += [self.search_among(queries, k, members(inside) + start)] if number else []
             else:
                 view = self._view(self._source.matrix[start:stop])
                 best_yet.append(self._numbered(view, queries, min(k, number), start, inside))
-            best_yet = [_merged(best_yet, len(queries), k)]
-        return best_yet[0]
+            best_yet = [_merged(best_yet, len(queries), kept)]
+        return self.rescore(queries, best_yet[0][1], k) if many else best_yet[0]
+
+    def _multiplied(self, queries: Float32, k: int, start: int, stop: int, inside: Bitmap | None) -> Found:
+        """The ``k`` best rows of a block by one product of matrices, in the product's own rounding."""
+        import faiss
+
+        if k == 0:
+            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+        block = self._source.matrix[start:stop]
+        ids = np.arange(start, stop) if inside is None else members(inside) + start
+        vectors = self._decoded(block if len(ids) == len(block) else self._gathered(ids))
+        faiss.omp_set_num_threads(1)
+        distances, found = faiss.knn(queries, vectors, k, metric=faiss_metric(self.metric))
+        return _scores(distances, self.metric), ids[found]
+
+    def _gathered(self, ids: Int64) -> npt.NDArray[np.uint8]:
+        return self._source.matrix.take(ids, axis=0)
 
     def _numbered(
         self, view: Any, queries: Float32, k: int, numbers: Int64 | int, inside: Bitmap | None = None
@@ -175,8 +210,8 @@ class Rows:
         return index
 
     def _decoded(self, matrix: npt.NDArray[np.uint8]) -> Float32:
-        vectors = np.ascontiguousarray(matrix[:, : 2 * self.dimension]).view("<f2")
-        return vectors.astype(np.float32)
+        found: Float32 = self._view(matrix).reconstruct_n(0, len(matrix))
+        return found
 
 
 def faiss_metric(metric: Metric) -> int:
@@ -184,6 +219,12 @@ def faiss_metric(metric: Metric) -> int:
     import faiss
 
     return int(faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT)
+
+
+def _blocks(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    """Neighbouring spans of about ``size`` rows, at borders where a bitmap can be cut."""
+    size = -(-size // 8) * 8
+    return [(first, min(first + size, stop)) for first in range(start, stop, size)]
 
 
 def best(scores: Float32, ids: Int64, k: int) -> Found:

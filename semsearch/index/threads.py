@@ -18,11 +18,18 @@ R = TypeVar("R")
 
 
 def run(tasks: Sequence[Callable[[], R]], threads: int) -> list[R]:
-    """Results of the tasks, which must not call this function themselves, in their order."""
-    if threads == 1 or len(tasks) < 2:
-        return [task() for task in tasks]
-    futures = [_pool(threads - 1).submit(task) for task in tasks[1:]]
-    return [tasks[0](), *(future.result() for future in futures)]
+    """Results of the tasks, which must not call this function themselves, in their order.
+
+    The calling thread does its share: one query that two threads answer waits for one other thread only.
+    """
+    shares = [tasks[number::threads] for number in range(min(threads, len(tasks)))]
+    others = [_pool(threads - 1).submit(_done, share) for share in shares[1:]]
+    results = [_done(share) for share in shares[:1]] + [other.result() for other in others]
+    return [results[number % threads][number // threads] for number in range(len(tasks))]
+
+
+def _done(tasks: Sequence[Callable[[], R]]) -> list[R]:
+    return [task() for task in tasks]
 
 
 @functools.cache

@@ -6,47 +6,58 @@ import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import SupportsFloat
 
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.collection import Snapshot, Store, StoredPassage
+from semsearch.collection import Snapshot, Store, StoredPassage, unit_length
 from semsearch.errors import QueryError
 from semsearch.index import Bitmap, all_but
 from semsearch.query.vectors import checked_vectors
-from semsearch.types import Float32, Hit, Int64, Role
+from semsearch.types import Float32, Hit, Int64, Metric, Role
 
 __all__ = ["search_texts", "search_vectors", "similar", "within"]
 
 
 def search_texts(store: Store, texts: Sequence[str], k: int, exact: bool = False) -> list[list[Hit]]:
-    """For each text the ``k`` passages nearest to it in meaning, best first."""
-    return search_vectors(store, _encoded(store, texts), k, exact)
+    """For each text the ``k`` passages nearest to it in meaning, best first; ``exact`` leaves the index out."""
+    _check_k(k)
+    return _search(store, _encoded(store, texts), k, exact)
 
 
 def search_vectors(store: Store, vectors: npt.ArrayLike, k: int, exact: bool = False) -> list[list[Hit]]:
     """For each vector the ``k`` passages nearest to it, best first; ``exact`` leaves the index out."""
     _check_k(k)
-    queries = checked_vectors(vectors, store.stored_encoder.dimension, store.settings.metric)
+    return _search(store, checked_vectors(vectors, store.stored_encoder.dimension, store.settings.metric), k, exact)
+
+
+def _search(store: Store, queries: Float32, k: int, exact: bool) -> list[list[Hit]]:
     with store.pinned() as snapshot:
         return _nearest(store, snapshot, queries, k, exact=exact)
 
 
-def within(store: Store, text: str, score: float) -> list[Hit]:
+def within(store: Store, text: str, score: SupportsFloat) -> list[Hit]:
     """All passages that score ``score`` or more against a text, best first."""
-    if not isinstance(score, int | float) or not math.isfinite(score):
+    if not isinstance(score, int | float | np.number) or not math.isfinite(score):
         raise QueryError(f"{score!r} is no score to reach; give a number such as 0.5")
-    queries = checked_vectors(_encoded(store, [text]), store.stored_encoder.dimension, store.settings.metric)
+    queries = _encoded(store, [text])
     with store.pinned() as snapshot:
         scores, ids = snapshot.within(queries, float(score))
         return _hits(store, scores, ids)
 
 
 def _encoded(store: Store, texts: Sequence[str]) -> Float32:
+    if isinstance(texts, str):
+        raise QueryError(f"the queries are one text, {texts[:40]!r}; put it in a list: [text]")
     for text in texts:
         if not isinstance(text, str) or not text.strip():
             raise QueryError("the query is empty; give a word or a sentence to search for")
-    return store.encoder.encode(list(texts), Role.QUERY)
+    return _comparable(store, store.encoder.encode(list(texts), Role.QUERY))
+
+
+def _comparable(store: Store, vectors: Float32) -> Float32:
+    return unit_length(vectors) if store.settings.metric is Metric.COSINE else vectors
 
 
 def similar(store: Store, document: str, k: int) -> list[Hit]:
@@ -62,8 +73,7 @@ def similar(store: Store, document: str, k: int) -> list[Hit]:
                 f"there is no document {document!r} in collection {store.name!r}; {_similar_id(store, document)}"
             )
         own = np.asarray(found, dtype=np.int64)
-        mean = snapshot.searcher.rows.take(own).mean(axis=0)
-        query = checked_vectors(mean, len(mean), store.settings.metric)
+        query = _comparable(store, snapshot.searcher.rows.take(own).mean(axis=0, keepdims=True))
         others = all_but(snapshot.rows, own)
         wanted = k
         while True:

@@ -11,6 +11,9 @@ from semsearch.types import Float32, Metric
 
 __all__ = ["checked_vectors"]
 
+LARGEST_NUMBER = 1e15
+"""Squares of larger ones, summed over some thousand dimensions, come near the end of float32."""
+
 
 def checked_vectors(vectors: npt.ArrayLike, dimension: int, metric: Metric) -> Float32:
     """One or several query vectors as float32[m, dimension], of length 1 if the metric is the cosine.
@@ -35,4 +38,6 @@ def checked_vectors(vectors: npt.ArrayLike, dimension: int, metric: Metric) -> F
             raise QueryError(f"query vector {number} holds NaN, infinity or a number beyond float32; mend it")
         if metric is Metric.COSINE and not row.any():
             raise QueryError(f"query vector {number} is all zeros: it has no direction, and the cosine needs one")
+    if metric is not Metric.COSINE and (np.abs(found) > LARGEST_NUMBER).any():
+        raise QueryError(f"a query vector holds a number beyond ±{LARGEST_NUMBER:g}: its scores would not be numbers")
     return unit_length(found) if metric is Metric.COSINE else found

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 from fake_encoder import FakeEncoder
+from index_helpers import documents, stamps
 
 from semsearch import Collection, CollectionSettings
+from semsearch.collection import indexing
+from semsearch.index import plan
 
 HEADER = """
 import sys
 from pathlib import Path
 from fake_encoder import FakeEncoder
+from index_helpers import documents, stamps
 from semsearch import Collection, Document
 from semsearch.errors import SemsearchError
 path = Path(sys.argv[1])
@@ -42,6 +46,30 @@ def make(tmp_path, fake):
 def notes(make):
     """A collection of whole documents."""
     return make(unit="document")
+
+
+@pytest.fixture
+def small_index(monkeypatch):
+    """Let collections of a few rows have an index: parts of ``part`` rows, renewed for more than ``tail`` new ones."""
+
+    def chosen(tail=20, part=64):
+        monkeypatch.setattr(plan, "EXACT_MS", 0.0)
+        monkeypatch.setattr(plan, "LATENCY_MS", 1e9)
+        monkeypatch.setattr(plan, "PART_ROWS", part)
+        monkeypatch.setattr(plan, "LISTS", 1)
+        monkeypatch.setattr(indexing, "TAIL_ROWS", tail)
+
+    return chosen
+
+
+@pytest.fixture
+def indexed(notes, small_index):
+    """A collection of 100 documents in two parts, of which the last has 36 rows."""
+    small_index(tail=20, part=64)
+    notes.add(documents(0, 100))
+    assert (notes.status().indexed, notes.status().tail) == (100, 0)
+    assert len(stamps(notes)) == 2
+    return notes
 
 
 @pytest.fixture

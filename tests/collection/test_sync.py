@@ -6,6 +6,7 @@ import itertools
 import signal
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from semsearch import Collection, CollectionSettings, Document, SyncReport, Unit
 from semsearch.collection import sync as sync_module
 from semsearch.collection import writer as writer_module
-from semsearch.errors import DuplicateIdError, InputError
+from semsearch.errors import DamagedIndexWarning, DuplicateIdError, InputError
 from semsearch.text import split
 
 
@@ -449,6 +450,10 @@ def test_an_interrupted_run_does_not_encode_what_was_waiting(notes, fake, monkey
     monkeypatch.setattr(fake, "encode_counted", encode_slowly)
     with pytest.raises(KeyboardInterrupt):
         notes.add(f"bee {n}" for n in range(8))
+    deadline = time.monotonic() + 10
+    while not fake.encoded and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.2)  # another batch would begin at once
     assert fake.encoded == ["bee 0", "bee 1"]
     assert notes.status().documents == 0
 
@@ -471,7 +476,7 @@ def test_a_commit_that_fails_changes_nothing(notes, monkeypatch):
     notes.add([Document(id="a", text="a bee"), Document(id="b", text="a fly")])
     put = writer_module.Writer._put_document
 
-    def failing(self, document):
+    def failing(self, document, *_):
         if document.id == "c":
             raise KeyboardInterrupt
         return put(self, document)
@@ -514,26 +519,40 @@ def test_memory_for_documents_does_not_grow_with_their_number(notes, monkeypatch
     assert 10 <= most <= 40
 
 
-def test_a_grown_tail_is_indexed(make, monkeypatch):
+def check_scores(hits, query, known, k):
+    """Hits are k different texts of those that are known, with their true scores in order; gives the scores."""
+    assert len(hits) == min(k, len(known))
+    assert len({hit.text for hit in hits}) == len(hits)
+    assert {hit.text for hit in hits} <= set(known)
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    np.testing.assert_allclose(scores, cosines(query, [hit.text for hit in hits]), atol=1e-5)
+    return scores
+
+
+def test_a_grown_tail_is_indexed(make, small_index):
     """With enough new rows an index is written and recorded, results stay, and old index files go."""
-    monkeypatch.setattr(writer_module, "TAIL_ROWS", 20)
+    small_index(tail=20, part=200)
     collection = make(unit="document")
     everything = [f"bee {n} wing{n % 7}" for n in range(200)]
     for start in range(0, 200, 16):
         collection.add(everything[start : start + 16])
         known = everything[: start + 16]
+        best = sorted(cosines("wing3 bee", known))[::-1][:12]
         for searched in (collection, Collection.open(collection.path, collection.encoder)):
-            found = [hit.score for hit in searched.search("wing3 bee", k=12)]
-            np.testing.assert_allclose(found, sorted(cosines("wing3 bee", known))[::-1][:12], atol=1e-5)
+            near = check_scores(searched.search("wing3 bee", k=12), "wing3 bee", known, 12)
+            np.testing.assert_allclose(near[: len(best) // 2], best[: len(best) // 2], atol=1e-5)
+            true = check_scores(searched.search("wing3 bee", k=12, exact=True), "wing3 bee", known, 12)
+            np.testing.assert_allclose(true, best, atol=1e-5)
     status = collection.status()
     assert 0 < status.tail <= 20
     assert status.indexed + status.tail == 200
     assert len(list(collection.path.glob("*index*"))) == 1
 
 
-def test_deletions_in_the_index_and_behind_it(make, monkeypatch):
+def test_deletions_in_the_index_and_behind_it(make, small_index):
     """Rows that were deleted are left out in both parts, and all others are found with their scores."""
-    monkeypatch.setattr(writer_module, "TAIL_ROWS", 5)
+    small_index(tail=5, part=64)
     collection = make(unit="document")
     everything = [f"bee {n}" for n in range(34)]
     for part in (everything[:30], everything[30:]):
@@ -543,21 +562,20 @@ def test_deletions_in_the_index_and_behind_it(make, monkeypatch):
         collection.delete(gone)
         everything = [text for text in everything if text not in gone]
         for k in (1, 7, 100):
-            hits = collection.search("bee 31 33", k=k)
-            assert {hit.text for hit in hits} <= set(everything)
-            expected = sorted(cosines("bee 31 33", everything))[::-1][:k]
-            np.testing.assert_allclose([hit.score for hit in hits], expected, atol=1e-5)
+            check_scores(collection.search("bee 31 33", k=k), "bee 31 33", everything, k)
+            true = check_scores(collection.search("bee 31 33", k=k, exact=True), "bee 31 33", everything, k)
+            np.testing.assert_allclose(true, sorted(cosines("bee 31 33", everything))[::-1][:k], atol=1e-5)
 
 
 @pytest.mark.parametrize("damage", ["missing", "flipped", "short", "empty", "other"])
-def test_a_lost_index_changes_no_result(make, monkeypatch, damage):
-    """Without a sound index file the results are the same, and a missing one is built again by the next write."""
-    monkeypatch.setattr(writer_module, "TAIL_ROWS", 5)
+def test_a_lost_index_changes_no_result(make, small_index, damage):
+    """Without a sound index file the results are exact, with a warning, and the next write builds it again."""
+    small_index(tail=5, part=128)
     collection = make(unit="document")
-    collection.add(f"bee {n}" for n in range(60))
-    collection.add(f"fly {n}" for n in range(4))
-    collection.delete([next(collection.ids())])
-    expected = [(hit.document, hit.score) for hit in collection.search("bee 7", k=30)]
+    everything = [f"bee {n}" for n in range(60)] + [f"fly {n}" for n in range(4)]
+    collection.add(Document(id=text, text=text) for text in everything[:60])
+    collection.add(Document(id=text, text=text) for text in everything[60:])
+    collection.delete([everything.pop(0)])
     (index,) = collection.path.glob("index-*.faiss")
     sound = index.read_bytes()
     damaged = {
@@ -570,11 +588,14 @@ def test_a_lost_index_changes_no_result(make, monkeypatch, damage):
     if damage != "missing":
         index.write_bytes(damaged[damage])
     opened = Collection.open(collection.path, collection.encoder)
-    assert [(hit.document, hit.score) for hit in opened.search("bee 7", k=30)] == expected
-    opened.add(["one more"])
-    if damage == "missing":
-        (index,) = collection.path.glob("index-*.faiss")
-        assert opened.status().tail == 0
+    with pytest.warns(DamagedIndexWarning, match=rf"{index.name} .*slower.*semsearch compact notes"):
+        scores = check_scores(opened.search("bee 7", k=30), "bee 7", everything, 30)
+    np.testing.assert_allclose(scores, sorted(cosines("bee 7", everything))[::-1][:30], atol=1e-5)
+    told = []
+    opened.sync(["one more"], notify=told.append)
+    assert told[0] == "an index file is damaged or missing: rebuilding it"
+    (index,) = collection.path.glob("index-*.faiss")
+    assert opened.status().tail == 0
     (collection.path / ".index-99.faiss.tmp").touch()
     opened.add(f"ant {n}" for n in range(30))
     assert len(list(collection.path.glob("*index*"))) == 1

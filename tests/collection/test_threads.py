@@ -10,14 +10,13 @@ import pytest
 from fake_encoder import cosines
 
 from semsearch import Document
-from semsearch.collection import writer as writer_module
 
 
 @pytest.mark.parametrize("indexed", [False, True])
-def test_searches_while_another_thread_writes(notes, monkeypatch, indexed):
+def test_searches_while_another_thread_writes(notes, small_index, indexed):
     """Each of many results is the exact answer for one state that was committed, in the order of commits."""
     if indexed:
-        monkeypatch.setattr(writer_module, "TAIL_ROWS", 3)
+        small_index(tail=3, part=1000)
     alive = {str(n): f"bee {n} old" for n in range(40)}
     notes.add([Document(id=name, text=text) for name, text in alive.items()])
     states = [dict(alive)]
@@ -59,6 +58,7 @@ def test_searches_while_another_thread_writes(notes, monkeypatch, indexed):
             expected = cosines(f"bee {number}", [text for text, _ in result.values()])
             np.testing.assert_allclose([score for _, score in result.values()], expected, atol=1e-5)
     assert {hit.document: hit.text for hit in notes.search("bee", k=500)} == alive
+    assert (notes.status().index != "exact") is indexed
 
 
 def test_threads_that_write_take_turns(notes):

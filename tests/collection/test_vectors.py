@@ -7,9 +7,9 @@ import zlib
 import numpy as np
 import pytest
 
-from semsearch.collection import vectors as module
-from semsearch.collection.vectors import VectorFile
-from semsearch.errors import DamagedError
+from semsearch.collection.vectors import LARGEST, VectorFile
+from semsearch.errors import DamagedError, InputError
+from semsearch.index import Rows
 
 DIMENSIONS = (1, 2, 3, 8, 385)
 
@@ -18,6 +18,11 @@ def random(count, dimension, seed=0):
     """Vectors that float16 holds exactly."""
     found = np.random.default_rng(seed).standard_normal((count, dimension))
     return found.astype(np.float16).astype(np.float32)
+
+
+def opened(file, rows):
+    """The committed rows of a file, to be read."""
+    return Rows(file.open(rows), file.dimension)
 
 
 @pytest.fixture(params=DIMENSIONS)
@@ -42,21 +47,24 @@ def test_the_layout_is_as_documented(file):
     assert checksum == zlib.crc32(content)
 
 
-def test_appended_rows_are_read_back(file, monkeypatch):
-    """Rows of several appends come back in order by blocks, and in any order by take."""
-    monkeypatch.setattr(module, "BLOCK_ROWS", 4)
+def test_appended_rows_are_read_back(file):
+    """Rows of several appends come back in order by block, and in any order by take."""
     matrix = random(11, file.dimension)
     file.append(0, matrix[:3])
     file.append(3, matrix[3:4])
     file.append(4, matrix[4:])
-    blocks = list(file.blocks(0, 11))
-    assert [len(block) for block in blocks] == [4, 4, 3]
-    np.testing.assert_array_equal(np.concatenate(blocks), matrix)
-    np.testing.assert_array_equal(np.concatenate(list(file.blocks(2, 9))), matrix[2:9])
+    rows = opened(file, 11)
+    assert len(rows) == 11
+    np.testing.assert_array_equal(rows.block(0, 11), matrix)
+    np.testing.assert_array_equal(rows.block(2, 9), matrix[2:9])
     ids = np.array([10, 0, 4, 4], dtype=np.int64)
-    np.testing.assert_array_equal(file.take(11, ids), matrix[ids])
-    assert all(block.dtype == np.float32 and block.flags["C_CONTIGUOUS"] for block in blocks)
-    assert not list(file.blocks(0, 0))
+    np.testing.assert_array_equal(rows.take(ids), matrix[ids])
+    for found in (rows.block(1, 4), rows.take(ids)):
+        assert found.dtype == np.float32
+        assert found.flags["C_CONTIGUOUS"]
+    assert (
+        rows.block(3, 3).shape == rows.take(ids[:0]).shape == opened(file, 0).block(0, 0).shape == (0, file.dimension)
+    )
 
 
 def test_rubbish_behind_the_committed_rows_is_overwritten(file):
@@ -66,14 +74,14 @@ def test_rubbish_behind_the_committed_rows_is_overwritten(file):
     size = file.path.stat().st_size
     with file.path.open("ab") as rubbish:
         rubbish.write(b"\xff" * 10_000)
-    np.testing.assert_array_equal(file.take(2, np.arange(2)), matrix[:2])
+    np.testing.assert_array_equal(opened(file, 2).take(np.arange(2)), matrix[:2])
     file.append(2, matrix[2:])
     assert file.path.stat().st_size == 3 * size
-    np.testing.assert_array_equal(np.concatenate(list(file.blocks(0, 6))), matrix)
+    np.testing.assert_array_equal(opened(file, 6).block(0, 6), matrix)
 
 
 def test_every_flipped_byte_is_noticed(file):
-    """Whichever byte of a row is changed, neither take nor blocks gives that row; the others are still given."""
+    """Whichever byte of a row is changed, neither take nor block gives that row; the others are still given."""
     matrix = random(3, file.dimension)
     file.append(0, matrix)
     sound = file.path.read_bytes()
@@ -84,10 +92,10 @@ def test_every_flipped_byte_is_noticed(file):
         damaged[place] ^= 0x10
         file.path.write_bytes(damaged)
         with pytest.raises(DamagedError, match="row 1 "):
-            file.take(3, np.array([0, 1]))
+            opened(file, 3).take(np.array([0, 1]))
         with pytest.raises(DamagedError, match="row 1 "):
-            list(file.blocks(0, 3))
-        np.testing.assert_array_equal(file.take(3, np.array([0, 2])), matrix[[0, 2]])
+            opened(file, 3).block(0, 3)
+        np.testing.assert_array_equal(opened(file, 3).take(np.array([0, 2])), matrix[[0, 2]])
 
 
 def test_rows_that_changed_places_are_noticed(file):
@@ -97,21 +105,74 @@ def test_rows_that_changed_places_are_noticed(file):
     size = len(content) // 3
     file.path.write_bytes(content[size : 2 * size] + content[:size] + content[2 * size :])
     with pytest.raises(DamagedError, match="row 0 "):
-        list(file.blocks(0, 3))
+        opened(file, 3).block(0, 3)
     with pytest.raises(DamagedError, match="row 1 "):
-        file.take(3, np.array([1]))
+        opened(file, 3).take(np.array([1]))
 
 
 @pytest.mark.parametrize("missing", [1, 5, None])
 def test_a_file_that_is_too_short_is_noticed(file, missing):
-    """A file that ends before the committed rows, or that is gone, is an error that names it."""
+    """A file that ends before the committed rows, or that is gone, is an error that names it and what to run."""
     file.append(0, random(3, file.dimension))
     content = file.path.read_bytes()
     if missing is None:
         file.path.unlink()
     else:
         file.path.write_bytes(content[:-missing])
-    with pytest.raises(DamagedError, match="vectors-0"):
-        file.take(3, np.array([0]))
-    with pytest.raises(DamagedError, match="vectors-0"):
-        list(file.blocks(0, 3))
+    with pytest.raises(DamagedError, match=rf"vectors-0.*semsearch verify {file.path.parent.name}"):
+        file.open(3)
+
+
+def test_check_names_the_first_wrong_row(file):
+    """Rows can be checked alone and as a span, also row by row of those that are sound, without reading them."""
+    file.append(0, random(9, file.dimension))
+    content = bytearray(file.path.read_bytes())
+    for row in (4, 6):
+        content[row * file.stride] ^= 1
+    file.path.write_bytes(content)
+    stored = file.open(9)
+    stored.check(np.array([8, 0, 5]))
+    stored.check_span(0, 4)
+    stored.check_span(4, 4)
+    for wrong in (lambda: stored.check_span(0, 9), lambda: stored.check(np.array([0, 4])), lambda: opened(file, 5)):
+        with pytest.raises(DamagedError, match="row 4 "):
+            wrong().block(0, 5)
+    with pytest.raises(DamagedError, match=rf"row 6 .*semsearch verify {file.path.parent.name}"):
+        stored.check_span(5, 9)
+
+
+def test_what_was_found_sound_is_not_read_again(file, monkeypatch):
+    """Rows of an earlier state are not checked a second time; those that have come since are."""
+    file.append(0, random(5, file.dimension))
+    earlier = file.open(5)
+    earlier.check(np.array([0, 3]))
+    file.append(5, random(2, file.dimension))
+    looked = []
+    crc32 = zlib.crc32
+    monkeypatch.setattr(zlib, "crc32", lambda *values: looked.append(values[1]) or crc32(*values))
+    later = file.open(7, earlier)
+    later.check_span(0, 7)
+    assert looked == [1, 2, 4, 5, 6]
+    later.check_span(0, 7)
+    assert len(looked) == 5
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 65_520, -1e30])
+def test_numbers_that_a_row_cannot_hold_are_refused(file, number):
+    """Nothing is written of an append with a number that float16 has not, and the message says what to do."""
+    matrix = random(3, file.dimension)
+    file.append(0, matrix)
+    before = file.path.read_bytes()
+    matrix[1, -1] = number
+    with pytest.raises(InputError, match=r"65,504.*use the metric cosine"):
+        file.append(3, matrix)
+    assert file.path.read_bytes() == before
+
+
+def test_the_largest_numbers_are_held(file):
+    """±65504 and numbers too small for float16 are stored, the latter as zero."""
+    matrix = np.full((3, file.dimension), LARGEST, np.float32) * np.array([[1], [-1], [1e-12]], np.float32)
+    matrix[2] = 1e-12
+    file.append(0, matrix)
+    expected = np.array([[65504.0], [-65504.0], [0]]).repeat(file.dimension, axis=1)
+    np.testing.assert_array_equal(opened(file, 3).block(0, 3), expected)

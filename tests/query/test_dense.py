@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.collection import writer
-from semsearch.errors import QueryError
+from semsearch.collection import indexing, writer
+from semsearch.errors import DamagedIndexWarning, QueryError
+from semsearch.index import plan
 
 TEXTS = ["bee wings", "fly wings", "a bee in the garden", "garden\nbee\nfly", "over the hills", "hills", "bee\n\nwings"]
 
@@ -37,8 +39,11 @@ def passages(documents):
     ]
 
 
-def check(hits, query, documents, k):
-    """Hits must be k of the best passages, all different, with their scores in order."""
+def check(hits, query, documents, k, exact=True):
+    """Hits must be k of the passages, all different, with their scores in order; if exact, k of the best.
+
+    A number that lies between two of float16 may be stored as either, which the tolerance allows for.
+    """
     expected = passages(documents)
     assert len(hits) == min(k, len(expected))
     if not expected:
@@ -51,8 +56,9 @@ def check(hits, query, documents, k):
     assert all(hit.text == documents[hit.document][hit.start : hit.end] for hit in hits)
     scores = [hit.score for hit in hits]
     assert scores == sorted(scores, reverse=True)
-    np.testing.assert_allclose(scores, [truth[hit.document, hit.passage] for hit in hits], atol=1e-5)
-    np.testing.assert_allclose(scores, sorted(truth.values())[::-1][: len(hits)], atol=1e-5)
+    np.testing.assert_allclose(scores, [truth[hit.document, hit.passage] for hit in hits], atol=1e-4)
+    if exact:
+        np.testing.assert_allclose(scores, sorted(truth.values())[::-1][: len(hits)], atol=1e-4)
 
 
 @pytest.mark.parametrize("k", [1, 3, 11, 12, 1000])
@@ -164,11 +170,14 @@ IDS = st.sampled_from([f"d{n}" for n in range(12)])
 class Life(RuleBasedStateMachine):
     """A collection beside a dictionary that must describe it."""
 
-    @initialize(tail=st.sampled_from([2, 9, 1000]))
-    def create(self, tail):
-        """An empty collection, which builds its index early or late."""
+    @initialize(tail=st.sampled_from([16, 25, 1000]), dead=st.sampled_from([8, 1000]))
+    def create(self, tail, dead):
+        """An empty collection, which builds its index and removes deleted rows early or late."""
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(writer, "TAIL_ROWS", tail)
+        self.patch.setattr(indexing, "TAIL_ROWS", tail)
+        self.patch.setattr(plan, "EXACT_MS", 0.0)
+        self.patch.setattr(plan, "LISTS", 1)
+        self.patch.setattr(writer, "DEAD_ROWS", dead)
         self.folder = Path(tempfile.mkdtemp())
         self.encoder = FakeEncoder()
         self.collection = Collection.create(self.folder / "life", self.encoder, CollectionSettings(unit="line"))
@@ -201,14 +210,29 @@ class Life(RuleBasedStateMachine):
     @rule()
     def lose_index(self):
         """Delete the index file, which is only a cache."""
-        for file in (self.folder / "life").glob("index-*.faiss"):
+        lost = list((self.folder / "life").glob("index-*.faiss"))
+        for file in lost:
             file.unlink()
         self.reopen()
+        with pytest.warns(DamagedIndexWarning) if lost else nullcontext():
+            self.collection.search("bee")
 
     @rule(query=st.lists(WORDS, min_size=1, max_size=3).map(" ".join), k=st.integers(1, 60))
     def search(self, query, k):
         """Compare with brute force."""
-        check(self.collection.search(query, k=k), query, self.model, k)
+        check(self.collection.search(query, k=k, exact=True), query, self.model, k)
+        check(self.collection.search(query, k=k), query, self.model, k, exact=False)
+
+    @rule(factory=st.sampled_from(["auto", "HNSW8", "Flat"]))
+    def choose(self, factory):
+        """Have another index from the next write on."""
+        self.collection.use_index(factory)
+
+    @rule()
+    def compact(self):
+        """Remove deleted rows and build the index anew."""
+        self.collection.compact()
+        assert self.collection.status().deleted == 0
 
     @invariant()
     def counts(self):

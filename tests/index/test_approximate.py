@@ -1,0 +1,79 @@
+"""Parts side by side: one list of candidates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from brute_force import METRICS, asked, stored, true_scores
+
+from semsearch.index import ApproximateIndex, Part, Point, bitmap_of
+from semsearch.types import Metric
+
+SPANS = ((0, 64), (64, 72), (72, 200))
+
+
+def parts(matrix, factory, metric, spans=SPANS):
+    """Parts over neighbouring rows."""
+    blocks = [(start, matrix[start:stop]) for start, stop in spans]
+    return [Part.build(factory, matrix.shape[1], metric, start, block, [block]) for start, block in blocks]
+
+
+@pytest.fixture(params=METRICS)
+def metric(request):
+    """One of the metrics."""
+    return request.param
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("count", [1, 10, 100, 200, 300])
+def test_exact_parts_give_the_nearest_rows_in_order(metric, threads, count):
+    """Candidates of all parts are merged by distance, nearest first, whichever direction the metric has."""
+    matrix, queries = stored(200, 6, metric), asked(5, 6, metric)
+    index = ApproximateIndex(parts(matrix, "Flat", metric), metric)
+    assert index.covered == 200
+    assert index.effort_limit == 0
+    found = index.candidates(queries, count, 1, threads=threads)
+    truth = true_scores(queries, matrix, metric)
+    assert found.shape == (5, min(count, 200))
+    got = np.take_along_axis(truth, found, axis=1)
+    np.testing.assert_allclose(got, -np.sort(-truth, axis=1)[:, :count], atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_filter_is_cut_into_the_parts(metric, threads):
+    """Each part gets its own bits; places that cannot be taken are -1 and come last, in l2 as elsewhere."""
+    matrix, queries = stored(200, 6, metric), asked(5, 6, metric)
+    index = ApproximateIndex(parts(matrix, "Flat", metric), metric)
+    truth = true_scores(queries, matrix, metric)
+    for allowed in ([3, 63, 64, 71, 72, 199], [66], [], range(0, 200, 7)):
+        allowed = np.array(list(allowed), dtype=np.int64)
+        found = index.candidates(queries, 50, 1, bitmap_of(200, allowed), threads)
+        taken = min(50, len(allowed))
+        assert (found[:, taken:] == -1).all()
+        assert all(sorted(row) == sorted(allowed.tolist()) for row in found[:, :taken].tolist() if taken < 50)
+        got = np.take_along_axis(truth, found[:, :taken], axis=1)
+        np.testing.assert_allclose(got, -np.sort(-truth[:, allowed], axis=1)[:, :taken], atol=1e-5)
+
+
+def test_the_largest_effort_is_that_of_the_largest_part():
+    """Parts have efforts of their own; without parts there are none, nor rows nor candidates to ask for."""
+    matrix = stored(200, 6)
+    lists = parts(matrix, "IVF8,Flat", Metric.COSINE, SPANS[:1]) + parts(matrix, "IVF4,Flat", Metric.COSINE, SPANS[1:2])
+    assert ApproximateIndex(lists, Metric.COSINE).effort_limit == 8
+    assert list(ApproximateIndex(lists, Metric.COSINE)) == lists
+    empty = ApproximateIndex([], Metric.COSINE)
+    assert (empty.covered, empty.effort_limit) == (0, 0)
+
+
+def test_parts_leave_no_gap():
+    """Parts that are not neighbours, or in another order, are no index."""
+    first, second, third = parts(stored(200, 6), "Flat", Metric.COSINE)
+    for wrong in ([first, third], [second, first]):
+        with pytest.raises(AssertionError):
+            ApproximateIndex(wrong, Metric.COSINE)
+
+
+@pytest.mark.parametrize(("k", "count"), [(1, 35), (9, 35), (10, 35), (11, 39), (20, 70), (1000, 3500)])
+def test_more_results_take_more_candidates(k, count):
+    """Up to ten results take as many as were measured, and more in proportion, rounded up."""
+    assert Point(effort=1, candidates=35).count(k) == count

@@ -1,0 +1,225 @@
+"""Measured recall against recall that is counted by hand, and the choice of an operating point."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from brute_force import METRICS, stored, true_scores
+
+from semsearch.index import ApproximateIndex, MemoryRows, Part, Point, Rows, Target, recall, tune
+from semsearch.types import Metric
+
+ROWS = 380
+
+
+def built(matrix, factory, metric=Metric.COSINE, covered=None):
+    """Rows and an index over the first of them."""
+    part = Part.build(factory, matrix.shape[1], metric, 0, matrix[:covered], [matrix[:covered]])
+    return Rows(MemoryRows(matrix), matrix.shape[1], metric), ApproximateIndex([part], metric)
+
+
+def counted(matrix, index, point, metric):
+    """Recall of every covered row as a query: neighbours that score as high as the tenth best other row."""
+    covered = matrix[: index.covered]
+    truth = true_scores(covered, covered, metric)
+    np.fill_diagonal(truth, -np.inf)
+    wanted = min(10, index.covered - 1)
+    tenth = np.sort(truth, axis=1)[:, -wanted] - 1e-6
+    found = index.candidates(covered, point.candidates, point.effort)
+    hits = [
+        sum(truth[row, one] >= tenth[row] for one in ids if one >= 0 and one != row)
+        for row, ids in enumerate(found.tolist())
+    ]
+    return np.minimum(np.array(hits) / wanted, 1)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("factory", ["IVF16,Flat", "IVF1,PQ4x4fs", "HNSW4", "IVF4,PQ4x4fs"])
+@pytest.mark.parametrize("wanted", [0.6, 0.9])
+def test_recall_is_what_counting_gives(metric, factory, wanted):
+    """With every row as a query the figure is the mean of what each finds, at the point that it names."""
+    matrix = stored(ROWS + 25, 8, metric)
+    rows, index = built(matrix, factory, metric, ROWS)
+    measured = tune(rows, index, Target(recall=wanted))
+    found = counted(matrix, index, measured.point, metric)
+    assert (measured.queries, measured.rows) == (ROWS, ROWS)
+    room = 0.02 if "fs" in factory else 1e-9  # rows of equal codes come in an order of their own
+    assert measured.recall == pytest.approx(found.mean(), abs=room)
+    error = 1.96 * found.std(ddof=1) / np.sqrt(ROWS)
+    assert measured.low == pytest.approx(found.mean() - error, abs=2 * room)
+    assert measured.high == pytest.approx(min(1, found.mean() + error), abs=2 * room)
+    assert measured.recall >= wanted
+    assert 0 < measured.p50_ms <= measured.p95_ms
+
+
+def test_a_sample_speaks_for_all(monkeypatch):
+    """Recall of all rows lies within the interval that some of them gave."""
+    monkeypatch.setattr(recall, "QUERIES", 150)
+    matrix = stored(1500, 16)
+    rows, index = built(matrix, "IVF1,PQ8x4fs")
+    for wanted in (0.7, 0.9, 0.97):
+        measured = tune(rows, index, Target(recall=wanted))
+        assert measured.queries == 150
+        assert measured.low <= counted(matrix, index, measured.point, Metric.COSINE).mean() <= measured.high
+        assert measured.high - measured.low < 0.12
+
+
+def test_a_perfect_recall_has_an_interval_too():
+    """That no query missed anything does not prove that none ever will."""
+    rows, index = built(stored(ROWS, 8), "Flat")
+    measured = tune(rows, index, Target(recall=0.99))
+    assert (measured.recall, measured.high) == (1, 1)
+    assert 0.99 < measured.low < 1
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("copies", [4, 30])
+def test_of_duplicates_any_will_do(metric, copies):
+    """Where more than ten rows are equal, an index that finds other ones of them finds everything."""
+    matrix = np.repeat(stored(360 // copies, 8, metric), copies, axis=0)
+    rows, index = built(matrix, "Flat", metric)
+    assert tune(rows, index, Target(recall=0.99)).recall == 1
+
+
+@pytest.mark.parametrize("count", [2, 5, 11, 12])
+def test_fewer_rows_than_neighbours(count):
+    """With less than ten other rows all of them are the neighbours."""
+    rows, index = built(stored(count, 8), "Flat")
+    measured = tune(rows, index, Target(recall=0.9))
+    assert (measured.recall, measured.queries, measured.rows) == (1, count, count)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_single_row_has_no_neighbour_to_miss():
+    """The figures of an index over one row are numbers, since JSON has no NaN."""
+    rows, index = built(stored(1, 8), "Flat")
+    measured = tune(rows, index, Target(recall=0.9))
+    assert all(np.isfinite(value) for value in measured.to_json().values())
+
+
+class FakeIndex:
+    """Finds the true neighbours in order, but for those hidden from an effort; time is counted, not measured."""
+
+    def __init__(self, matrix, find, limit=100):
+        self.matrix, self.find = matrix, find
+        self.covered, self.effort_limit = len(matrix), limit
+        self.now = 0.0
+        self.asked = {}
+
+    @staticmethod
+    def cost(effort, count):
+        """Milliseconds of a query."""
+        return effort * 0.01 + count * 0.001
+
+    def candidates(self, queries, count, effort, allowed=None, threads=1):
+        """Rows in the order of their true scores, without those that are not found."""
+        del allowed, threads
+        order = np.argsort(-(queries.astype(np.float64) @ self.matrix.T.astype(np.float64)), axis=1, kind="stable")
+        if len(queries) == 1:
+            self.asked[effort, count] = self.cost(effort, count)
+            self.now += self.cost(effort, count) / 1000
+        found = np.full((len(queries), count), -1, dtype=np.int64)
+        for query, row in enumerate(order):
+            kept = [one for place, one in enumerate(row) if self.find(place, one, effort)][:count]
+            found[query, : len(kept)] = kept
+        return found
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Make an index whose misses and times are known; the row itself is always the first of its neighbours."""
+
+    def made(find, limit=100):
+        matrix = stored(120, 8, seed=7)
+        index = FakeIndex(matrix, find, limit)
+        monkeypatch.setattr(recall, "time", SimpleNamespace(perf_counter=lambda: index.now))
+        return Rows(MemoryRows(matrix), 8, Metric.COSINE), index
+
+    return made
+
+
+def test_a_query_does_not_count_as_its_own_neighbour(fake):
+    """An index that finds nothing but the query itself has a recall of 0; one that misses only it, of 1."""
+    rows, index = fake(lambda place, *_: place == 0)
+    assert tune(rows, index, Target(recall=0.9)).recall == 0
+    rows, index = fake(lambda place, *_: place > 0)
+    assert tune(rows, index, Target(recall=0.9)).recall == 1
+
+
+@pytest.mark.parametrize("missed", [1, 5, 10])
+def test_each_missed_neighbour_counts_a_tenth(fake, missed):
+    """Of ten neighbours the nearest are missed; further rows are no substitute."""
+    rows, index = fake(lambda place, *_: not 0 < place <= missed)
+    measured = tune(rows, index, Target(recall=0.9))
+    assert measured.recall == pytest.approx(1 - missed / 10)
+    assert measured.low <= measured.recall <= measured.high
+
+
+def by_effort(place, row, effort):
+    """The more effort, the fewer rows are hidden."""
+    return place == 0 or (row * 37) % 100 < effort + 1
+
+
+def true_recall(index, effort, count):
+    """Recall of the fake index by its own rule."""
+    matrix = index.matrix.astype(np.float64)
+    order = np.argsort(-(matrix @ matrix.T), axis=1, kind="stable")
+    found = []
+    for row in order:
+        kept = [place for place, one in enumerate(row) if by_effort(place, one, effort)][:count]
+        found.append(sum(0 < place <= 10 for place in kept) / 10)
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize("wanted", [0.3, 0.6, 0.9, 0.99])
+def test_a_recall_is_reached_as_fast_as_can_be(fake, wanted):
+    """The chosen point reaches the recall with confidence, and of all points that were timed none does so faster."""
+    rows, index = fake(by_effort)
+    measured = tune(rows, index, Target(recall=wanted))
+    assert measured.recall == pytest.approx(true_recall(index, measured.effort, measured.candidates))
+    assert measured.recall >= wanted
+    assert measured.p50_ms == pytest.approx(index.cost(measured.effort, measured.candidates))
+    faster = [point for point, cost in index.asked.items() if cost < measured.p50_ms - 1e-9]
+    assert faster
+    margin = 1.96 * 0.5 / np.sqrt(measured.queries)
+    assert all(true_recall(index, *point) < wanted + margin for point in faster)
+    fewer = [count for count in recall.CANDIDATES if count < measured.candidates]
+    assert all(true_recall(index, measured.effort, count) < wanted + margin for count in fewer[:-1])
+
+
+def test_a_recall_that_cannot_be_reached_comes_as_near_as_can_be(fake):
+    """The point of the highest recall is chosen."""
+    rows, index = fake(lambda place, row, effort: by_effort(place, row, min(effort, 50)))
+    measured = tune(rows, index, Target(recall=0.999))
+    best = max(true_recall(index, min(effort, 50), count) for effort, count in index.asked)
+    assert measured.recall == pytest.approx(best)
+
+
+@pytest.mark.parametrize("latency", [0.065, 0.205, 0.505, 0.905, 5])
+def test_a_latency_is_used_as_well_as_can_be(fake, latency):
+    """The chosen point keeps to the time, and of all points that do, none that was tried has a higher recall."""
+    rows, index = fake(by_effort)
+    measured = tune(rows, index, Target(latency_ms=latency))
+    assert measured.p50_ms <= latency
+    assert len(index.asked) >= 8
+    within = [point for point, cost in index.asked.items() if cost <= latency]
+    assert measured.recall == pytest.approx(max(true_recall(index, *point) for point in within))
+    assert measured.recall == pytest.approx(true_recall(index, measured.effort, measured.candidates))
+
+
+def test_a_latency_that_cannot_be_kept_gives_the_fastest(fake):
+    """The point of the least time is chosen."""
+    rows, index = fake(by_effort)
+    measured = tune(rows, index, Target(latency_ms=0.001))
+    assert measured.p50_ms == pytest.approx(min(index.asked.values()))
+
+
+def test_the_figures_are_json():
+    """All figures come back from JSON values, and name the point."""
+    rows, index = built(stored(60, 8), "Flat")
+    measured = tune(rows, index, Target(recall=0.9))
+    again = type(measured)(**measured.to_json())
+    assert again == measured
+    assert again.point == Point(measured.effort, measured.candidates)
