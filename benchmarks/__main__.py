@@ -12,7 +12,7 @@ from importlib import import_module
 from benchmarks.report import write_tables
 from benchmarks.results import save
 
-NAMES = ("encoding", "quality", "startup", "indexing", "memory", "peers")
+NAMES = ("encoding", "quality", "startup", "indexing", "memory", "durability", "peers")
 
 
 def main(names: list[str]) -> None:
