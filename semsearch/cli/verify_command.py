@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from semsearch.cli.options import (
     notify,
     timeout_option,
 )
-from semsearch.errors import DamagedError
+from semsearch.errors import DamagedError, SemsearchError
 
 if TYPE_CHECKING:
     from semsearch.collection import Report
@@ -47,10 +48,13 @@ def command(name: str, repair: bool, style: str | None, timeout: float | None, i
     from semsearch.cli.summary import counted
     from semsearch.collection import checked_encoder, exists, repair_folder, verify_folder
     from semsearch.collection.places import not_found
+    from semsearch.query import Collection
 
     path = collection_path(indexes, name)
     if not exists(path):
         raise not_found(path)
+    with suppress(SemsearchError), Collection.open(path):
+        pass  # which brings an older format to today's, if it can be opened
     report = verify_folder(path)
     if report.sound:
         click.echo(f"{name}: sound; {_compared(report)}")

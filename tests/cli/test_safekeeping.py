@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +55,13 @@ def test_repair_names_the_file_of_what_it_could_not_save(run, garden):
     assert f"warning: 1 document could not be saved; what is left is in {file}" in result.stderr
     assert json.loads(file.read_text(encoding="utf-8"))["id"] == "jet"
     assert run("verify", "garden").exit_code == 0
+
+
+def test_verify_of_an_older_format(run, indexes):
+    """A sound collection of format 1 is brought to today's format, and found sound."""
+    with zipfile.ZipFile(Path(__file__).parents[1] / "golden" / "format-1.zip") as archive:
+        archive.extractall(indexes)
+    assert run("verify", "format-1").stdout.startswith("format-1: sound; 3 documents, 5 passages")
 
 
 @pytest.mark.usefixtures("garden")

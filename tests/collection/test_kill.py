@@ -48,7 +48,7 @@ def test_the_plan_ends_well_when_nobody_kills_it(tmp_path):
 @pytest.mark.parametrize("power", [False, True], ids=["process", "power"])
 def test_a_writer_that_dies_at_a_durable_step(tmp_path, power):
     """Before some of the steps: the last committed state is there, and writing goes on; likewise in a migration."""
-    chosen = random.Random(3 + power).sample(range(1, STEPS + 1), 10)  # noqa: S311 - no secret
+    chosen = random.Random(3 + power).sample(range(1, STEPS + 1), 7)  # noqa: S311 - no secret
     kills = [{"step": step, "power": power} for step in chosen]
     results = killed(tmp_path / "k", kills + [one for one in MIGRATION if one["power"] == power], 120)
     assert all(one["killed"] for one in results)
@@ -62,7 +62,7 @@ def test_a_writer_that_dies_at_every_durable_step(tmp_path, power):
     assert all(one["killed"] for one in results)
 
 
-@pytest.mark.parametrize("count", [5, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [4, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_writer_that_dies_at_any_moment(tmp_path, count):
     """At random moments, in the middle of whatever it does: the same."""
     chance = random.Random(count)  # noqa: S311 - no secret
