@@ -99,7 +99,7 @@ def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool
     if not paths:
         if chosen["reencode"]:
             return
-        raise click.UsageError("missing PATH: name files or folders to index, or - for standard input")
+        raise click.UsageError("Missing argument 'PATH...': name files or folders to index, or - for standard input")
     reader = Reader(
         [entry if entry == "-" else Path(entry) for entry in paths],
         kind=Kind(chosen["kind"]) if chosen["kind"] else None,

@@ -215,8 +215,15 @@ class Store:
         _refuse_one(documents, "documents")
         _refuse_one(prune, "prune")
         with self._writing(notify) as writer:
-            check_canary(self.encoder, (self._meta or {}).get("canary"), self.name)
-            run = Sync(writer, self.settings, self.encoder, dry_run=dry_run, progress=progress)
+            encoder, canary = self.encoder, (self._meta or {}).get("canary")
+            run = Sync(
+                writer,
+                self.settings,
+                encoder,
+                dry_run=dry_run,
+                progress=progress,
+                check=lambda: check_canary(encoder, canary, self.name),
+            )
             return run.run(documents, prune)
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -514,7 +521,8 @@ def checked_encoder(encoder: Encoder, stored: StoredEncoder, name: str) -> Encod
         raise SpaceMismatchError(
             f"collection {name!r} holds vectors of {stored.model!r} ({stored.fingerprint[:8]}), but the "
             f"encoder is {encoder.name!r} ({encoder.fingerprint[:8]}): their scores would mean nothing. "
-            "Open it with its own model, or encode everything again: semsearch index NAME --reencode --model MODEL"
+            "Open it with its own model, index the sources into a new collection, or encode everything again: "
+            "semsearch index NAME --reencode --model MODEL"
         )
     return encoder
 

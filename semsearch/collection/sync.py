@@ -76,7 +76,10 @@ def _plain(document: Document) -> dict[str, Any]:
 
 
 class Sync:
-    """One run over a stream of documents; a dry run plans everything and changes nothing."""
+    """One run over a stream of documents; a dry run plans everything and changes nothing.
+
+    ``check`` is called before the first text is encoded; what it raises ends the run.
+    """
 
     def __init__(
         self,
@@ -86,12 +89,14 @@ class Sync:
         *,
         dry_run: bool = False,
         progress: Callable[[SyncReport], None] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self._writer = writer
         self._settings = settings
         self._encoder = encoder
         self._dry_run = dry_run
         self._progress = progress or (lambda _: None)
+        self._check = check
         self._counts: Counter[str] = Counter()
 
     def run(self, documents: Iterable[Document | str], prune: Sequence[str] | None) -> SyncReport:
@@ -160,6 +165,9 @@ class Sync:
         if self._dry_run:
             count = sum(len(one.spans) for one in prepared)
             return Encoded(np.zeros((count, 0), np.float32), np.zeros(count, np.int64))
+        if prepared and self._check:  # once, and only if anything is to be encoded
+            self._check()
+            self._check = None
         return encode_prepared(prepared, self._settings, self._encoder)
 
     def _commit(self, prepared: list[Prepared], future: Future[Encoded]) -> None:
