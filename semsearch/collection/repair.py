@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from semsearch.collection.committed import last_noted
 from semsearch.collection.database import connect, create_schema, errors_translated, merge_log
 from semsearch.collection.indexing import IndexState
 from semsearch.collection.locking import writer_lock
@@ -98,7 +99,7 @@ class _Repair:
         vectors = VectorFile(vector_file(self._folder, epoch), self._stored.dimension)
         try:
             vectors.create()
-            generation = self._salvage.generation() + 1
+            generation = max(self._salvage.generation(), last_noted(self._folder)) + 1
             with closing(_made(scratch, self._salvage.meta(), generation, epoch)) as connection:
                 writer = Writer(connection, self._folder, self._stored.dimension, self._settings.metric, self._notify)
                 for numbers in _slices(self._salvage.numbers(), BATCH):

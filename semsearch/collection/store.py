@@ -19,6 +19,7 @@ import numpy as np
 
 from semsearch.collection.archive import export_archive, import_archive
 from semsearch.collection.canary import check_canary, make_canary
+from semsearch.collection.committed import check_commits, last_noted
 from semsearch.collection.database import (
     FORMAT,
     Connection,
@@ -466,13 +467,16 @@ class Store:
                 stack.callback(merge_log, connection)
                 self._refuse_another(connection)
                 check_seal(connection)
+                check_commits(self.path, state(connection)[0], last_noted(self.path))
             yield Writer(connection, self.path, self.stored_encoder.dimension, self.settings.metric, notify)
 
     def _read_meta(self) -> None:
         """Settings, encoder and canary as they are stored now."""
+        noted = last_noted(self.path)
         with errors_translated(self.path), self._reading() as connection:
             self._meta = read_meta(connection, self.path)
-            self._meta_crc = read_state(connection)[6]
+            generation, *_, self._meta_crc, _ = read_state(connection)
+            check_commits(self.path, generation, noted)
         self.settings, self.stored_encoder, self.created = _understood(self._meta, self.path)
 
     def _reencoding(self, encoder: Encoder) -> Store:

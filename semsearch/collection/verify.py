@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from semsearch.collection.committed import last_noted
 from semsearch.collection.database import connect, errors_translated, passage_crc
 from semsearch.collection.places import DATABASE, is_own, vector_file
 from semsearch.collection.seals import check_seal, read_state
@@ -77,6 +78,8 @@ class Look:
 
     connection: sqlite3.Connection
     folder: Path
+    noted: int
+    """The commit that was noted last, before the connection was opened."""
 
     def vectors(self) -> tuple[VectorFile, int]:
         """The vector file, and how many rows of it are committed."""
@@ -96,20 +99,26 @@ MENDS = {
 
 
 def verify_folder(folder: Path) -> Report:
-    """Compare a collection's newest state with its checksums; raises only if it cannot be read at all.
+    """Compare a collection's newest state with its checksums; raises only what is not damage.
 
     A writer may go on: if its commit has taken files away in the middle, the new state is looked at.
     """
     while True:
-        report = _verified(folder)
+        try:
+            report = _verified(folder)
+        except DamagedError as error:  # not even to be opened
+            problem = str(error).split("; run", 1)[0]
+            finding = Finding(Part.DATABASE, DATABASE, problem, MENDS[Part.DATABASE])
+            return Report(folder.name, -1, 0, 0, 0, len(list(folder.iterdir())), (finding,))
         if report.sound or _generation(folder) in (report.generation, None):
             return report
 
 
 def _verified(folder: Path) -> Report:
+    noted = last_noted(folder)
     with errors_translated(folder), closing(connect(folder / DATABASE)) as connection:
         connection.execute("BEGIN")
-        look = Look(connection, folder)
+        look = Look(connection, folder, noted)
         findings = tuple(finding for check in CHECKS for finding in _guarded(check, look))
         return Report(folder.name, *_counts(connection), len(list(folder.iterdir())), findings)
 
@@ -139,7 +148,7 @@ def _counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
 
 
 def _generation(folder: Path) -> int | None:
-    with closing(connect(folder / DATABASE)) as connection:
+    with errors_translated(folder), closing(connect(folder / DATABASE)) as connection:
         generation = _counts(connection)[0]
         return None if generation < 0 else generation
 
@@ -157,7 +166,9 @@ def _tables(look: Look) -> Iterator[tuple[str, str, str]]:
         check_seal(look.connection)
     except DamagedError as error:
         yield Part.DATABASE, DATABASE, str(error).split(": ", 1)[-1].split("; run", 1)[0]
-    rows = read_state(look.connection)[2]
+    generation, _, rows, *_ = read_state(look.connection)
+    if generation < look.noted:
+        yield Part.DATABASE, DATABASE, f"commits {generation + 1} to {look.noted} are lost with the write-ahead log"
     ids = "SELECT vector FROM passages UNION ALL SELECT vector FROM dead"
     found = look.connection.execute(f"SELECT count(*), count(DISTINCT vector), max(vector) FROM ({ids})")  # noqa: S608
     count, distinct, last = found.fetchone()

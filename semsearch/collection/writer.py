@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
+from semsearch.collection.committed import note_commit
 from semsearch.collection.database import (
     chunks,
     content_hash,
@@ -26,7 +27,7 @@ from semsearch.collection.database import (
 )
 from semsearch.collection.indexing import IndexBuilder, IndexState, read_index_state, write_index_state
 from semsearch.collection.passages import Prepared
-from semsearch.collection.places import vector_file
+from semsearch.collection.places import DATABASE, vector_file
 from semsearch.collection.seals import damaged, document_crc, seal
 from semsearch.collection.snapshot import state
 from semsearch.collection.vectors import VectorFile
@@ -345,9 +346,15 @@ class _Transaction:
             if kind is None:
                 seal(self._connection)
                 self._connection.execute("COMMIT")
+                self._note()
         finally:
             if self._connection.in_transaction:  # the block failed, or the commit did: a full disk
                 self._connection.execute("ROLLBACK")
+
+    def _note(self) -> None:
+        path = Path(self._connection.execute("PRAGMA database_list").fetchone()[2])
+        if path.name == DATABASE:  # and not one that is to become it
+            note_commit(path.parent, state(self._connection)[0])
 
 
 def sync_folder(folder: Path) -> None:

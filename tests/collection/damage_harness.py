@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sqlite3
 import sys
 import warnings
 from pathlib import Path
@@ -33,6 +34,20 @@ def build(path):
         collection.compact()
         collection.delete([f"d{n}" for n in range(5, 15)])
         collection.add([Document("A late bee. It hums. It stings.", id="late", title="Late", source="/late")])
+
+
+def build_with_log(path):
+    """The same, and its last commits are in a write-ahead log that nobody has merged, as a killed writer leaves it."""
+    build(path.with_name("live"))
+    live = path.with_name("live")
+    held = sqlite3.connect(live / "collection.db", isolation_level=None)
+    held.execute("BEGIN")
+    held.execute("SELECT * FROM state").fetchone()
+    with Collection.open(live, FakeEncoder()) as collection:
+        collection.add([Document("A last bee. It sleeps.", id="last")])
+        collection.delete(["d20"])
+        shutil.copytree(live, path)
+    held.close()
 
 
 def damages(folder, flips, cuts, seed=1):
@@ -102,11 +117,14 @@ def verified(path):
 def repaired(path, sound):
     """Whether a repair leaves a sound collection, and nothing is lost that it does not name."""
     try:
+        cut_off = any("lost with the write-ahead log" in one.problem for one in verify_folder(path).findings)
         done = repair_folder(path, lambda _: FakeEncoder(), lambda _: None)
     except SemsearchError as error:
         return str(error)
     if not verify_folder(path).sound:
         return "repaired, and not sound"
+    if cut_off:
+        return "rolled back"
     aside = Path(done.file).read_text(encoding="utf-8").splitlines() if done.file else []
     lost = len(sound["ids"]) - done.documents
     if lost != len(aside) or done.aside != lost:

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from damage_harness import answers, build, damages
+from damage_harness import answers, build, build_with_log, damages
 from fake_encoder import FakeEncoder
 
 from semsearch import Collection, Document
@@ -37,12 +37,13 @@ def tried(sound, scratch, chosen):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.parametrize("log", [False, True], ids=["merged", "log"])
 @pytest.mark.parametrize(
-    ("flips", "cuts"), [(45, 15), pytest.param(500, 100, marks=pytest.mark.slow)], ids=["few", "many"]
+    ("flips", "cuts"), [(40, 12), pytest.param(500, 100, marks=pytest.mark.slow)], ids=["few", "many"]
 )
-def test_damage_is_harmless_or_reported(tmp_path, flips, cuts):
+def test_damage_is_harmless_or_reported(tmp_path, flips, cuts, log):
     """After a flipped byte or a cut, results are the same, or an error names ``verify``, which finds it, too."""
-    build(tmp_path / "sound")
+    (build_with_log if log else build)(tmp_path / "sound")
     chosen = [
         {**one, "repair": number % 4 == 0}
         for number, one in enumerate(damages(tmp_path / "sound", flips, cuts, seed=flips))
@@ -52,8 +53,11 @@ def test_damage_is_harmless_or_reported(tmp_path, flips, cuts):
     assert not [one for one in results if one["outcome"] not in ("same", "reported", "warned")]
     assert not [one for one in results if one["outcome"] != "same" and one["sound"]]
     repairs = [one["repair"] for one in results if isinstance(one.get("repair"), str)]
-    assert not [one for one in repairs if one not in ("mended", "put aside") and "settings are lost" not in one]
+    fine = ("mended", "put aside", "rolled back")
+    assert not [one for one in repairs if one not in fine and "settings are lost" not in one]
     assert {one["outcome"] for one in results} == {"same", "reported", "warned"}  # the damages were worth trying
+    files = {one["file"] for one in results if one["outcome"] == "reported"}
+    assert files >= {"collection.db", "vectors-0.f16"} | ({"collection.db-wal"} if log else set())
 
 
 @pytest.fixture
