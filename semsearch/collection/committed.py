@@ -24,7 +24,7 @@ def note_commit(folder: Path, generation: int) -> None:
     with suppress(OSError):
         descriptor = os.open(folder / NOTE, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
-            os.pwrite(descriptor, b"%-20s %08x\n" % (number, zlib.crc32(number)), 0)
+            os.write(descriptor, b"%-20s %08x\n" % (number, zlib.crc32(number)))  # always as long
         finally:
             os.close(descriptor)
 

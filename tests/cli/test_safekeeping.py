@@ -110,3 +110,27 @@ def test_a_writing_command_waits_as_long_as_told(run, garden):
     assert "waiting up to 0.1 s" in waiting
     assert "--timeout" in error
     assert run("delete", "garden", "bee").stdout == "garden: 1 deleted\n"
+
+
+def test_a_database_that_cannot_be_opened_is_a_finding(run, garden):
+    """``verify`` does not fall into its own advice: it reports, and ``--repair`` saves what it can."""
+    file = garden / "collection.db"
+    file.write_bytes(file.read_bytes().replace(b"CREATE TABLE tuning", b"CREATE TABLE\x0etuning"))
+    result = run("verify", "garden")
+    assert result.exit_code == 1
+    assert "malformed database schema" in result.stdout
+    assert "--repair" in result.stderr
+    repaired = run("verify", "garden", "--repair")
+    assert "6 documents kept, 0 of them encoded again" in repaired.stderr
+    assert run("verify", "garden").exit_code == 0
+
+
+@pytest.mark.usefixtures("garden")
+def test_reencode_changes_the_model_of_a_collection(run, records):
+    """All passages get vectors of the new space, and the sources are not needed."""
+    result = run("index", "garden", "--reencode", "--truncate-dim", "64")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith(f"garden: {len(records)}")
+    assert json.loads(run("status", "garden", "--format", "json").stdout)["dimension"] == 64
+    assert run("search", "garden", "honey insects", "-k", "1").stdout.split("\t")[2] == "bee"
+    assert run("verify", "garden").exit_code == 0
