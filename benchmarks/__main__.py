@@ -12,7 +12,18 @@ from importlib import import_module
 from benchmarks.report import write_tables
 from benchmarks.results import save
 
-NAMES = ("encoding", "quality", "startup", "indexing", "memory", "peers", "analogies", "words", "neighbours")
+NAMES = (
+    "encoding",
+    "quality",
+    "startup",
+    "indexing",
+    "memory",
+    "durability",
+    "peers",
+    "analogies",
+    "words",
+    "neighbours",
+)
 
 
 def main(names: list[str]) -> None:

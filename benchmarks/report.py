@@ -267,6 +267,44 @@ def _contest(contestants: dict[str, Any]) -> str:
     return _table(head, rows)
 
 
+def _durability(figures: dict[str, Any]) -> str:
+    kills = [[name, row["killed"], row["survived"]] for name, row in figures["kills"].items()]
+    damage = [
+        [name, *(row[key] for key in ("tried", "reported", "harmless", "found_by_verify", "mended", "put_aside"))]
+        for name, row in figures["damage"].items()
+    ]
+    crowd, commits = figures["crowd"], figures["commits"]
+    cost = commits["none"]["commits_per_second"] / commits["full"]["commits_per_second"]
+    return "\n".join(
+        [
+            "A writer adds, updates, deletes, compacts and builds an index, and is killed with SIGKILL; another "
+            "process must\nfind exactly the last committed state, and go on writing.\n",
+            _table(["killed", "tried", "survived"], kills),
+            "Random damage to all files of a collection: an error or a warning, or the same results; nothing else.\n",
+            _table(
+                ["damage", "tried", "reported", "harmless", "found by `verify`", "mended", "document put aside"], damage
+            ),
+            _table(
+                ["readers and a writer", ""],
+                [
+                    ["reader processes x seconds", f"{crowd['readers']} x {crowd['seconds']}"],
+                    ["queries", f"{crowd['queries']:,}"],
+                    ["commits meanwhile", f"{crowd['commits']:,}"],
+                    ["errors, mixed or outdated results", crowd["errors"]],
+                ],
+            ),
+            _table(
+                ["adding one document", "commits/s", "median ms"],
+                [
+                    ["full durability", *commits["full"].values()],
+                    ["no fsync at all", *commits["none"].values()],
+                    ["cost of durability", f"{cost:.1f} x", ""],
+                ],
+            ),
+        ]
+    )
+
+
 SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("encoding", "Encoding", _encoding),
     ("quality", "Quality", _quality),
@@ -276,5 +314,6 @@ SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("neighbours", "Nearest neighbours", _neighbours),
     ("analogies", "Analogies", _analogies),
     ("words", "Words", _words),
+    ("durability", "What a collection survives", _durability),
     ("peers", "The same job in the peers", _peers),
 )

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, factory_option, indexes_option, name_argument, notify
+from semsearch.cli.options import (
+    cli_command,
+    collection_path,
+    factory_option,
+    indexes_option,
+    name_argument,
+    notify,
+    patient,
+    timeout_option,
+)
 
 __all__ = ["command"]
 
@@ -14,8 +23,9 @@ __all__ = ["command"]
 @cli_command
 @name_argument
 @factory_option
+@timeout_option
 @indexes_option
-def command(name: str, factory: str | None, indexes: Path | None) -> None:
+def command(name: str, factory: str | None, timeout: float | None, indexes: Path | None) -> None:
     """Remove deleted rows from the files, and build the index anew.
 
     Searches go on meanwhile. Nothing but speed and size changes; indexing does it by itself when a third of the
@@ -29,6 +39,7 @@ def command(name: str, factory: str | None, indexes: Path | None) -> None:
     from semsearch.query import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:
+        patient(collection, timeout)
         before = collection.status()
         if factory is not None:
             collection.use_index(factory)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, indexes_option, name_argument
+from semsearch.cli.options import (
+    cli_command,
+    collection_path,
+    indexes_option,
+    name_argument,
+    patient,
+    timeout_option,
+)
 from semsearch.errors import InputError
 
 __all__ = ["command"]
@@ -15,8 +22,9 @@ __all__ = ["command"]
 @cli_command
 @name_argument
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@timeout_option
 @indexes_option
-def command(name: str, ids: tuple[str, ...], indexes: Path | None) -> None:
+def command(name: str, ids: tuple[str, ...], timeout: float | None, indexes: Path | None) -> None:
     """Delete documents from a collection.
 
     If one of the ids is not there, nothing is deleted.
@@ -27,6 +35,7 @@ def command(name: str, ids: tuple[str, ...], indexes: Path | None) -> None:
     from semsearch.query import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:
+        patient(collection, timeout)
         unknown = [one for one in ids if collection.vectors_of(one) is None]
         if unknown:
             raise InputError(

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, indexes_option, name_argument
+from semsearch.cli.options import (
+    cli_command,
+    collection_path,
+    indexes_option,
+    name_argument,
+    patient,
+    timeout_option,
+)
 from semsearch.errors import InputError
 
 __all__ = ["command"]
@@ -16,8 +23,9 @@ __all__ = ["command"]
 @cli_command
 @name_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@timeout_option
 @indexes_option
-def command(name: str, yes: bool, indexes: Path | None) -> None:
+def command(name: str, yes: bool, timeout: float | None, indexes: Path | None) -> None:
     """Delete a collection with all its files.
 
     What it was built from stays.
@@ -29,6 +37,7 @@ def command(name: str, yes: bool, indexes: Path | None) -> None:
 
     path = collection_path(indexes, name)
     with Collection.open(path) as collection:
+        patient(collection, timeout)
         count = collection.status().documents
         if not yes and not _confirmed(f"delete collection {name!r} with {count:,} documents?"):
             raise InputError(f"collection {name!r} was not deleted; answer with y, or give --yes")

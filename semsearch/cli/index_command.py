@@ -19,6 +19,8 @@ from semsearch.cli.options import (
     model_options,
     name_argument,
     notify,
+    patient,
+    timeout_option,
 )
 from semsearch.cli.safe import one_line
 from semsearch.cli.summary import counted, summary, tell_truncated
@@ -36,7 +38,7 @@ __all__ = ["command"]
 
 @cli_command
 @name_argument
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("--unit", type=click.Choice([unit.value for unit in Unit]), help="What gets a vector.  [default: window]")
 @click.option("--window", type=int, metavar="TOKENS", help="Size of a window.  [default: what the model reads]")
 @click.option("--overlap", type=int, metavar="TOKENS", help="Tokens that windows share.  [default: an eighth]")
@@ -53,6 +55,7 @@ __all__ = ["command"]
 @click.option("--title-field", metavar="NAME", help="Field or column of the title.  [default: title]")
 @click.option("--prune", is_flag=True, help="Remove documents that are gone from these paths.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
+@click.option("--reencode", is_flag=True, help="Encode all that is stored again first, with --model if given.")
 @click.option("--skip-bad", is_flag=True, help="Leave broken records out, and count them.")
 @click.option("--model", metavar="MODEL", help=f"Folder, name or Hub id.  [default: {DEFAULT_MODEL}]")
 @click.option(
@@ -72,6 +75,7 @@ __all__ = ["command"]
 )
 @factory_option
 @model_options
+@timeout_option
 @indexes_option
 def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool, dry_run: bool, **chosen: Any) -> None:
     """Build a collection from files, or bring it up to date with them.
@@ -83,12 +87,19 @@ def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool
     semsearch index notes ~/notes
     semsearch index quotes quotes.txt --as lines
     semsearch index shop products.jsonl --text-field description --prune
+    semsearch index notes --reencode --model all-mpnet-base-v2
     git log --format=%s | semsearch index log -
     """
     from semsearch.collection import exists
     from semsearch.text import Fields, Kind, Reader
 
     path = collection_path(indexes, name)
+    if chosen["reencode"] and not dry_run:
+        _reencode(path, chosen)
+    if not paths:
+        if chosen["reencode"]:
+            return
+        raise click.UsageError("Missing argument 'PATH...': name files or folders to index, or - for standard input")
     reader = Reader(
         [entry if entry == "-" else Path(entry) for entry in paths],
         kind=Kind(chosen["kind"]) if chosen["kind"] else None,
@@ -98,6 +109,7 @@ def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool
     )
     documents = _not_empty(reader, paths)
     with _collection(path, chosen, dry_run) as collection:
+        patient(collection, chosen["timeout"])
         if chosen["factory"] is not None and not dry_run:
             collection.use_index(chosen["factory"])
         report = _sync(collection, documents, reader, prune, dry_run)
@@ -166,6 +178,22 @@ def _opened(path: Path, chosen: dict[str, Any]) -> Collection:
     options = stored_encoder.options.to_json() | _options(chosen)
     collection.attach(_encoder(chosen, stored_encoder.model, options))
     return collection
+
+
+def _reencode(path: Path, chosen: dict[str, Any]) -> None:
+    """Encode what is stored again; with another model, or what has changed about the collection's own."""
+    from semsearch.cli.progress import sync_progress
+    from semsearch.query import Collection
+
+    with Collection.open(path) as collection:
+        patient(collection, chosen["timeout"])
+        stored = collection.stored_encoder
+        own = {} if chosen["model"] else stored.options.to_json()
+        encoder = _encoder(chosen, stored.model, own | _options(chosen))
+        total = collection.status().documents
+        with sync_progress(total, lambda report: report.added + report.unchanged) as progress:
+            report = collection.reencode(encoder, progress=progress, notify=notify)
+    click.echo(f"{path.name}: {counted(report.passages, 'passage')} encoded again with {encoder.name}")
 
 
 def _made(path: Path, chosen: dict[str, Any]) -> Collection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,9 +26,14 @@ __all__ = [
     "name_argument",
     "notify",
     "space_options",
+    "patient",
+    "timeout_option",
 ]
 
 Command = Callable[..., Any]
+
+if TYPE_CHECKING:
+    from semsearch.collection import Store as Patient
 
 FORMATS = ("table", "json", "jsonl", "csv", "plain")
 
@@ -97,6 +102,22 @@ def k_option(function: Command) -> Command:
     return click.option("-k", type=int, metavar="N", default=10, show_default=True, help="Number of results at most.")(
         function
     )
+
+
+def timeout_option(function: Command) -> Command:
+    """``--timeout``: how long a writing command waits for another process."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="Wait this long while another process writes.  [default: 30]",
+    )(function)
+
+
+def patient(collection: Patient, timeout: float | None) -> None:
+    """Have a collection wait that long for another writer, and say that it waits."""
+    collection.timeout = timeout
+    collection.on_wait = notify
 
 
 def model_options(function: Command) -> Command:

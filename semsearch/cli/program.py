@@ -32,6 +32,9 @@ COMMANDS = {
     "status": "Describe a collection in figures.",
     "compact": "Remove deleted rows from the files, and build the index anew.",
     "tune": "Choose between the speed and the recall of a collection's index.",
+    "verify": "Compare a collection on disk with its checksums, and mend it.",
+    "export": "Write a collection into one file.",
+    "import": "Make a collection of a file that export has written.",
     "delete": "Delete documents from a collection.",
     "drop": "Delete a collection with all its files.",
 }

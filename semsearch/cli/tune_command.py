@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, indexes_option, name_argument
+from semsearch.cli.options import (
+    cli_command,
+    collection_path,
+    indexes_option,
+    name_argument,
+    patient,
+    timeout_option,
+)
 
 __all__ = ["command"]
 
@@ -15,8 +22,11 @@ __all__ = ["command"]
 @name_argument
 @click.option("--recall", type=float, metavar="SHARE", help="Share of the true 10 nearest to find, such as 0.98.")
 @click.option("--latency-ms", type=float, metavar="MS", help="Milliseconds that a query may take in the index.")
+@timeout_option
 @indexes_option
-def command(name: str, recall: float | None, latency_ms: float | None, indexes: Path | None) -> None:
+def command(
+    name: str, recall: float | None, latency_ms: float | None, timeout: float | None, indexes: Path | None
+) -> None:
     """Choose between the speed and the recall of a collection's index.
 
     Give one of the two. Points of operation are measured against exact searches, the best one is stored, and the
@@ -30,4 +40,5 @@ def command(name: str, recall: float | None, latency_ms: float | None, indexes: 
     from semsearch.query import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:
+        patient(collection, timeout)
         click.echo(f"{name}: {measured(collection.tune(recall=recall, latency_ms=latency_ms))}")

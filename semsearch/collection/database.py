@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from semsearch.collection.seals import damaged, read_state, seal, settings_crc
 from semsearch.errors import CollectionError, DamagedError, FormatError, LockedError, StorageError
 from semsearch.types import Document, Metadata, Span
 
@@ -26,30 +28,47 @@ __all__ = [
     "content_hash",
     "create_schema",
     "errors_translated",
+    "format_of",
     "merge_log",
     "passage_crc",
     "read_meta",
+    "refuse_programs",
+    "statements",
 ]
 
-FORMAT = 1
+FORMAT = 2
 """Version of the collection format; see docs/architecture.md. A change comes with a migration."""
+NEEDS = "0.1.0"
+"""The first semsearch that reads this format; said by an older one that cannot."""
 
-SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+META = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+STATE = """
 CREATE TABLE state (
     generation INTEGER NOT NULL,   -- grows by one with every commit
     epoch      INTEGER NOT NULL,   -- names the vector file
-    rows       INTEGER NOT NULL    -- committed rows of the vector file
+    rows       INTEGER NOT NULL,   -- committed rows of the vector file
+    documents  INTEGER NOT NULL,   -- how many there are
+    passages   INTEGER NOT NULL,
+    dead       INTEGER NOT NULL,   -- checksums of the tables dead, meta, and indexes with tuning
+    settings   INTEGER NOT NULL,
+    indexing   INTEGER NOT NULL,
+    crc        INTEGER NOT NULL    -- of all the above
 );
+"""
+DOCUMENTS = """
 CREATE TABLE documents (
     number   INTEGER PRIMARY KEY,
     id       TEXT NOT NULL UNIQUE,
-    text     TEXT NOT NULL,
+    hash     BLOB NOT NULL,        -- of id, text, title, source and metadata
+    passages INTEGER NOT NULL,     -- how many there are of it
+    crc      INTEGER NOT NULL,     -- of the four above
     title    TEXT,
     source   TEXT,
     metadata TEXT NOT NULL,        -- JSON object
-    hash     BLOB NOT NULL         -- of the five above
+    text     TEXT NOT NULL
 );
+"""
+PASSAGES = """
 CREATE TABLE passages (
     vector   INTEGER PRIMARY KEY,  -- row of the vector file
     document INTEGER NOT NULL REFERENCES documents (number),
@@ -61,26 +80,36 @@ CREATE TABLE passages (
 );
 CREATE INDEX passages_of_document ON passages (document);
 CREATE TABLE dead (vector INTEGER PRIMARY KEY);  -- rows of passages that were deleted
+"""
+BLOCKS = """
 CREATE TABLE blocks (              -- every append to the vector file
     first INTEGER PRIMARY KEY,
     rows  INTEGER NOT NULL,
     crc   INTEGER NOT NULL
 );
+"""
+INDEXES = """
 CREATE TABLE indexes (             -- the parts of the index, if one has been built
     first  INTEGER PRIMARY KEY,    -- vector id of the part's first row
     rows   INTEGER NOT NULL,
     file   TEXT NOT NULL,
     sha256 TEXT NOT NULL
 );
+"""
+TUNING = """
 CREATE TABLE tuning (              -- which index is wanted, which was built, and how it is searched
     key    TEXT PRIMARY KEY,
     value  TEXT NOT NULL           -- JSON
 ) WITHOUT ROWID;
 """
+SCHEMA = META + STATE + DOCUMENTS + PASSAGES + BLOCKS + INDEXES + TUNING
 
 
-READING = "SELECT generation FROM state"
-WRITING = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"
+READING = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; SELECT generation FROM state"
+WRITING = (
+    "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; "
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"
+)
 
 
 class Connection(sqlite3.Connection):
@@ -153,28 +182,52 @@ def merge_log(connection: Connection) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def create_schema(connection: sqlite3.Connection, meta: dict[str, Any]) -> None:
-    """Make the tables of an empty collection."""
+def statements(script: str) -> list[str]:
+    """The statements of a script; unlike ``executescript``, executing them one by one commits nothing."""
+    return [statement for statement in re.sub("--.*", "", script).split(";") if statement.strip()]
+
+
+def create_schema(connection: sqlite3.Connection, meta: dict[str, Any], generation: int = 0, epoch: int = 0) -> None:
+    """Make the tables of an empty collection, the first state of it or a later one."""
     connection.executescript(SCHEMA)
-    rows = [(key, json.dumps(value)) for key, value in {"format": FORMAT, **meta}.items()]
+    rows = [(key, json.dumps(value)) for key, value in {**meta, "format": FORMAT, "needs": NEEDS}.items()]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
-    connection.execute("INSERT INTO state VALUES (0, 0, 0)")
+    connection.execute("INSERT INTO state VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0)", (generation, epoch))
+    seal(connection)
+
+
+def format_of(connection: sqlite3.Connection, path: Path) -> int:
+    """The format that a collection is written in; raises :class:`FormatError` if a newer program wrote it."""
+    try:
+        kept = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('format', 'needs')"))
+        found = json.loads(kept["format"])
+        needs = json.loads(kept.get("needs", '"a newer one"'))
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, f"its format cannot be read ({error})") from error
+    if not isinstance(found, int) or found < 1:
+        raise damaged(path, f"its format is {found!r}")
+    if found > FORMAT:
+        raise FormatError(
+            f"collection {path} has format {found}, and this program knows formats up to {FORMAT}: it needs semsearch "
+            f"{needs}; run: pip install --upgrade semsearch, or if no newer one wrote it: semsearch verify {path.name}"
+        )
+    return found
 
 
 def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:
-    """Settings of the collection; raises :class:`FormatError` if a newer program wrote them."""
-    try:
-        meta = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
-    except (TypeError, ValueError) as error:
-        raise DamagedError(
-            f"settings of collection {path} are damaged ({error}); build it again from its sources"
-        ) from error
-    if meta.get("format") != FORMAT:
-        raise FormatError(
-            f"collection {path} has format {meta.get('format')}, this program reads format {FORMAT}; "
-            "install a newer semsearch: pip install --upgrade semsearch"
-        )
-    return meta
+    """Settings of a collection of today's format."""
+    refuse_programs(connection, path)
+    state = read_state(connection)
+    if settings_crc(connection) != state[6]:
+        raise damaged(path, "its settings do not match their checksum")
+    return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+
+
+def refuse_programs(connection: sqlite3.Connection, path: Path) -> None:
+    """No trigger and no view: this program makes none, and a stranger's would run SQL of his own."""
+    found = connection.execute("SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchone()
+    if found:
+        raise damaged(path, f"it has a {found[0]} {found[1]!r}, which semsearch never makes")
 
 
 def content_hash(document: Document) -> bytes:
@@ -215,6 +268,8 @@ def errors_translated(path: Path) -> Iterator[None]:
         raise
     except sqlite3.DatabaseError as error:
         raise _translated(error, path) from error
+    except UnicodeDecodeError as error:  # even SQLite's own message, which quotes what it has found
+        raise damaged(path, "a text in it is no text") from error
     except OSError as error:
         raise StorageError(
             f"collection {path} cannot be read or written ({error.strerror or error}); "
@@ -231,4 +286,4 @@ def _translated(error: sqlite3.DatabaseError, path: Path) -> CollectionError:
             f"collection {path} cannot be written ({text}); check the disk's free space and the "
             "folder's permissions. What was committed is safe"
         )
-    return DamagedError(f"database of collection {path} is damaged ({text}); build it again from its sources")
+    return DamagedError(f"database of collection {path} is damaged ({text}); run: semsearch verify {path.name}")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 
 from semsearch.errors import CollectionExistsError, CollectionNotFoundError
 
-__all__ = ["DATABASE", "exists", "list_collections", "not_found", "taken", "vector_file"]
+__all__ = ["DATABASE", "exists", "is_own", "list_collections", "not_found", "taken", "vector_file"]
 
 DATABASE = "collection.db"
+OWN = re.compile(r"\.?index-[\w-]+\.faiss(\.tmp)?|vectors-\d+\.f16|\.repair-\w+\.db(-wal|-shm|-journal)?", re.ASCII)
+"""Names of the files that come and go with states, those of an interrupted write among them."""
 
 
 def exists(path: Path) -> bool:
@@ -20,6 +23,11 @@ def exists(path: Path) -> bool:
 def vector_file(folder: Path, epoch: int) -> Path:
     """The file of a collection's vectors; a compaction begins a new epoch."""
     return folder / f"vectors-{epoch}.f16"
+
+
+def is_own(name: str) -> bool:
+    """Whether a file of a collection's folder is an index, vectors, or what was left of writing them."""
+    return OWN.fullmatch(name) is not None
 
 
 def list_collections(folder: Path) -> list[str]:

@@ -78,10 +78,14 @@ class StoredEncoder:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> StoredEncoder:
-        """The inverse of :meth:`to_json`."""
+        """The inverse of :meth:`to_json`, but for ``trust_remote_code``.
+
+        A collection may come from a stranger; who trusts the code of a model says so when opening it.
+        """
+        options = {name: value for name, value in stored["options"].items() if name != "trust_remote_code"}
         return cls(
             model=str(stored["model"]),
-            options=EncoderOptions.from_json(stored["options"]),
+            options=EncoderOptions.from_json(options),
             fingerprint=str(stored["fingerprint"]),
             dimension=int(stored["dimension"]),
         )

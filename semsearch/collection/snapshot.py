@@ -14,12 +14,26 @@ import numpy as np
 
 from semsearch.collection.database import chunks, content_hash, marks, passage_crc
 from semsearch.collection.indexing import IndexState, PartRecord, read_index_state
+from semsearch.collection.places import is_own
+from semsearch.collection.seals import damaged, dead_sum, document_crc, index_crc, read_state
 from semsearch.collection.vectors import StoredRows, VectorFile
 from semsearch.errors import DamagedError
 from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but
 from semsearch.types import Document, Float32, Int64, Metric
 
-__all__ = ["Snapshot", "StoredPassage", "load_snapshot", "read_passages", "state"]
+__all__ = [
+    "DOCUMENT",
+    "Snapshot",
+    "StoredPassage",
+    "checked_document",
+    "load_snapshot",
+    "passages_of",
+    "read_passages",
+    "state",
+]
+
+DOCUMENT = "d.number, d.id, d.hash, d.passages, d.crc, d.title, d.source, d.metadata, d.text"
+"""What :func:`checked_document` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +93,8 @@ class Snapshot:
 
 def state(connection: sqlite3.Connection) -> tuple[int, int, int]:
     """(generation, epoch, committed rows)."""
-    row: tuple[int, int, int] = connection.execute("SELECT generation, epoch, rows FROM state").fetchone()
-    return row
+    generation, epoch, rows, *_ = read_state(connection)
+    return generation, epoch, rows
 
 
 def load_snapshot(
@@ -95,14 +109,30 @@ def load_snapshot(
         earlier = None
     if earlier is not None and earlier.generation == generation:
         return earlier
-    dead = np.fromiter((row[0] for row in connection.execute("SELECT vector FROM dead ORDER BY vector")), np.int64)
+    dead = _read_dead(connection, vectors.path.parent)
     stored = vectors.open(rows, earlier.stored if earlier else None)
-    indexing = read_index_state(connection)
+    indexing = _read_indexing(connection, vectors.path.parent)
     parts, damage = _read_parts(vectors.path.parent, indexing.parts if device == "cpu" else (), earlier)
     searcher = Searcher(
         _rows(stored, vectors.dimension, metric, device), ApproximateIndex(parts, metric), indexing.point
     )
     return Snapshot(generation, epoch, stored, indexing, parts, searcher, dead, damage)
+
+
+def _read_dead(connection: sqlite3.Connection, folder: Path) -> Int64:
+    """Ids of deleted rows, ascending; one too few or too many would change what is found."""
+    _, _, rows, _, passages, total, *_ = read_state(connection)
+    found = [row[0] for row in connection.execute("SELECT vector FROM dead ORDER BY vector")]
+    dead = np.array(found, np.int64) if all(isinstance(one, int) for one in found) else np.empty(0, np.int64)
+    if dead_sum(dead) != total or len(dead) + passages != rows:
+        raise damaged(folder, "the table of deleted rows does not match its checksum")
+    return dead
+
+
+def _read_indexing(connection: sqlite3.Connection, folder: Path) -> IndexState:
+    if index_crc(connection) != read_state(connection)[7]:
+        raise damaged(folder, "the tables of the index do not match their checksum")
+    return read_index_state(connection)
 
 
 def _rows(stored: StoredRows, dimension: int, metric: Metric, device: str) -> Rows:
@@ -120,7 +150,9 @@ def _read_parts(
     known = dict(zip(earlier.indexing.parts, earlier.parts, strict=False)) if earlier else {}
     parts: list[Part] = []
     for record in records:
-        part = known.get(record) or Part.read(folder / record.file, record.sha256, record.first)
+        part = known.get(record)
+        if part is None and is_own(record.file):
+            part = Part.read(folder / record.file, record.sha256, record.first)
         if part is None or part.stop != record.first + record.rows:
             return tuple(parts), (
                 f"index file {folder / record.file} is damaged or missing; its rows are searched without it, which is "
@@ -136,7 +168,7 @@ def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: 
     for part in chunks(list(vectors)):
         rows = connection.execute(
             "SELECT p.vector, p.document, p.ordinal, p.start, p.stop, p.cut, p.crc, "  # noqa: S608 - only ? marks
-            "d.id, d.text, d.title, d.source, d.metadata, d.hash "
+            f"{DOCUMENT} "
             f"FROM passages p JOIN documents d ON d.number = p.document WHERE p.vector IN ({marks(part)})",
             part,
         )
@@ -150,26 +182,47 @@ def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: 
     return found
 
 
+def passages_of(connection: sqlite3.Connection, identifier: str, path: Path) -> list[int] | None:
+    """Vector ids of a document's passages in order, as many as there must be; ``None`` if there is no such document."""
+    rows = connection.execute(f"SELECT {DOCUMENT} FROM documents d WHERE id = ?", (identifier,))  # noqa: S608
+    row = rows.fetchone()
+    if row is None:
+        return None
+    checked_document(row, path)
+    number, count = row[0], row[3]
+    found = connection.execute("SELECT vector, ordinal FROM passages WHERE document = ? ORDER BY ordinal", (number,))
+    vectors = found.fetchall()
+    if row[1] != identifier or [ordinal for _, ordinal in vectors] != list(range(count)):
+        raise damaged(path, f"the {count} passages of document {identifier!r} are not all found")
+    read_passages(connection, [vector for vector, _ in vectors], path)
+    return [vector for vector, _ in vectors]
+
+
 def _checked_passage(row: tuple[Any, ...], path: Path) -> StoredPassage:
     vector, number, ordinal, start, stop, cut, crc, *rest = row
     if passage_crc(vector, number, ordinal, (start, stop), cut) != crc:
         raise DamagedError(
             f"passage {vector} of collection {path} does not match its checksum; run: semsearch verify {path.name}"
         )
-    return StoredPassage(vector, ordinal, start, stop, checked_document(tuple(rest), path))
+    document = checked_document(tuple(rest), path)
+    if not 0 <= start <= stop <= len(document.text):
+        raise DamagedError(
+            f"passage {vector} of collection {path} is not inside its document; run: semsearch verify {path.name}"
+        )
+    return StoredPassage(vector, ordinal, start, stop, document)
 
 
 def checked_document(row: tuple[Any, ...], path: Path) -> Document:
-    """A document from (id, text, title, source, metadata, hash), compared with its hash."""
-    identifier, text, title, source, metadata, stored_hash = row
+    """A document from a row of the columns ``DOCUMENT``, compared with its hash and its checksum."""
+    number, identifier, stored_hash, passages, crc, title, source, metadata, text = row
     try:
         document = Document(text, identifier, title, source, json.loads(metadata))
         sound = content_hash(document) == stored_hash
     except (TypeError, ValueError, RecursionError):
         sound = False
-    if not sound:
+    if not sound or document_crc(number, identifier, passages, stored_hash) != crc:
         raise DamagedError(
             f"document {identifier!r} of collection {path} does not match its hash: the database was damaged "
-            "after it was written; delete the document and index it again"
+            f"after it was written; run: semsearch verify {path.name}"
         )
     return document

@@ -10,18 +10,37 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
-from semsearch.collection.database import Connection, connect, create_schema, errors_translated, merge_log, read_meta
+import numpy as np
+
+from semsearch.collection.archive import export_archive, import_archive
+from semsearch.collection.canary import check_canary, make_canary
+from semsearch.collection.committed import check_commits, last_noted
+from semsearch.collection.database import (
+    FORMAT,
+    Connection,
+    connect,
+    create_schema,
+    errors_translated,
+    format_of,
+    merge_log,
+    read_meta,
+)
 from semsearch.collection.indexing import read_index_state
+from semsearch.collection.locking import LOCK, clear, writer_lock
+from semsearch.collection.migrations import migrate
 from semsearch.collection.places import DATABASE, exists, not_found, taken, vector_file
+from semsearch.collection.reencode import SCRATCH, stored_documents, swap_in
+from semsearch.collection.seals import check_seal, checked_ids, read_state
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
-from semsearch.collection.snapshot import Snapshot, StoredPassage, load_snapshot, read_passages, state
+from semsearch.collection.snapshot import Snapshot, StoredPassage, load_snapshot, passages_of, read_passages, state
 from semsearch.collection.sync import Sync, storable
 from semsearch.collection.vectors import VectorFile
+from semsearch.collection.verify import Report, verify_folder
 from semsearch.collection.writer import Writer, sync_folder
 from semsearch.encoder import Encoder
 from semsearch.errors import (
@@ -29,20 +48,17 @@ from semsearch.errors import (
     DamagedError,
     DamagedIndexWarning,
     InputError,
-    LockedError,
     QueryError,
     SemsearchError,
     SpaceMismatchError,
 )
 from semsearch.index import Target
 from semsearch.settings import thread_count
-from semsearch.types import Document, SyncReport
+from semsearch.types import Document, Float32, SyncReport
 
-__all__ = ["Status", "Store"]
+EXPORTED_ROWS = 1024
 
-LOCK = "write.lock"
-LOCK_SECONDS = 30.0
-"""How long a second writer waits for the first."""
+__all__ = ["Status", "Store", "checked_encoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +105,21 @@ class Store:
         self.path = path
         self.device = device
         self.threads = thread_count(threads)
+        self.timeout: float | None = None
+        """Seconds that a write waits for another process's; half a minute unless set."""
+        self.on_wait: Callable[[str], None] | None = None
+        """Hears that a write has to wait."""
         self._local = threading.local()
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._encoder: Encoder | None = None
         self._meta: dict[str, Any] | None = None
+        self._meta_crc = 0
         try:
             with errors_translated(path):
-                self._meta = read_meta(self._connection, path)
-            self.settings, self.stored_encoder, self.created = _understood(self._meta, path)
+                if format_of(self._connection, path) < FORMAT:
+                    self._upgrade()
+            self._read_meta()
             if encoder is not None:
                 self.attach(encoder)
         except BaseException:
@@ -121,6 +143,7 @@ class Store:
             "settings": (settings or CollectionSettings()).to_json(),
             "encoder": stored.to_json(),
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "canary": make_canary(encoder),
         }
         with errors_translated(path):
             if path.exists():
@@ -193,7 +216,15 @@ class Store:
         _refuse_one(documents, "documents")
         _refuse_one(prune, "prune")
         with self._writing(notify) as writer:
-            run = Sync(writer, self.settings, self.encoder, dry_run=dry_run, progress=progress)
+            encoder, canary = self.encoder, (self._meta or {}).get("canary")
+            run = Sync(
+                writer,
+                self.settings,
+                encoder,
+                dry_run=dry_run,
+                progress=progress,
+                check=lambda: check_canary(encoder, canary, self.name),
+            )
             return run.run(documents, prune)
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -203,6 +234,35 @@ class Store:
             removed = writer.delete(list(dict.fromkeys(map(storable, ids))))
             writer.maintain()
             return removed
+
+    def reencode(
+        self,
+        encoder: Encoder,
+        *,
+        progress: Callable[[SyncReport], None] | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> SyncReport:
+        """Encode all documents again with this encoder, which becomes the collection's.
+
+        Searches see the old state until all is done. A run that was stopped is taken up by the next one with the
+        same encoder. Others who have the collection open must open it again.
+        """
+        with self._locked(notify):
+            inner = self._reencoding(encoder)
+            with closing(connect(self.path / DATABASE)) as connection:
+                report = inner.sync(stored_documents(connection, self.path), progress=progress, notify=notify)
+                inner.delete(sorted(set(inner.ids()) - set(checked_ids(connection))))
+            inner.close()
+            self.close()
+            with errors_translated(self.path):
+                swap_in(self.path)
+        self._meta = self._snapshot = None
+        self._read_meta()
+        self.attach(encoder)
+        with self._writing(notify) as writer:
+            writer.maintain()
+            writer.sweep()
+        return report
 
     def compact(self, *, notify: Callable[[str], None] | None = None) -> None:
         """Remove deleted rows from the files and build the index anew, without stopping readers."""
@@ -223,6 +283,30 @@ class Store:
         with self._writing() as writer:
             writer.tune(target)
         return self.status()
+
+    def rows(self) -> Iterator[tuple[StoredPassage, Float32]]:
+        """All passages of one committed state with their vectors, float32[dimension], in the order of vector ids."""
+        with self.pinned() as snapshot:
+            ids = np.arange(snapshot.rows, dtype=np.int64)
+            live = np.setdiff1d(ids, snapshot.dead, assume_unique=True)
+            for first in range(0, len(live), EXPORTED_ROWS):
+                part = live[first : first + EXPORTED_ROWS]
+                passages = self.passages(part.tolist())
+                vectors = snapshot.searcher.rows.take(part)
+                yield from ((passages[vector], row) for vector, row in zip(part.tolist(), vectors, strict=True))
+
+    def export(self, target: IO[bytes]) -> None:
+        """Write the newest committed state as one archive, while others read and write; see :meth:`load`."""
+        export_archive(self.path, self.stored_encoder.dimension, target)
+
+    @classmethod
+    def load(cls, source: IO[bytes], indexes: str | Path, name: str | None = None) -> Self:
+        """Make a collection of an archive in the folder ``indexes``, and open it."""
+        return cls.open(import_archive(source, Path(indexes), name))
+
+    def verify(self) -> Report:
+        """Compare everything on disk with its checksums, and say what is wrong and how it can be mended."""
+        return verify_folder(self.path)
 
     @contextmanager
     def pinned(self) -> Iterator[Snapshot]:
@@ -245,25 +329,19 @@ class Store:
     def vectors_of(self, document: str) -> list[int] | None:
         """Vector ids of a document's passages in order; ``None`` if there is no such document."""
         with errors_translated(self.path):
-            connection = self._connection
-            row = connection.execute("SELECT number FROM documents WHERE id = ?", (storable(document),)).fetchone()
-            if row is None:
-                return None
-            rows = connection.execute("SELECT vector FROM passages WHERE document = ? ORDER BY ordinal", row)
-            return [vector for (vector,) in rows]
+            return passages_of(self._connection, storable(document), self.path)
 
     def ids(self) -> Iterator[str]:
         """Ids of all documents, in alphabetical order."""
-        with errors_translated(self.path):
-            found = self._connection.execute("SELECT id FROM documents ORDER BY id").fetchall()
-        yield from (row[0] for row in found)  # an open cursor would hold this thread at an old state
+        with errors_translated(self.path), self._reading() as connection:
+            found = checked_ids(connection)
+        yield from found  # an open cursor would hold this thread at an old state
 
     def status(self) -> Status:
         """The collection in figures."""
         with errors_translated(self.path), self._reading() as connection:
-            generation, _, rows = state(connection)
-            documents = connection.execute("SELECT count(*) FROM documents").fetchone()[0]
-            passages, truncated = connection.execute("SELECT count(*), total(cut > 0) FROM passages").fetchone()
+            generation, _, rows, documents, passages, *_ = read_state(connection)
+            truncated = connection.execute("SELECT total(cut > 0) FROM passages").fetchone()[0]
             index = read_index_state(connection)
             measured = index.measured
             return Status(
@@ -301,7 +379,7 @@ class Store:
             for entry in self.path.iterdir():
                 if entry.name != LOCK:
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        _clear(self.path)
+        clear(self.path)
 
     def close(self) -> None:
         """Close this thread's connection; the collection can be used again and opens a new one."""
@@ -343,7 +421,8 @@ class Store:
         try:
             yield connection
         finally:
-            connection.execute("COMMIT")
+            if not _ended(connection):
+                self.close()
 
     def _pin(self, stack: ExitStack) -> Snapshot:
         """Begin reading and load the state that is read.
@@ -356,7 +435,9 @@ class Store:
             with ExitStack() as attempt:
                 connection = attempt.enter_context(self._reading())
                 with self._lock:  # the first read is what pins: one thread after the other, lest a state come back
-                    generation = state(connection)[0]
+                    generation, *_, settings, _ = read_state(connection)
+                    if settings != self._meta_crc:
+                        self._refuse_another(connection)
                     try:
                         vectors = self._vectors(connection)
                         found = load_snapshot(connection, vectors, self.settings.metric, self.device, self._snapshot)
@@ -373,61 +454,88 @@ class Store:
                         return found
                     tried = generation
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, notify: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
         """The writer's lock."""
-        from filelock import FileLock, Timeout
-
-        if not exists(self.path):
-            raise not_found(self.path)
-        lock = FileLock(self.path / LOCK)
-        with errors_translated(self.path):
-            try:
-                lock.acquire(timeout=LOCK_SECONDS)
-            except FileNotFoundError:
-                raise not_found(self.path) from None
-            except Timeout:
-                raise LockedError(
-                    f"another process has been writing to collection {self.path} for {LOCK_SECONDS:.0f} s; "
-                    "try again when it has finished"
-                ) from None
-        try:
-            if not exists(self.path):  # dropped while we waited
-                _clear(self.path)
-                raise not_found(self.path)
-            yield
-        finally:
-            lock.release()
+        return writer_lock(self.path, self.timeout, self.on_wait or notify)
 
     @contextmanager
     def _writing(self, notify: Callable[[str], None] | None = None) -> Iterator[Writer]:
         """The writer, under its lock."""
-        with self._locked(), ExitStack() as stack:
+        with self._locked(notify), ExitStack() as stack:
             with errors_translated(self.path):
                 connection = stack.enter_context(closing(connect(self.path / DATABASE, write=True)))
                 stack.callback(merge_log, connection)
                 self._refuse_another(connection)
+                check_seal(connection)
+                check_commits(self.path, state(connection)[0], last_noted(self.path))
             yield Writer(connection, self.path, self.stored_encoder.dimension, self.settings.metric, notify)
 
-    def _refuse_another(self, connection: Connection) -> None:
+    def _read_meta(self) -> None:
+        """Settings, encoder and canary as they are stored now."""
+        noted = last_noted(self.path)
+        with errors_translated(self.path), self._reading() as connection:
+            self._meta = read_meta(connection, self.path)
+            generation, *_, self._meta_crc, _ = read_state(connection)
+            check_commits(self.path, generation, noted)
+        self.settings, self.stored_encoder, self.created = _understood(self._meta, self.path)
+
+    def _reencoding(self, encoder: Encoder) -> Store:
+        """The collection that a re-encoding grows in: that of a run that was stopped, or a new one."""
+        path = self.path / SCRATCH
+        stored = StoredEncoder(encoder.name, encoder.options, encoder.fingerprint, encoder.dimension)
+        meta = {**(self._meta or {}), "encoder": stored.to_json(), "canary": make_canary(encoder)}
+        with suppress(SemsearchError):
+            if exists(path):
+                inner = Store(path, encoder)
+                if inner.stored_encoder.fingerprint == encoder.fingerprint:
+                    return inner
+                inner.close()
+        with errors_translated(self.path):
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir()
+            _make(path, meta, stored.dimension)
+        return Store(path, encoder)
+
+    def _upgrade(self) -> None:
+        """Bring a collection of an older format to today's, in one transaction."""
+        self.close()
+        with self._locked(), closing(connect(self.path / DATABASE, write=True)) as connection:
+            if format_of(connection, self.path) < FORMAT:  # nobody has done so while we waited
+                migrate(connection, self.path)
+                merge_log(connection)
+
+    def _refuse_another(self, connection: sqlite3.Connection) -> None:
         """Raise if what is on disk now is not the collection that was opened."""
         if self._meta is not None and read_meta(connection, self.path) != self._meta:
             raise CollectionNotFoundError(
-                f"collection {self.path} was dropped and another one made in its place; open it again"
+                f"collection {self.path} was encoded again with another model, or dropped and another one made in its "
+                "place; open it again"
             )
 
     def _vectors(self, connection: sqlite3.Connection) -> VectorFile:
         return VectorFile(vector_file(self.path, state(connection)[1]), self.stored_encoder.dimension)
 
     def _checked(self, encoder: Encoder) -> Encoder:
-        stored = self.stored_encoder
-        if encoder.fingerprint != stored.fingerprint:
-            raise SpaceMismatchError(
-                f"collection {self.name!r} holds vectors of {stored.model!r} ({stored.fingerprint[:8]}), but the "
-                f"encoder is {encoder.name!r} ({encoder.fingerprint[:8]}): their scores would mean nothing. "
-                "Open it with its own model, or index the sources into a new collection"
-            )
-        return encoder
+        return checked_encoder(encoder, self.stored_encoder, self.name)
+
+
+def checked_encoder(encoder: Encoder, stored: StoredEncoder, name: str) -> Encoder:
+    """The encoder, if it makes vectors of the collection's space; raises :class:`SpaceMismatchError`."""
+    if encoder.fingerprint != stored.fingerprint:
+        raise SpaceMismatchError(
+            f"collection {name!r} holds vectors of {stored.model!r} ({stored.fingerprint[:8]}), but the "
+            f"encoder is {encoder.name!r} ({encoder.fingerprint[:8]}): their scores would mean nothing. "
+            "Open it with its own model, index the sources into a new collection, or encode everything again: "
+            "semsearch index NAME --reencode --model MODEL"
+        )
+    return encoder
+
+
+def _ended(connection: sqlite3.Connection) -> bool:
+    """Whether a read transaction is over now: of a damaged file even that may fail."""
+    with suppress(sqlite3.DatabaseError):
+        connection.execute("ROLLBACK")
+    return not connection.in_transaction
 
 
 def _make(folder: Path, meta: dict[str, Any], dimension: int) -> None:
@@ -456,7 +564,7 @@ def _understood(meta: dict[str, Any], path: Path) -> tuple[CollectionSettings, S
         return settings, encoder, str(meta["created"])
     except (KeyError, TypeError, ValueError, SemsearchError) as error:
         raise DamagedError(
-            f"settings of collection {path} are damaged ({error}); build it again from its sources"
+            f"settings of collection {path} are damaged ({error}); run: semsearch verify {path.name}"
         ) from error
 
 
@@ -474,13 +582,6 @@ def _refuse_one(values: object, what: str) -> None:
     """A single string is iterable too, but its letters are not what was meant."""
     if isinstance(values, str | bytes | Document):
         raise InputError(f"{what} is a single one, {values!r:.40}; put it in a list")
-
-
-def _clear(folder: Path) -> None:
-    """Remove a folder that holds nothing but a writer's lock; one who waits for that lock may do the same."""
-    with suppress(OSError):
-        (folder / LOCK).unlink()
-        folder.rmdir()
 
 
 def _size(folder: Path) -> int:

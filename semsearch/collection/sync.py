@@ -26,7 +26,7 @@ from semsearch.encoder import Encoded, Encoder
 from semsearch.errors import DuplicateIdError, InputError
 from semsearch.types import Document, Float32, Metric, Role, SyncReport
 
-__all__ = ["Sync", "identified", "storable", "unit_length"]
+__all__ = ["Sync", "encode_prepared", "identified", "storable", "unit_length"]
 
 BATCH_CHARACTERS = 250_000
 BATCH_DOCUMENTS = 4096
@@ -76,7 +76,10 @@ def _plain(document: Document) -> dict[str, Any]:
 
 
 class Sync:
-    """One run over a stream of documents; a dry run plans everything and changes nothing."""
+    """One run over a stream of documents; a dry run plans everything and changes nothing.
+
+    ``check`` is called before the first text is encoded; what it raises ends the run.
+    """
 
     def __init__(
         self,
@@ -86,12 +89,14 @@ class Sync:
         *,
         dry_run: bool = False,
         progress: Callable[[SyncReport], None] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self._writer = writer
         self._settings = settings
         self._encoder = encoder
         self._dry_run = dry_run
         self._progress = progress or (lambda _: None)
+        self._check = check
         self._counts: Counter[str] = Counter()
 
     def run(self, documents: Iterable[Document | str], prune: Sequence[str] | None) -> SyncReport:
@@ -157,15 +162,13 @@ class Sync:
 
     def _encode(self, prepared: list[Prepared]) -> Encoded:
         """Vectors of all passages of a batch; a text that occurs twice is encoded once."""
-        texts = [text for one in prepared for text in one.texts()]
-        if self._dry_run or not texts:
-            nothing = np.zeros((len(texts), 0), np.float32)
-            return Encoded(nothing, np.zeros(len(texts), np.int64))
-        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        encoded = self._encoder.encode_counted(list(places), Role.DOCUMENT)
-        order = [places[text] for text in texts]
-        vectors = unit_length(encoded.vectors) if self._settings.metric is Metric.COSINE else encoded.vectors
-        return Encoded(vectors[order], encoded.cut[order])
+        if self._dry_run:
+            count = sum(len(one.spans) for one in prepared)
+            return Encoded(np.zeros((count, 0), np.float32), np.zeros(count, np.int64))
+        if prepared and self._check:  # once, and only if anything is to be encoded
+            self._check()
+            self._check = None
+        return encode_prepared(prepared, self._settings, self._encoder)
 
     def _commit(self, prepared: list[Prepared], future: Future[Encoded]) -> None:
         encoded = future.result()
@@ -182,6 +185,30 @@ class Sync:
         if gone and not self._dry_run:
             self._writer.delete(gone)
         self._counts["removed"] += len(gone)
+
+
+def encode_prepared(prepared: Sequence[Prepared], settings: CollectionSettings, encoder: Encoder) -> Encoded:
+    """Vectors of all passages in order, as they are stored; a text that occurs twice is encoded once."""
+    texts = [text for one in prepared for text in one.texts()]
+    if not texts:
+        return Encoded(np.zeros((0, encoder.dimension), np.float32), np.zeros(0, np.int64))
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    encoded = _encoded(encoder, list(places))
+    order = [places[text] for text in texts]
+    vectors = unit_length(encoded.vectors) if settings.metric is Metric.COSINE else encoded.vectors
+    return Encoded(vectors[order], encoded.cut[order])
+
+
+def _encoded(encoder: Encoder, texts: list[str]) -> Encoded:
+    """Vectors of texts; where the memory does not suffice for all, one half after the other."""
+    try:
+        return encoder.encode_counted(texts, Role.DOCUMENT)
+    except (MemoryError, RuntimeError) as error:  # torch raises a RuntimeError of its own
+        if len(texts) == 1 or not (isinstance(error, MemoryError) or "out of memory" in str(error).lower()):
+            raise
+    half = len(texts) // 2
+    first, second = _encoded(encoder, texts[:half]), _encoded(encoder, texts[half:])
+    return Encoded(np.concatenate([first.vectors, second.vectors]), np.concatenate([first.cut, second.cut]))
 
 
 def unit_length(vectors: Float32) -> Float32:

@@ -104,14 +104,17 @@ class StoredRows:
         unknown = ids[~self._sound[ids]]
         if not len(unknown):
             return
-        unknown = np.unique(unknown)
-        wrong = unknown[self._stored_checksums(unknown) != self._found_checksums(unknown)]
+        wrong = self.wrong(np.unique(unknown))
         if len(wrong):
             raise DamagedError(
                 f"row {wrong[0]} of vector file {self._path} does not match its checksum: the file was damaged "
                 f"after it was written; run: semsearch verify {self._path.parent.name}"
             )
         self._sound[unknown] = True
+
+    def wrong(self, ids: Int64) -> Int64:
+        """Those of these rows that do not match their checksums."""
+        return np.asarray(ids[self._stored_checksums(ids) != self._found_checksums(ids)], np.int64)
 
     def check_span(self, start: int, stop: int) -> None:
         """The same for the rows ``start`` to ``stop``."""

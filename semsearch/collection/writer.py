@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
+from semsearch.collection.committed import note_commit
 from semsearch.collection.database import (
     chunks,
     content_hash,
@@ -26,7 +27,8 @@ from semsearch.collection.database import (
 )
 from semsearch.collection.indexing import IndexBuilder, IndexState, read_index_state, write_index_state
 from semsearch.collection.passages import Prepared
-from semsearch.collection.places import vector_file
+from semsearch.collection.places import DATABASE, vector_file
+from semsearch.collection.seals import damaged, document_crc, seal
 from semsearch.collection.snapshot import state
 from semsearch.collection.vectors import VectorFile
 from semsearch.encoder import Encoded
@@ -96,7 +98,7 @@ class Writer:
         with self._transaction():
             vector = 0
             for prepared in batch:
-                number = self._put_document(prepared.document)
+                number = self._put_document(prepared.document, len(prepared.spans))
                 for ordinal, span in enumerate(prepared.spans):
                     values = (rows + vector, number, ordinal, *span, int(encoded.cut[vector]))
                     check = passage_crc(rows + vector, number, ordinal, span, int(encoded.cut[vector]))
@@ -111,9 +113,12 @@ class Writer:
         """Replace what is stored beside the text (source, metadata); vectors stay."""
         with self._transaction():
             for document in documents:
+                digest = content_hash(document)
+                row = self._execute("SELECT number, passages FROM documents WHERE id = ?", (document.id,)).fetchone()
+                crc = document_crc(row[0], str(document.id), row[1], digest)
                 self._execute(
-                    "UPDATE documents SET source = ?, metadata = ?, hash = ? WHERE id = ?",
-                    (document.source, encode_metadata(document.metadata), content_hash(document), document.id),
+                    "UPDATE documents SET source = ?, metadata = ?, hash = ?, crc = ? WHERE number = ?",
+                    (document.source, encode_metadata(document.metadata), digest, crc, row[0]),
                 )
             self._execute("UPDATE state SET generation = generation + 1")
 
@@ -138,10 +143,13 @@ class Writer:
         found = {}
         for part in chunks(ids):
             rows = self._execute(
-                f"SELECT id, number, hash, source FROM documents WHERE id IN ({marks(part)})",  # noqa: S608
+                f"SELECT id, number, hash, passages, crc, source FROM documents WHERE id IN ({marks(part)})",  # noqa: S608
                 part,
             )
-            found.update({row[0]: Stored(*row[1:]) for row in rows})
+            for identifier, number, digest, passages, crc, source in rows:
+                if document_crc(number, identifier, passages, digest) != crc:
+                    raise damaged(self.folder, f"document {identifier!r} does not match its checksum")
+                found[identifier] = Stored(number, digest, source)
         return found
 
     @_translated
@@ -212,7 +220,7 @@ class Writer:
             self._connection.executemany("INSERT INTO blocks VALUES (?,?,?)", blocks)
             write_index_state(self._connection, index)
             self._execute("UPDATE state SET generation = ?, epoch = ?, rows = ?", (generation + 1, epoch + 1, kept))
-        self._sweep()
+        self.sweep()
 
     @_translated
     def use_index(self, factory: str) -> None:
@@ -253,9 +261,15 @@ class Writer:
         with self._transaction():
             write_index_state(self._connection, index)
             self._execute("UPDATE state SET generation = generation + 1")
-        self._sweep()
+        self.sweep()
 
-    def _sweep(self) -> None:
+    @_translated
+    def keep_index_choice(self, wanted: IndexState) -> None:
+        """Note which index the user wants, without building one."""
+        with self._transaction():
+            write_index_state(self._connection, wanted)
+
+    def sweep(self) -> None:
         """Remove the files of earlier states, and what a crash left behind; who has them open keeps them."""
         _, epoch, _ = state(self._connection)
         wanted = {part.file for part in read_index_state(self._connection).parts} | {
@@ -288,22 +302,23 @@ class Writer:
         )
         self._execute("DROP TABLE former")
 
-    def _put_document(self, document: Document) -> int:
-        metadata = encode_metadata(document.metadata)
-        values = (document.text, document.title, document.source, metadata, content_hash(document))
+    def _put_document(self, document: Document, passages: int) -> int:
         row = self._execute("SELECT number FROM documents WHERE id = ?", (document.id,)).fetchone()
         if row is None:
-            inserted = self._execute(
-                "INSERT INTO documents (id, text, title, source, metadata, hash) VALUES (?,?,?,?,?,?)",
-                (document.id, *values),
-            )
-            return int(inserted.lastrowid or 0)
-        self._bury(row[0])
+            number = int(self._execute("SELECT ifnull(max(number), 0) + 1 FROM documents").fetchone()[0])
+        else:
+            number = int(row[0])
+            self._bury(number)
+        metadata, digest = encode_metadata(document.metadata), content_hash(document)
+        crc = document_crc(number, str(document.id), passages, digest)
         self._execute(
-            "UPDATE documents SET text = ?, title = ?, source = ?, metadata = ?, hash = ? WHERE number = ?",
-            (*values, row[0]),
+            "INSERT INTO documents (number, id, hash, passages, crc, title, source, metadata, text) "
+            "VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (number) DO UPDATE SET hash = excluded.hash, "
+            "passages = excluded.passages, crc = excluded.crc, title = excluded.title, source = excluded.source, "
+            "metadata = excluded.metadata, text = excluded.text",
+            (number, document.id, digest, passages, crc, document.title, document.source, metadata, document.text),
         )
-        return int(row[0])
+        return number
 
     def _bury(self, number: int) -> None:
         """Mark the rows of a document's passages as dead, and forget the passages."""
@@ -329,10 +344,17 @@ class _Transaction:
     def __exit__(self, kind: object, *_: object) -> None:
         try:
             if kind is None:
+                seal(self._connection)
                 self._connection.execute("COMMIT")
+                self._note()
         finally:
             if self._connection.in_transaction:  # the block failed, or the commit did: a full disk
                 self._connection.execute("ROLLBACK")
+
+    def _note(self) -> None:
+        path = Path(self._connection.execute("PRAGMA database_list").fetchone()[2])
+        if path.name == DATABASE:  # and not one that is to become it
+            note_commit(path.parent, state(self._connection)[0])
 
 
 def sync_folder(folder: Path) -> None:

@@ -101,10 +101,10 @@ def test_a_row_that_came_back_is_noticed(bees):
         Collection.open(bees.path, bees.encoder).search("bee wings", k=1)
 
 
-def test_a_damaged_document_can_be_mended_as_the_message_says(bees):
-    """Deleting a damaged document and indexing it again makes it whole."""
+def test_a_damaged_document_is_mended_by_indexing_it_again(bees):
+    """The message names ``verify``; deleting a damaged document and adding it again makes it whole, too."""
     change(bees, "UPDATE documents SET text = 'wasp' WHERE number = 2")
-    with pytest.raises(DamagedError, match="delete the document and index it again"):
+    with pytest.raises(DamagedError, match="semsearch verify notes"):
         bees.search("bee wings", k=1)
     assert bees.delete(["b"]) == 1
     bees.add([DOCUMENT])
@@ -125,7 +125,7 @@ def test_a_damaged_database_file_is_one_clear_error(bees, start, count):
 
 @pytest.mark.parametrize(
     ("value", "error"),
-    [("2", FormatError), ("99", FormatError), ('"x"', FormatError), ("null", FormatError), ("{", DamagedError)],
+    [("3", FormatError), ("99", FormatError), ('"x"', DamagedError), ("null", DamagedError), ("{", DamagedError)],
 )
 def test_another_format_is_refused(notes, value, error):
     """A collection of a format that this program does not know is refused, and the way out is named."""
@@ -147,7 +147,7 @@ def test_damaged_settings_are_refused(notes, key, value):
         change(notes, "DELETE FROM meta WHERE key = ?", key)
     else:
         change(notes, "UPDATE meta SET value = ? WHERE key = ?", value, key)
-    with pytest.raises(DamagedError, match="settings of collection"):
+    with pytest.raises(DamagedError, match="settings do not match their checksum"):
         Collection.open(notes.path)
 
 

@@ -12,7 +12,7 @@ import pytest
 from fake_encoder import FakeEncoder
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.collection import exists, list_collections
+from semsearch.collection import exists, list_collections, locking
 from semsearch.collection import store as store_module
 from semsearch.errors import (
     CollectionExistsError,
@@ -288,7 +288,7 @@ def test_a_collection_that_is_put_back_is_read_anew(notes, tmp_path, fake):
 
 def test_a_writer_that_waits_too_long_gives_up(notes, monkeypatch):
     """While another one writes, a write is refused after a time, and searching goes on."""
-    monkeypatch.setattr(store_module, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(locking, "LOCK_SECONDS", 0.2)
     notes.add(["A bee."])
     other = Collection.open(notes.path, notes.encoder)
 
@@ -316,7 +316,7 @@ def test_a_writer_that_waited_for_a_drop_does_not_bring_the_collection_back(note
                 Collection.open(path).drop()
                 return True
 
-            patch.setattr(store_module, "exists", dropped_after)
+            patch.setattr(locking, "exists", dropped_after)
             with pytest.raises(CollectionNotFoundError, match="no collection 'notes'"):
                 write()
         assert not list(tmp_path.iterdir())

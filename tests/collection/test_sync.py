@@ -477,7 +477,7 @@ def test_a_commit_that_fails_changes_nothing(notes, monkeypatch):
     notes.add([Document(id="a", text="a bee"), Document(id="b", text="a fly")])
     put = writer_module.Writer._put_document
 
-    def failing(self, document):
+    def failing(self, document, *_):
         if document.id == "c":
             raise KeyboardInterrupt
         return put(self, document)

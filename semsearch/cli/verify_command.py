@@ -1,0 +1,88 @@
+"""``semsearch verify``."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from semsearch.cli.options import (
+    cli_command,
+    collection_path,
+    format_option,
+    indexes_option,
+    name_argument,
+    notify,
+    timeout_option,
+)
+from semsearch.errors import DamagedError, SemsearchError
+
+if TYPE_CHECKING:
+    from semsearch.collection import Report
+    from semsearch.collection.settings import StoredEncoder
+    from semsearch.encoder import Encoder
+
+__all__ = ["command"]
+
+
+@cli_command
+@name_argument
+@click.option("--repair", is_flag=True, help="Mend what is wrong; says what could not be saved, and where it is.")
+@format_option
+@timeout_option
+@indexes_option
+def command(name: str, repair: bool, style: str | None, timeout: float | None, indexes: Path | None) -> None:
+    """Compare a collection on disk with its checksums, and mend it.
+
+    Every text, passage, vector and index file is read. The status is 1 if anything is wrong. With --repair the index
+    is built again, damaged vectors are encoded again from their texts, and what cannot be saved is put aside in a JSONL
+    file in the collection's folder.
+
+    \b
+    semsearch verify notes
+    semsearch verify notes --repair
+    """
+    from semsearch.cli.summary import counted
+    from semsearch.collection import checked_encoder, exists, repair_folder, verify_folder
+    from semsearch.collection.places import not_found
+    from semsearch.query import Collection
+
+    path = collection_path(indexes, name)
+    if not exists(path):
+        raise not_found(path)
+    with suppress(SemsearchError), Collection.open(path):
+        pass  # which brings an older format to today's, if it can be opened
+    report = verify_folder(path)
+    if report.sound:
+        click.echo(f"{name}: sound; {_compared(report)}")
+        return
+    _show(report, style)
+    if not repair:
+        count = counted(len(report.findings), "problem")
+        raise DamagedError(f"{count} in collection {name!r}; mend with: semsearch verify {name} --repair")
+
+    def load(stored: StoredEncoder) -> Encoder:
+        from semsearch.encoder import Encoder
+
+        return checked_encoder(Encoder.load(stored.model, options=stored.options, notify=notify), stored, name)
+
+    done = repair_folder(path, load, notify, timeout)
+    kept = counted(done.documents, "document")
+    click.echo(f"{name}: mended; {kept} kept, {done.encoded:,} of them encoded again", err=True)
+    if done.file:
+        lost = counted(done.aside, "document")
+        click.echo(f"warning: {lost} could not be saved; what is left is in {done.file}", err=True)
+
+
+def _compared(report: Report) -> str:
+    counts = (report.documents, report.passages, report.rows, report.files)
+    return "{:,} documents, {:,} passages, {:,} vectors and {:,} files compared".format(*counts)
+
+
+def _show(report: Report, style: str | None) -> None:
+    from semsearch.cli.render import show
+
+    show([asdict(finding) for finding in report.findings], ("part", "name", "problem", "mend"), style)

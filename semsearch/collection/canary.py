@@ -1,0 +1,60 @@
+"""Texts whose vectors are stored, so that an encoder whose numbers have drifted is noticed before it writes.
+
+The fingerprint says which encoder it is, the canary what it computes here and now: another runtime, driver or
+processor may compute something else with the same weights.
+
+A vector in bf16 is as good as one in f32 (STS-B and nDCG are the same, see docs/architecture.md), and which of the two
+is computed depends on the processor; the two pass for each other. What quantised weights or a bug make of a text does
+not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from semsearch.encoder import Encoder
+from semsearch.errors import SpaceMismatchError
+from semsearch.types import Role
+
+__all__ = ["LEAST_COSINE", "check_canary", "make_canary"]
+
+TEXTS = (
+    "A bee visits the flowers of the garden in the morning.",
+    "Interest rates rose by half a point after the meeting.",
+    "def area(radius): return 3.14159 * radius ** 2",
+    "北京是中国的首都。",
+)
+LEAST_COSINE = 0.999
+"""Of a stored vector and the same text's now. Between f32 and bf16 of the packaged model it is 0.99998."""
+
+
+def make_canary(encoder: Encoder) -> dict[str, Any]:
+    """The texts and what an encoder makes of them, as JSON values."""
+    vectors = encoder.encode(list(TEXTS), Role.DOCUMENT)
+    return {"texts": list(TEXTS), "vectors": [[round(float(one), 6) for one in row] for row in vectors]}
+
+
+def check_canary(encoder: Encoder, stored: Mapping[str, Any] | None, name: str) -> None:
+    """Raise :class:`SpaceMismatchError` if the encoder makes something else of the texts than it once did.
+
+    A collection of an older format has no canary, and nothing to compare with.
+    """
+    if stored is None:
+        return
+    expected = np.asarray(stored["vectors"], np.float64)
+    found = encoder.encode(list(stored["texts"]), Role.DOCUMENT).astype(np.float64)
+    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
+    products = (expected * found).sum(axis=1)
+    wrong = ~(products >= LEAST_COSINE * lengths)  # NaN is wrong, too
+    wrong |= found.any(axis=1) != expected.any(axis=1)
+    if wrong.any():
+        number = int(np.flatnonzero(wrong)[0])
+        raise SpaceMismatchError(
+            f"the encoder {encoder.name!r} has the right weights for collection {name!r}, but makes another vector of "
+            f"{stored['texts'][number]!r} than when the collection was made (cosine "
+            f"{products[number] / max(lengths[number], 1e-30):.4f}): its runtime has drifted. Take another "
+            "--runtime or --precision, or encode everything again: semsearch index NAME --reencode"
+        )

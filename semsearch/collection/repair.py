@@ -1,0 +1,262 @@
+"""Mend a collection: copy all that is sound into a new database, make again what can be made, put the rest aside.
+
+The new database takes the place of the old one in a single transaction (SQLite's backup), beside a new vector
+file; until then, and after a crash before it, the collection is what it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semsearch.collection.committed import last_noted
+from semsearch.collection.database import connect, create_schema, errors_translated, merge_log
+from semsearch.collection.indexing import IndexState
+from semsearch.collection.locking import writer_lock
+from semsearch.collection.passages import Prepared, prepare
+from semsearch.collection.places import DATABASE, vector_file
+from semsearch.collection.salvage import Salvage, SavedPassage, Unsaved
+from semsearch.collection.settings import CollectionSettings, StoredEncoder
+from semsearch.collection.sync import encode_prepared
+from semsearch.collection.vectors import StoredRows, VectorFile
+from semsearch.collection.writer import Writer, sync_folder
+from semsearch.encoder import Encoded, Encoder
+from semsearch.errors import DamagedError, SemsearchError
+from semsearch.index import Rows, Target
+from semsearch.types import Document, Float32
+
+__all__ = ["Repaired", "repair_folder"]
+
+BATCH = 256
+"""Documents that are copied in one commit of the new database."""
+
+Load = Callable[[StoredEncoder], Encoder]
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What a repair did: documents that were kept, those of them that were encoded again, those put aside.
+
+    ``file`` holds the last ones, one JSON object a line; ``None`` if there are none.
+    """
+
+    documents: int
+    encoded: int
+    aside: int
+    file: str | None
+
+
+def repair_folder(folder: Path, load: Load, notify: Callable[[str], None], timeout: float | None = None) -> Repaired:
+    """Mend the collection in ``folder``; ``load`` gives its encoder if a text must be encoded again.
+
+    Raises :class:`DamagedError` if its settings are lost; all readable documents are then in a JSONL file that the
+    message names.
+    """
+    with writer_lock(folder, timeout, notify), errors_translated(folder), Salvage(folder) as salvage:
+        try:
+            settings, stored = _settings(salvage)
+        except (KeyError, TypeError, ValueError, SemsearchError) as error:
+            raise _lost(folder, salvage, error) from error
+        return _Repair(folder, salvage, settings, stored, load, notify).run()
+
+
+class _Repair:
+    """One repair, under the writer's lock."""
+
+    def __init__(
+        self,
+        folder: Path,
+        salvage: Salvage,
+        settings: CollectionSettings,
+        stored: StoredEncoder,
+        load: Load,
+        notify: Callable[[str], None],
+    ) -> None:
+        self._folder = folder
+        self._salvage = salvage
+        self._settings = settings
+        self._stored = stored
+        self._load = load
+        self._notify = notify
+        self._encoder: Encoder | None = None
+        self._encoded = self._kept = 0
+        self._aside: list[Unsaved] = []
+
+    def run(self) -> Repaired:
+        epochs = _epochs(self._folder)
+        old = _old_rows(self._folder, epochs, self._stored.dimension)
+        epoch = max(epochs, default=-1) + 1
+        scratch = self._folder / f".repair-{secrets.token_hex(4)}.db"
+        vectors = VectorFile(vector_file(self._folder, epoch), self._stored.dimension)
+        try:
+            vectors.create()
+            generation = max(self._salvage.generation(), last_noted(self._folder)) + 1
+            with closing(_made(scratch, self._salvage.meta(), generation, epoch)) as connection:
+                writer = Writer(connection, self._folder, self._stored.dimension, self._settings.metric, self._notify)
+                for numbers in _slices(self._salvage.numbers(), BATCH):
+                    self._copy(writer, numbers, old)
+                writer.keep_index_choice(_index_choice(self._salvage.tuning()))
+            self._drop_doubles()
+            file = _write_aside(self._folder, generation, self._aside, "does not match its hash")
+            sync_folder(self._folder)
+            _put_in_place(scratch, self._folder)
+        except BaseException:
+            vectors.path.unlink(missing_ok=True)
+            raise
+        finally:
+            for suffix in ("", "-wal", "-shm"):
+                scratch.with_name(scratch.name + suffix).unlink(missing_ok=True)
+        self._finish()
+        return Repaired(self._kept, self._encoded, len(self._aside), file)
+
+    def _copy(self, writer: Writer, numbers: Sequence[int], old: list[StoredRows]) -> None:
+        whole: list[tuple[Prepared, Encoded]] = []
+        lost: list[Document] = []
+        for number in numbers:
+            found = self._salvage.document(number)
+            if isinstance(found, Unsaved):
+                self._aside.append(found)
+                continue
+            document, passages = found
+            vectors = None if passages is None else _sound_vectors(old, passages, self._stored.dimension)
+            if passages is None or vectors is None:
+                lost.append(document)
+            else:
+                cut = np.array([passage.cut for passage in passages], np.int64)
+                whole.append((Prepared(document, tuple(one.span for one in passages)), Encoded(vectors, cut)))
+        if whole:
+            writer.commit([one for one, _ in whole], _joined([encoded for _, encoded in whole]))
+        if lost:
+            prepared = prepare(lost, self._settings, self._loaded())
+            writer.commit(prepared, encode_prepared(prepared, self._settings, self._loaded()))
+        self._kept += len(whole) + len(lost)
+        self._encoded += len(lost)
+
+    def _drop_doubles(self) -> None:
+        """A changed number makes two documents of one; the one of which nothing is left is not lost."""
+        empty = [one for one in self._aside if not any(value is not None for value in one.fields.values())]
+        surplus = self._kept + len(self._aside) - self._salvage.count()
+        for one in empty[: max(surplus, 0)]:
+            self._aside.remove(one)
+
+    def _loaded(self) -> Encoder:
+        if self._encoder is None:
+            self._notify("encoding again what is damaged")
+            self._encoder = self._load(self._stored)
+        return self._encoder
+
+    def _finish(self) -> None:
+        """Build the index, and remove the files of the damaged state."""
+        with closing(connect(self._folder / DATABASE, write=True)) as connection:
+            writer = Writer(connection, self._folder, self._stored.dimension, self._settings.metric, self._notify)
+            writer.maintain()
+            writer.sweep()
+            merge_log(connection)
+
+
+def _settings(salvage: Salvage) -> tuple[CollectionSettings, StoredEncoder]:
+    meta = salvage.meta()
+    return CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
+
+
+def _lost(folder: Path, salvage: Salvage, error: Exception) -> DamagedError:
+    """Write down all documents that can be read; they can be indexed into a new collection."""
+    left: list[Unsaved] = []
+    for number in salvage.numbers():
+        found = salvage.document(number)
+        if isinstance(found, Unsaved):
+            left.append(found)
+        else:
+            document = found[0]
+            names = ("id", "title", "source", "metadata", "text")
+            left.append(Unsaved(number, {name: getattr(document, name) for name in names}))
+    file = _write_aside(folder, salvage.generation() + 1, left, "the collection's settings are lost")
+    saved = f"its {len(left)} documents are in {file}: index them into a new collection" if file else "nothing is left"
+    return DamagedError(f"collection {folder} cannot be mended, since its settings are lost ({error}); {saved}")
+
+
+def _made(scratch: Path, meta: dict[str, Any], generation: int, epoch: int) -> sqlite3.Connection:
+    scratch.touch()
+    connection = connect(scratch, write=True)
+    create_schema(connection, meta, generation, epoch)
+    return connection
+
+
+def _epochs(folder: Path) -> list[int]:
+    return sorted(int(file.stem.split("-")[1]) for file in folder.glob("vectors-*.f16"))
+
+
+def _old_rows(folder: Path, epochs: Sequence[int], dimension: int) -> list[StoredRows]:
+    """All rows of all vector files, newest file first; their checksums say which are sound."""
+    files = [VectorFile(vector_file(folder, epoch), dimension) for epoch in reversed(epochs)]
+    return [file.open(file.path.stat().st_size // file.stride) for file in files]
+
+
+def _sound_vectors(old: list[StoredRows], passages: Sequence[SavedPassage], dimension: int) -> Float32 | None:
+    """The vectors of a document's passages, if all match their checksums."""
+    ids = np.array([passage.vector for passage in passages], np.int64)
+    for stored in old[:1]:  # another epoch numbers its rows otherwise
+        if not len(ids) or (ids.max() < len(stored.matrix) and not len(stored.wrong(ids))):
+            return Rows(stored, dimension).take(ids)
+    return None
+
+
+def _joined(parts: Sequence[Encoded]) -> Encoded:
+    return Encoded(np.concatenate([part.vectors for part in parts]), np.concatenate([part.cut for part in parts]))
+
+
+def _index_choice(tuning: dict[str, Any]) -> IndexState:
+    with suppress(TypeError, ValueError):
+        factory = tuning.get("factory")
+        target = tuning.get("target")
+        kept = IndexState(factory=factory if isinstance(factory, str) else None)
+        return kept if not target else IndexState(factory=kept.factory, target=Target(**target))
+    return IndexState()
+
+
+def _write_aside(folder: Path, generation: int, unsaved: Sequence[Unsaved], problem: str) -> str | None:
+    """Keep what is left of documents for people to look at, and for ``semsearch index``; gives the file's path."""
+    if not unsaved:
+        return None
+    path = folder / f"damaged-{generation}.jsonl"
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        for one in unsaved:
+            fields = {name: _text(value) for name, value in one.fields.items() if value is not None}
+            file.write(json.dumps({**fields, "problem": problem}, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return str(path)
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+
+
+def _put_in_place(scratch: Path, folder: Path) -> None:
+    """Make the new database the collection's, in one transaction; if the old file is none any more, by a rename."""
+    target = folder / DATABASE
+    with closing(connect(scratch, write=True)) as source:
+        merge_log(source)
+        source.execute("PRAGMA journal_mode=DELETE")  # whole in one file
+        with suppress(sqlite3.DatabaseError), closing(connect(target, write=True)) as old:
+            source.backup(old)
+            merge_log(old)
+            return
+    for suffix in ("-wal", "-shm"):
+        target.with_name(target.name + suffix).unlink(missing_ok=True)
+    scratch.replace(target)
+    sync_folder(folder)
+
+
+def _slices(values: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

@@ -1,0 +1,263 @@
+"""Compare every byte of a collection that can be compared, and say what is wrong and how to mend it.
+
+The tables are read as they are, damage included; nothing is written. A full-text table, when there is one, is
+compared in a check of its own: add it to ``CHECKS``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from semsearch.collection.committed import last_noted
+from semsearch.collection.database import connect, errors_translated, passage_crc
+from semsearch.collection.places import DATABASE, is_own, vector_file
+from semsearch.collection.seals import check_seal, read_state
+from semsearch.collection.snapshot import DOCUMENT, checked_document
+from semsearch.collection.vectors import VectorFile
+from semsearch.errors import DamagedError, SemsearchError
+
+__all__ = ["Finding", "Part", "Report", "verify_folder"]
+
+BLOCK = 8192
+"""Rows of the vector file that are read at a time."""
+NAMED = 20
+"""Findings of one kind that are named one by one; of the others the number is told."""
+
+
+class Part:
+    """What a finding is about, which decides how it is mended."""
+
+    DATABASE = "database"
+    DOCUMENT = "document"
+    PASSAGE = "passage"
+    VECTOR = "vector"
+    INDEX = "index"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: in which part, which one, what, and what ``--repair`` does about it."""
+
+    part: str
+    name: str
+    problem: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was compared, and what was found; ``generation`` is the state that was looked at."""
+
+    name: str
+    generation: int
+    documents: int
+    passages: int
+    rows: int
+    files: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a check needs to know."""
+
+    connection: sqlite3.Connection
+    folder: Path
+    noted: int
+    """The commit that was noted last, before the connection was opened."""
+
+    def vectors(self) -> tuple[VectorFile, int]:
+        """The vector file, and how many rows of it are committed."""
+        _, epoch, rows, *_ = read_state(self.connection)
+        stored = self.connection.execute("SELECT value FROM meta WHERE key = 'encoder'").fetchone()
+        return VectorFile(vector_file(self.folder, epoch), int(json.loads(stored[0])["dimension"])), rows
+
+
+MENDS = {
+    Part.DATABASE: "everything that is sound is copied into a new database",
+    Part.DOCUMENT: "put aside in a JSONL file in the collection's folder, to be indexed again from its source",
+    Part.PASSAGE: "split and encoded again from the document's text",
+    Part.VECTOR: "encoded again from its text",
+    Part.INDEX: "built again from the vectors",
+    Part.FILE: "removed",
+}
+
+
+def verify_folder(folder: Path) -> Report:
+    """Compare a collection's newest state with its checksums; raises only what is not damage.
+
+    A writer may go on: if its commit has taken files away in the middle, the new state is looked at.
+    """
+    while True:
+        try:
+            report = _verified(folder)
+        except DamagedError as error:  # not even to be opened
+            problem = str(error).split("; run", 1)[0]
+            finding = Finding(Part.DATABASE, DATABASE, problem, MENDS[Part.DATABASE])
+            return Report(folder.name, -1, 0, 0, 0, len(list(folder.iterdir())), (finding,))
+        if report.sound or _generation(folder) in (report.generation, None):
+            return report
+
+
+def _verified(folder: Path) -> Report:
+    noted = last_noted(folder)
+    with errors_translated(folder), closing(connect(folder / DATABASE)) as connection:
+        connection.execute("BEGIN")
+        look = Look(connection, folder, noted)
+        findings = tuple(finding for check in CHECKS for finding in _guarded(check, look))
+        return Report(folder.name, *_counts(connection), len(list(folder.iterdir())), findings)
+
+
+def _guarded(check: Callable[[Look], Iterator[tuple[str, str, str]]], look: Look) -> Iterator[Finding]:
+    """The findings of a check; that it cannot go on is one, too."""
+    number = 0
+    part = Part.DATABASE
+    try:
+        for part, name, problem in check(look):
+            number += 1
+            if number <= NAMED:
+                yield Finding(part, name, problem, MENDS[part])
+    except (sqlite3.DatabaseError, SemsearchError, OSError, LookupError, TypeError, ValueError, OverflowError) as error:
+        yield Finding(Part.DATABASE, DATABASE, f"cannot be read: {error}", MENDS[Part.DATABASE])
+    if number > NAMED:
+        yield Finding(part, f"{number - NAMED} more", "likewise", MENDS[part])
+
+
+def _counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
+    """Generation, documents, passages and rows as far as they can be told."""
+    try:
+        generation, _, rows, documents, passages, *_ = read_state(connection)
+    except (DamagedError, sqlite3.DatabaseError, TypeError):
+        return -1, 0, 0, 0
+    return generation, documents, passages, rows
+
+
+def _generation(folder: Path) -> int | None:
+    with errors_translated(folder), closing(connect(folder / DATABASE)) as connection:
+        generation = _counts(connection)[0]
+        return None if generation < 0 else generation
+
+
+def _pages(look: Look) -> Iterator[tuple[str, str, str]]:
+    """SQLite's own check of its pages, and of its indexes against its tables."""
+    for (message,) in look.connection.execute("PRAGMA integrity_check(20)"):
+        if message != "ok":
+            yield Part.DATABASE, DATABASE, " ".join(str(message).split())
+
+
+def _tables(look: Look) -> Iterator[tuple[str, str, str]]:
+    """Counts, and checksums of the small tables."""
+    try:
+        check_seal(look.connection)
+    except DamagedError as error:
+        yield Part.DATABASE, DATABASE, str(error).split(": ", 1)[-1].split("; run", 1)[0]
+    generation, _, rows, *_ = read_state(look.connection)
+    if generation < look.noted:
+        yield Part.DATABASE, DATABASE, f"commits {generation + 1} to {look.noted} are lost with the write-ahead log"
+    ids = "SELECT vector FROM passages UNION ALL SELECT vector FROM dead"
+    found = look.connection.execute(f"SELECT count(*), count(DISTINCT vector), max(vector) FROM ({ids})")  # noqa: S608
+    count, distinct, last = found.fetchone()
+    if not count == distinct == rows or (rows and last != rows - 1):
+        yield Part.DATABASE, DATABASE, f"{rows} rows are committed, but passages and deleted ones are {count}"
+
+
+def _documents(look: Look) -> Iterator[tuple[str, str, str]]:
+    """Hashes of texts and metadata; spans inside the text, as many as there must be."""
+    for row in look.connection.execute(f"SELECT {DOCUMENT} FROM documents d"):  # noqa: S608 - a constant
+        try:
+            document = checked_document(row, look.folder)
+        except DamagedError:
+            yield Part.DOCUMENT, repr(row[1]), "does not match its hash"
+            continue
+        spans = "SELECT vector, ordinal, start, stop FROM passages WHERE document = ? ORDER BY ordinal"
+        passages = look.connection.execute(spans, (row[0],)).fetchall()
+        if [one[1] for one in passages] != list(range(row[3])):
+            yield Part.PASSAGE, f"of document {row[1]!r}", f"{row[3]} are expected, {len(passages)} found"
+        for vector, _, start, stop in passages:
+            if not 0 <= start <= stop <= len(document.text):
+                yield Part.PASSAGE, str(vector), f"its span {start}-{stop} is not inside the text"
+
+
+def _passages(look: Look) -> Iterator[tuple[str, str, str]]:
+    """Checksums of the passages, and that each has its document."""
+    rows = "SELECT vector, document, ordinal, start, stop, cut, crc FROM passages"
+    for vector, document, ordinal, start, stop, cut, crc in look.connection.execute(rows):
+        if passage_crc(vector, document, ordinal, (start, stop), cut) != crc:
+            yield Part.PASSAGE, str(vector), "does not match its checksum"
+    lost = "SELECT vector, document FROM passages WHERE document NOT IN (SELECT number FROM documents)"
+    for vector, document in look.connection.execute(lost):
+        yield Part.PASSAGE, str(vector), f"its document {document} is not there"
+
+
+def _vectors(look: Look) -> Iterator[tuple[str, str, str]]:
+    """Checksums of all rows of the vector file."""
+    file, rows = look.vectors()
+    here = min(rows, file.path.stat().st_size // file.stride if file.path.exists() else 0)
+    if here < rows:
+        yield Part.VECTOR, f"{here}-{rows - 1}", f"{file.path.name} ends before them"
+    stored = file.open(here)
+    for first in range(0, here, BLOCK):
+        for row in stored.wrong(np.arange(first, min(first + BLOCK, here), dtype=np.int64)).tolist():
+            yield Part.VECTOR, str(row), "does not match its checksum"
+
+
+def _appends(look: Look) -> Iterator[tuple[str, str, str]]:
+    """Checksums of whole appends to the vector file, which must follow each other."""
+    file, rows = look.vectors()
+    expected = 0
+    for first, count, crc in look.connection.execute("SELECT first, rows, crc FROM blocks ORDER BY first"):
+        if first != expected or not 0 < count <= rows - first:
+            yield Part.DATABASE, DATABASE, f"the record of the append at row {first} is not where it must be"
+            return
+        with file.path.open("rb") as stream:
+            stream.seek(first * file.stride)
+            if zlib.crc32(stream.read(count * file.stride)) != crc:
+                yield Part.VECTOR, f"{first}-{first + count - 1}", "do not match the checksum of their append"
+        expected += count
+    if expected != rows:
+        yield Part.DATABASE, DATABASE, f"appends of {expected} rows are recorded, {rows} are committed"
+
+
+def _index(look: Look) -> Iterator[tuple[str, str, str]]:
+    """Checksums of the index files."""
+    for file, sha256 in look.connection.execute("SELECT file, sha256 FROM indexes ORDER BY first"):
+        try:
+            if not is_own(file):
+                raise ValueError(f"{file!r} is no name of an index file")
+            with (look.folder / file).open("rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+        except (OSError, ValueError) as error:
+            yield Part.INDEX, str(file), f"cannot be read: {error}"
+            continue
+        if found != sha256:
+            yield Part.INDEX, file, "does not match its checksum"
+    for key, value in look.connection.execute("SELECT key, value FROM tuning"):
+        json.loads(value or f"tuning has nothing for {key}")
+
+
+def _orphans(look: Look) -> Iterator[tuple[str, str, str]]:
+    """Files of ours that no record names: of a crash, or of states that are no more."""
+    epoch = read_state(look.connection)[1]
+    wanted = {row[0] for row in look.connection.execute("SELECT file FROM indexes")} | {f"vectors-{epoch}.f16"}
+    for entry in sorted(look.folder.iterdir()):
+        if is_own(entry.name) and entry.name not in wanted:
+            yield Part.FILE, entry.name, "belongs to no committed state"
+
+
+CHECKS = (_pages, _tables, _documents, _passages, _vectors, _appends, _index, _orphans)
+"""Each yields the part, the name and the problem of what it finds."""
