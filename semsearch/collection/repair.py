@@ -149,6 +149,13 @@ class _Repair:
             self._aside.remove(one)
         if self._salvage.count() < UNKNOWN:  # of a page that is gone not even the numbers are known
             self._aside += [Unsaved(-1, {})] * max(-surplus, 0)
+        elif not self._kept + len(self._aside):
+            raise DamagedError(
+                f"collection {self._folder} cannot be mended, since no document in it can be read; "
+                "build it again from its sources"
+            )
+        else:
+            self._notify("how many documents there were cannot be read: compare what is left with the sources")
 
     def _loaded(self) -> Encoder:
         if self._encoder is None:
