@@ -24,7 +24,7 @@ from semsearch.collection.indexing import IndexState
 from semsearch.collection.locking import writer_lock
 from semsearch.collection.passages import Prepared, prepare
 from semsearch.collection.places import DATABASE, vector_file
-from semsearch.collection.salvage import Salvage, SavedPassage, Unsaved
+from semsearch.collection.salvage import UNKNOWN, Salvage, SavedPassage, Unsaved
 from semsearch.collection.settings import CollectionSettings, StoredEncoder
 from semsearch.collection.sync import encode_prepared
 from semsearch.collection.vectors import StoredRows, VectorFile
@@ -105,7 +105,7 @@ class _Repair:
                 for numbers in _slices(self._salvage.numbers(), BATCH):
                     self._copy(writer, numbers, old)
                 writer.keep_index_choice(_index_choice(self._salvage.tuning()))
-            self._drop_doubles()
+            self._count_lost()
             file = _write_aside(self._folder, generation, self._aside, "does not match its hash")
             sync_folder(self._folder)
             _put_in_place(scratch, self._folder)
@@ -141,12 +141,21 @@ class _Repair:
         self._kept += len(whole) + len(lost)
         self._encoded += len(lost)
 
-    def _drop_doubles(self) -> None:
-        """A changed number makes two documents of one; the one of which nothing is left is not lost."""
+    def _count_lost(self) -> None:
+        """Have as many documents put aside as are lost: a changed number makes two of one, a lost page none of many."""
         empty = [one for one in self._aside if not any(value is not None for value in one.fields.values())]
         surplus = self._kept + len(self._aside) - self._salvage.count()
         for one in empty[: max(surplus, 0)]:
             self._aside.remove(one)
+        if self._salvage.count() < UNKNOWN:  # of a page that is gone not even the numbers are known
+            self._aside += [Unsaved(-1, {})] * max(-surplus, 0)
+        elif not self._kept + len(self._aside):
+            raise DamagedError(
+                f"collection {self._folder} cannot be mended, since no document in it can be read; "
+                "build it again from its sources"
+            )
+        else:
+            self._notify("how many documents there were cannot be read: compare what is left with the sources")
 
     def _loaded(self) -> Encoder:
         if self._encoder is None:

@@ -16,8 +16,10 @@ from semsearch.collection.seals import document_crc, read_state
 from semsearch.errors import DamagedError
 from semsearch.types import Document, Span
 
-__all__ = ["Salvage", "SavedPassage", "Unsaved"]
+__all__ = ["UNKNOWN", "Salvage", "SavedPassage", "Unsaved"]
 
+UNKNOWN = 1 << 62
+"""More documents than there can be."""
 PASSAGE = "vector, document, ordinal, start, stop, cut, crc"
 
 
@@ -84,7 +86,7 @@ class Salvage:
         """How many documents there must be; more than there can be if that is not known."""
         with suppress(sqlite3.DatabaseError, DamagedError):
             return read_state(self._connection)[3]
-        return 1 << 62
+        return UNKNOWN
 
     def tuning(self) -> dict[str, Any]:
         """The user's choices for the index, as far as they can be read."""

@@ -28,6 +28,7 @@ __all__ = [
     "checked_document",
     "load_snapshot",
     "passages_of",
+    "read_indexing",
     "read_passages",
     "state",
 ]
@@ -111,7 +112,7 @@ def load_snapshot(
         return earlier
     dead = _read_dead(connection, vectors.path.parent)
     stored = vectors.open(rows, earlier.stored if earlier else None)
-    indexing = _read_indexing(connection, vectors.path.parent)
+    indexing = read_indexing(connection, vectors.path.parent)
     parts, damage = _read_parts(vectors.path.parent, indexing.parts if device == "cpu" else (), earlier)
     searcher = Searcher(
         _rows(stored, vectors.dimension, metric, device), ApproximateIndex(parts, metric), indexing.point
@@ -129,7 +130,8 @@ def _read_dead(connection: sqlite3.Connection, folder: Path) -> Int64:
     return dead
 
 
-def _read_indexing(connection: sqlite3.Connection, folder: Path) -> IndexState:
+def read_indexing(connection: sqlite3.Connection, folder: Path) -> IndexState:
+    """What the database says of the index, compared with its checksum."""
     if index_crc(connection) != read_state(connection)[7]:
         raise damaged(folder, "the tables of the index do not match their checksum")
     return read_index_state(connection)

@@ -30,14 +30,21 @@ from semsearch.collection.database import (
     merge_log,
     read_meta,
 )
-from semsearch.collection.indexing import read_index_state
 from semsearch.collection.locking import LOCK, clear, writer_lock
 from semsearch.collection.migrations import migrate
 from semsearch.collection.places import DATABASE, exists, not_found, taken, vector_file
 from semsearch.collection.reencode import SCRATCH, stored_documents, swap_in
 from semsearch.collection.seals import check_seal, checked_ids, read_state
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
-from semsearch.collection.snapshot import Snapshot, StoredPassage, load_snapshot, passages_of, read_passages, state
+from semsearch.collection.snapshot import (
+    Snapshot,
+    StoredPassage,
+    load_snapshot,
+    passages_of,
+    read_indexing,
+    read_passages,
+    state,
+)
 from semsearch.collection.sync import Sync, storable
 from semsearch.collection.vectors import VectorFile
 from semsearch.collection.verify import Report, verify_folder
@@ -342,7 +349,7 @@ class Store:
         with errors_translated(self.path), self._reading() as connection:
             generation, _, rows, documents, passages, *_ = read_state(connection)
             truncated = connection.execute("SELECT total(cut > 0) FROM passages").fetchone()[0]
-            index = read_index_state(connection)
+            index = read_indexing(connection, self.path)
             measured = index.measured
             return Status(
                 name=self.name,

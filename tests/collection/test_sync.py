@@ -477,10 +477,10 @@ def test_a_commit_that_fails_changes_nothing(notes, monkeypatch):
     notes.add([Document(id="a", text="a bee"), Document(id="b", text="a fly")])
     put = writer_module.Writer._put_document
 
-    def failing(self, document, *_):
+    def failing(self, document, passages):
         if document.id == "c":
             raise KeyboardInterrupt
-        return put(self, document)
+        return put(self, document, passages)
 
     documents = [Document(id="a", text="new bee"), Document(id="b", text="new fly"), Document(id="c", text="new ant")]
     with monkeypatch.context() as patch:
