@@ -13,6 +13,19 @@ import pytest
 from semsearch.encoder import Encoder
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--long`` runs the tests that take minutes, too."""
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests out unless asked for."""
+    if not config.getoption("--long"):
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="takes minutes; run it with --long"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Converted models of this session, for child processes too; parallel workers share one folder."""

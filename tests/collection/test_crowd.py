@@ -13,7 +13,7 @@ from semsearch.collection import locking, verify_folder
 from semsearch.errors import LockedError, StorageError
 
 
-@pytest.mark.parametrize(("readers", "seconds"), [(3, 3), pytest.param(8, 60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("readers", "seconds"), [(3, 3), pytest.param(8, 60, marks=pytest.mark.long)])
 def test_readers_see_whole_states_while_a_writer_writes(tmp_path, readers, seconds):
     """No query fails, mixes two states or goes back to an earlier one, and no file of an old state is left."""
     writer, *others = crowd(tmp_path / "notes", readers, seconds)

@@ -39,7 +39,7 @@ def tried(sound, scratch, chosen):
 
 @pytest.mark.parametrize("log", [False, True], ids=["merged", "log"])
 @pytest.mark.parametrize(
-    ("flips", "cuts"), [(40, 12), pytest.param(500, 100, marks=pytest.mark.slow)], ids=["few", "many"]
+    ("flips", "cuts"), [(40, 12), pytest.param(500, 100, marks=pytest.mark.long)], ids=["few", "many"]
 )
 def test_damage_is_harmless_or_reported(tmp_path, flips, cuts, log):
     """After a flipped byte or a cut, results are the same, or an error names ``verify``, which finds it, too."""

@@ -54,7 +54,7 @@ def test_a_writer_that_dies_at_a_durable_step(tmp_path, power):
     assert all(one["killed"] for one in results)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("power", [False, True], ids=["process", "power"])
 def test_a_writer_that_dies_at_every_durable_step(tmp_path, power):
     """Before each of them the same."""
@@ -62,7 +62,7 @@ def test_a_writer_that_dies_at_every_durable_step(tmp_path, power):
     assert all(one["killed"] for one in results)
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [4, pytest.param(200, marks=pytest.mark.long)])
 def test_a_writer_that_dies_at_any_moment(tmp_path, count):
     """At random moments, in the middle of whatever it does: the same."""
     chance = random.Random(count)  # noqa: S311 - no secret
