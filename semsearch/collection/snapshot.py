@@ -145,7 +145,7 @@ def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: 
     lost = [vector for vector in vectors if vector not in found]
     if lost:
         raise DamagedError(
-            f"passage {lost[0]} of collection {path} is not in the database; run: semsearch verify {path.name}"
+            f"passage {lost[0]} of collection {path} is not in the database; index its sources into a new collection"
         )
     return found
 
@@ -154,7 +154,8 @@ def _checked_passage(row: tuple[Any, ...], path: Path) -> StoredPassage:
     vector, number, ordinal, start, stop, cut, crc, *rest = row
     if passage_crc(vector, number, ordinal, (start, stop), cut) != crc:
         raise DamagedError(
-            f"passage {vector} of collection {path} does not match its checksum; run: semsearch verify {path.name}"
+            f"passage {vector} of collection {path} does not match its checksum; "
+            "index its sources into a new collection"
         )
     return StoredPassage(vector, ordinal, start, stop, checked_document(tuple(rest), path))
 

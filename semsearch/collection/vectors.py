@@ -70,7 +70,7 @@ class VectorFile:
         except (FileNotFoundError, ValueError) as error:
             raise DamagedError(
                 f"vector file {self.path} does not hold the {rows} committed rows ({error}); "
-                f"run: semsearch verify {self.path.parent.name}"
+                "index its sources into a new collection"
             ) from error
         return StoredRows(self.path, matrix, earlier)
 
@@ -109,7 +109,7 @@ class StoredRows:
         if len(wrong):
             raise DamagedError(
                 f"row {wrong[0]} of vector file {self._path} does not match its checksum: the file was damaged "
-                f"after it was written; run: semsearch verify {self._path.parent.name}"
+                "after it was written; index its sources into a new collection"
             )
         self._sound[unknown] = True
 

@@ -106,7 +106,7 @@ def test_a_vector_file_that_is_too_short_is_an_error(indexed, fake):
     """Without the rows there is no answer: the message names the file and what to run."""
     file = indexed.path / "vectors-0.f16"
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(DamagedError, match=r"vectors-0\.f16 .*100 committed rows.*semsearch verify notes"):
+    with pytest.raises(DamagedError, match=r"vectors-0\.f16 .*100 committed rows.*new collection"):
         Collection.open(indexed.path, fake).search("bee")
 
 
