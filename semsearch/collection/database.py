@@ -26,14 +26,28 @@ __all__ = [
     "content_hash",
     "create_schema",
     "errors_translated",
+    "has_index_tables",
     "merge_log",
     "passage_crc",
     "read_meta",
+    "renew_index_tables",
 ]
 
 FORMAT = 1
 """Version of the collection format; see docs/architecture.md. A change comes with a migration."""
 
+INDEX_TABLES = """
+CREATE TABLE indexes (             -- the parts of the index, if one has been built
+    first  INTEGER PRIMARY KEY,    -- vector id of the part's first row
+    rows   INTEGER NOT NULL,
+    file   TEXT NOT NULL,
+    sha256 TEXT NOT NULL
+);
+CREATE TABLE tuning (              -- which index is wanted, which was built, and how it is searched
+    key    TEXT PRIMARY KEY,
+    value  TEXT NOT NULL           -- JSON
+) WITHOUT ROWID;
+"""
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE state (
@@ -66,16 +80,6 @@ CREATE TABLE blocks (              -- every append to the vector file
     rows  INTEGER NOT NULL,
     crc   INTEGER NOT NULL
 );
-CREATE TABLE indexes (             -- the parts of the index, if one has been built
-    first  INTEGER PRIMARY KEY,    -- vector id of the part's first row
-    rows   INTEGER NOT NULL,
-    file   TEXT NOT NULL,
-    sha256 TEXT NOT NULL
-);
-CREATE TABLE tuning (              -- which index is wanted, which was built, and how it is searched
-    key    TEXT PRIMARY KEY,
-    value  TEXT NOT NULL           -- JSON
-) WITHOUT ROWID;
 """
 
 
@@ -155,10 +159,20 @@ def merge_log(connection: Connection) -> None:
 
 def create_schema(connection: sqlite3.Connection, meta: dict[str, Any]) -> None:
     """Make the tables of an empty collection."""
-    connection.executescript(SCHEMA)
+    connection.executescript(SCHEMA + INDEX_TABLES)
     rows = [(key, json.dumps(value)) for key, value in {"format": FORMAT, **meta}.items()]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     connection.execute("INSERT INTO state VALUES (0, 0, 0)")
+
+
+def has_index_tables(connection: sqlite3.Connection) -> bool:
+    """Whether the index is recorded as today: collections of before had one index file, in a table without parts."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'tuning'").fetchone() is not None
+
+
+def renew_index_tables(connection: sqlite3.Connection) -> None:
+    """Forget the index file of an earlier program, which this one does not read; nothing else is lost with it."""
+    connection.executescript(f"BEGIN IMMEDIATE; DROP TABLE indexes; {INDEX_TABLES} COMMIT")
 
 
 def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, Any]:

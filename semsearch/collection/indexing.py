@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from semsearch.collection.database import has_index_tables
 from semsearch.errors import InputError
 from semsearch.index import (
     DEFAULT_TARGET,
@@ -86,7 +87,9 @@ class IndexState:
 
 
 def read_index_state(connection: sqlite3.Connection) -> IndexState:
-    """What the database says of the index."""
+    """What the database says of the index; that there is none, if an earlier program wrote it."""
+    if not has_index_tables(connection):
+        return IndexState()
     parts = connection.execute("SELECT first, rows, file, sha256 FROM indexes ORDER BY first")
     kept = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM tuning")}
     return IndexState(

@@ -21,8 +21,10 @@ from semsearch.collection.database import (
     content_hash,
     encode_metadata,
     errors_translated,
+    has_index_tables,
     marks,
     passage_crc,
+    renew_index_tables,
 )
 from semsearch.collection.indexing import IndexBuilder, IndexState, read_index_state, write_index_state
 from semsearch.collection.passages import Prepared
@@ -86,6 +88,8 @@ class Writer:
         self._metric = metric
         self._notify = notify or (lambda _: None)
         with errors_translated(folder):
+            if not has_index_tables(connection):
+                renew_index_tables(connection)
             self._execute("CREATE TEMP TABLE seen (id TEXT PRIMARY KEY, hash BLOB) WITHOUT ROWID")
 
     @_translated

@@ -211,3 +211,25 @@ def test_a_factory_that_wants_more_rows_than_there_are(notes):
     assert (notes.status().index, notes.status().tail) == ("exact", 30)
     notes.add(documents(30, 100))
     assert (notes.status().index, notes.status().indexed) == ("IVF64,Flat", 100)
+
+
+def test_a_collection_whose_index_was_one_file(notes):
+    """What was written before the index came in parts is searched exactly, and the next write brings it up to date."""
+    notes.add(documents(0, 30))
+    before = found(notes)
+    file = notes.path / "index-7.faiss"
+    file.write_bytes(b"an index of another form")
+    with closing(sqlite3.connect(notes.path / "collection.db")) as connection:
+        connection.executescript(
+            "DROP TABLE tuning; DROP TABLE indexes; "
+            "CREATE TABLE indexes (file TEXT PRIMARY KEY, rows INTEGER NOT NULL, sha256 TEXT NOT NULL); "
+            "INSERT INTO indexes VALUES ('index-7.faiss', 30, 'ab')"
+        )
+    with Collection.open(notes.path, notes.encoder) as older:
+        assert found(older) == before
+        assert (older.status().index, older.status().tail) == ("exact", 30)
+        older.use_index("HNSW8")
+        older.add(documents(30, 40))
+        assert (older.status().index, older.status().indexed) == ("HNSW8", 40)
+        assert not file.exists()
+        check_alive(older, [f"d{n}" for n in range(40)])
