@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from benchmarks.processes import private_mb
 from semsearch.collection.indexing import IndexBuilder, IndexState, PartRecord
 from semsearch.collection.vectors import VectorFile
 from semsearch.index import ApproximateIndex, Part, Plan, Point, Rows, Searcher, Target
+from semsearch.index.threads import run
 from semsearch.settings import thread_count
 from semsearch.types import Metric
 
@@ -72,7 +74,8 @@ def ask(job: dict[str, Any]) -> dict[str, Any]:
     before = private_mb()
     started = time.perf_counter()
     records = [PartRecord(**one) for one in state["parts"]]
-    parts = [Part.read(folder / one.file, one.sha256, one.first) for one in records]
+    reading = [partial(Part.read, folder / one.file, one.sha256, one.first) for one in records]
+    parts = run(reading, thread_count())  # as a snapshot does
     rows = Rows(file.open(job["count"]), job["dimension"], Metric.COSINE)
     opened = time.perf_counter() - started
     index = ApproximateIndex(parts, Metric.COSINE)

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from semsearch.collection.seals import damaged, dead_sum, document_crc, index_cr
 from semsearch.collection.vectors import StoredRows, VectorFile
 from semsearch.errors import DamagedError
 from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but
+from semsearch.index.threads import run
+from semsearch.settings import thread_count
 from semsearch.types import Document, Float32, Int64, Metric
 
 __all__ = [
@@ -150,11 +152,9 @@ def _read_parts(
 ) -> tuple[tuple[Part, ...], str | None]:
     """The index's parts up to the first that is not sound: rows from there on are tail, slower but as right."""
     known = dict(zip(earlier.indexing.parts, earlier.parts, strict=False)) if earlier else {}
+    reading = [partial(_part, folder, record, known) for record in records]
     parts: list[Part] = []
-    for record in records:
-        part = known.get(record)
-        if part is None and is_own(record.file):
-            part = Part.read(folder / record.file, record.sha256, record.first)
+    for record, part in zip(records, run(reading, thread_count()), strict=True):
         if part is None or part.stop != record.first + record.rows:
             return tuple(parts), (
                 f"index file {folder / record.file} is damaged or missing; its rows are searched without it, which is "
@@ -162,6 +162,13 @@ def _read_parts(
             )
         parts.append(part)
     return tuple(parts), None
+
+
+def _part(folder: Path, record: PartRecord, known: dict[PartRecord, Part]) -> Part | None:
+    """Checksums take most of the time to open a collection, and threads can share them."""
+    if record in known:
+        return known[record]
+    return Part.read(folder / record.file, record.sha256, record.first) if is_own(record.file) else None
 
 
 def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: Path) -> dict[int, StoredPassage]:

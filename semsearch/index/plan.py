@@ -19,7 +19,7 @@ __all__ = ["Plan", "build_part", "choose"]
 EXACT_MS = 1.0
 """An exact scan that takes a query no longer than this needs no index."""
 PART_ROWS = 1 << 19
-LATENCY_MS = 2.0
+LATENCY_MS = 4.0
 """A scan of all codes that takes a query longer than this gives way to lists, of which a query sees a share."""
 MANY_LISTS_PART_ROWS = 1 << 20
 LISTS, MANY_LISTS = 256, 1024

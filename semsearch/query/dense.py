@@ -14,7 +14,7 @@ import numpy.typing as npt
 from semsearch.collection import Snapshot, Store, StoredPassage, unit_length
 from semsearch.errors import QueryError
 from semsearch.index import Bitmap, all_but
-from semsearch.query.vectors import checked_vectors
+from semsearch.query.checks import check_k, checked_vectors
 from semsearch.types import Float32, Hit, Int64, Metric, Role
 
 __all__ = ["search_texts", "search_vectors", "similar", "within"]
@@ -22,13 +22,13 @@ __all__ = ["search_texts", "search_vectors", "similar", "within"]
 
 def search_texts(store: Store, texts: Sequence[str], k: int, exact: bool = False) -> list[list[Hit]]:
     """For each text the ``k`` passages nearest to it in meaning, best first; ``exact`` leaves the index out."""
-    _check_k(k)
+    check_k(k)
     return _search(store, _encoded(store, texts), k, exact)
 
 
 def search_vectors(store: Store, vectors: npt.ArrayLike, k: int, exact: bool = False) -> list[list[Hit]]:
     """For each vector the ``k`` passages nearest to it, best first; ``exact`` leaves the index out."""
-    _check_k(k)
+    check_k(k)
     return _search(store, checked_vectors(vectors, store.stored_encoder.dimension, store.settings.metric), k, exact)
 
 
@@ -65,7 +65,7 @@ def similar(store: Store, document: str, k: int) -> list[Hit]:
 
     A document of several passages is represented by the mean of their vectors.
     """
-    _check_k(k)
+    check_k(k)
     with store.pinned() as snapshot:
         found = store.vectors_of(document)
         if found is None:
@@ -119,11 +119,6 @@ def _one_per_document(hits: list[Hit]) -> list[Hit]:
     for hit in hits:
         best.setdefault(hit.document, hit)
     return [replace(hit, rank=rank) for rank, hit in enumerate(best.values(), 1)]
-
-
-def _check_k(k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise QueryError(f"k is {k!r}; ask for at least 1 result")
 
 
 def _similar_id(store: Store, document: str) -> str:

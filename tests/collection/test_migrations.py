@@ -53,6 +53,24 @@ def test_a_golden_collection_opens(tmp_path, file):
     assert verify_folder(tmp_path / file.stem).sound
 
 
+def test_an_index_in_parts_is_forgotten_with_its_tuning(old):
+    """Format 1 recorded an index in two forms, and an index can be built again: the later form is dropped too."""
+    with closing(sqlite3.connect(old / "collection.db")) as connection:
+        connection.executescript(
+            "DROP TABLE indexes; "
+            "CREATE TABLE indexes (first INTEGER PRIMARY KEY, rows INTEGER, file TEXT, sha256 TEXT); "
+            "CREATE TABLE tuning (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID; "
+            "INSERT INTO indexes VALUES (0, 5, 'index-7-0.faiss', 'ab'); INSERT INTO tuning VALUES ('factory', '\"Flat\"')"
+        )
+    (old / "index-7-0.faiss").write_bytes(b"an index of before")
+    with Collection.open(old, FakeEncoder()) as collection:
+        assert len(collection.search("bee", k=100)) == len(PASSAGES)
+        assert collection.status().index == "exact"
+        collection.compact()
+        assert not (old / "index-7-0.faiss").exists()
+        assert collection.verify().sound
+
+
 def test_a_migration_that_fails_changes_nothing(old, monkeypatch):
     """The database stays as it was, and is migrated the next time."""
     content = (old / "collection.db").read_bytes()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.errors import InputError, QueryError
+from semsearch.query.checks import check_k
 from semsearch.query.tokens.formulas import FORMULAS, Formula
 from semsearch.query.tokens.preparation import Preparation
 from semsearch.query.tokens.spelling import nearest_spellings
@@ -81,7 +82,7 @@ class Space:
 
     def nearest_rows(self, vectors: Float32, k: int = 10) -> tuple[Float32, Int64]:
         """The ``k`` nearest to each of float32[m, d]: cosines float32[m, k] and numbers of names int64[m, k]."""
-        _check_k(k)
+        check_k(k)
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
             raise QueryError(f"vectors of shape {vectors.shape} do not fit a space of {self.dimension} dimensions")
         if not np.isfinite(vectors).all():
@@ -141,7 +142,7 @@ class Space:
         formula: Formula | str = Formula.COS_ADD,
     ) -> list[Answer]:
         """:meth:`answer` with and without the names of the question: the ``k`` others, and those ranked before."""
-        _check_k(k)
+        check_k(k)
         words = len(positive) + len(negative)
         found, question = self._answer(positive, negative, k + words, formula, exclude=False)
         others = [one.name for one in found if one.name not in question][:k]
@@ -172,7 +173,7 @@ class Space:
 
         Scores float32[m, k] and numbers of names int64[m, k]; -1 where the question leaves fewer names.
         """
-        _check_k(k)
+        check_k(k)
         chosen = _formula(formula, positive.shape[1], negative.shape[1])
         k, step = min(k, len(self)), max(1, BLOCK // len(self))
         parts = [slice(at, at + step) for at in range(0, len(positive), step)]
@@ -258,11 +259,6 @@ def _formula(formula: Formula | str, positives: int, negatives: int) -> Formula:
     if chosen is Formula.COS_AVG and not positives == negatives + 1 > 1:
         raise QueryError("3cosavg takes pairs and one word; use 3cosadd for other positive and negative words")
     return chosen
-
-
-def _check_k(k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise QueryError(f"k is {k!r}; ask for at least 1 result")
 
 
 def _check(names: tuple[str, ...], vectors: Float32, rows: dict[str, int]) -> None:

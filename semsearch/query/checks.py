@@ -1,4 +1,4 @@
-"""Query vectors from outside: checked before they meet an index."""
+"""What a question brings from outside, checked before it meets an index."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from semsearch.collection import unit_length
 from semsearch.errors import QueryError
 from semsearch.types import Float32, Metric
 
-__all__ = ["checked_vectors"]
+__all__ = ["check_k", "checked_vectors"]
 
 LARGEST_NUMBER = 1e15
 """Squares of larger ones, summed over some thousand dimensions, come near the end of float32."""
+
+
+def check_k(k: int) -> None:
+    """Raise :class:`QueryError` unless ``k`` is a number of results that can be asked for; NumPy's integers may be."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise QueryError(f"k is {k!r}; ask for at least 1 result")
 
 
 def checked_vectors(vectors: npt.ArrayLike, dimension: int, metric: Metric) -> Float32:
