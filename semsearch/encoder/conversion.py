@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semsearch.encoder.files import digest, locked, publish_folder, read_json, short_digest
+from semsearch.encoder.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 from semsearch.errors import ModelError, SemsearchError, UnsupportedModelError
 from semsearch.settings import cache_folder
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from semsearch.encoder.pipeline import Pipeline
 
-__all__ = ["ConvertedModel", "converted", "import_openvino"]
+__all__ = ["ConvertedModel", "converted"]
 
 PIPELINE_VERSION = 1
 """Part of the cache's key: raise it when ``pipeline.py`` computes something else than before."""
@@ -57,25 +58,6 @@ class ConvertedModel:
     def weights(self) -> Path:
         """The graph's constants."""
         return self.folder / "model.bin"
-
-
-def import_openvino() -> Any:
-    """The ``openvino`` module, without its conversion tools.
-
-    Importing openvino imports those tools, which report the import to a web service and double the
-    start-up time; we convert through the front end instead, and need none of them.
-    """
-    tools = "openvino.tools.ovc"
-    if "openvino" in sys.modules or tools in sys.modules:
-        import openvino
-
-        return openvino
-    sys.modules[tools] = None  # type: ignore[assignment]  # makes the import fail, which openvino allows for
-    try:
-        import openvino
-    finally:
-        del sys.modules[tools]
-    return openvino
 
 
 def converted(spec: EncoderSpec, options: EncoderOptions, notify: Callable[[str], None]) -> ConvertedModel:
@@ -153,7 +135,7 @@ def _convert(spec: EncoderSpec, target: Path) -> None:
     pipeline = load_pipeline(spec)
     try:
         model = _trace(pipeline)
-        dimension = _check(pipeline, model, openvino)
+        dimension = _check(pipeline, model)
     except (UnsupportedModelError, MemoryError):  # the second says nothing about the model
         raise
     except Exception as error:  # torch.jit and the front end raise whatever an operation makes them raise
@@ -196,12 +178,12 @@ def _trace(pipeline: Pipeline) -> openvino.Model:
     return model
 
 
-def _check(pipeline: Pipeline, model: openvino.Model, openvino: Any) -> int:
+def _check(pipeline: Pipeline, model: openvino.Model) -> int:
     """Compare every output with torch on an input of another shape; give the vector length back."""
     import torch
 
     example = _example(pipeline, 3, 17)
-    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = compiled([example["input_ids"].numpy(), example["attention_mask"].numpy()])
     with torch.no_grad():
         expected = pipeline(**example)

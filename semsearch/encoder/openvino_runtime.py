@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from semsearch.encoder.batching import pad, plan
-from semsearch.encoder.conversion import ConvertedModel, import_openvino
+from semsearch.encoder.conversion import ConvertedModel
 from semsearch.encoder.files import publish_file, short_digest
+from semsearch.encoder.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.runtime import Precision, Progress
 from semsearch.encoder.spec import EncoderSpec
 from semsearch.errors import StorageError
@@ -41,7 +42,7 @@ class OpenVinoRuntime:
         self._model = model
         self._threads = threads
         self._pad_id = spec.pad_id
-        self._core = import_openvino().Core()
+        self._core = openvino_core()
         self._lock = threading.Lock()
         self._graphs: dict[tuple[object, ...], _Graph] = {}
         self.dimension = model.dimension
