@@ -45,8 +45,10 @@ def test_a_second_writer_says_that_it_waits_and_gives_up(notes, start):
     assert len(told) == 1
     assert "waiting up to 0.05 s" in told[0]
     notes.timeout = 30
-    threading.Timer(0.1, lambda: writer.communicate("go\n")).start()
+    release = threading.Timer(0.1, lambda: print("go", file=writer.stdin, flush=True))
+    release.start()
     assert notes.add(["a fly"]).added == 1
+    release.join()
     assert sorted(hit.text for hit in Collection.open(notes.path, FakeEncoder()).search("a")) == ["a bee", "a fly"]
 
 
