@@ -60,7 +60,8 @@ def test_an_index_in_parts_is_forgotten_with_its_tuning(old):
             "DROP TABLE indexes; "
             "CREATE TABLE indexes (first INTEGER PRIMARY KEY, rows INTEGER, file TEXT, sha256 TEXT); "
             "CREATE TABLE tuning (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID; "
-            "INSERT INTO indexes VALUES (0, 5, 'index-7-0.faiss', 'ab'); INSERT INTO tuning VALUES ('factory', '\"Flat\"')"
+            "INSERT INTO indexes VALUES (0, 5, 'index-7-0.faiss', 'ab'); "
+            "INSERT INTO tuning VALUES ('factory', '\"Flat\"')"
         )
     (old / "index-7-0.faiss").write_bytes(b"an index of before")
     with Collection.open(old, FakeEncoder()) as collection:
