@@ -5,7 +5,8 @@ from semsearch.collection.places import exists, list_collections
 from semsearch.collection.repair import Repaired, repair_folder
 from semsearch.collection.settings import CollectionSettings, check_name
 from semsearch.collection.snapshot import Snapshot, StoredPassage
-from semsearch.collection.store import Status, Store, checked_encoder
+from semsearch.collection.status import Status
+from semsearch.collection.store import Store, checked_encoder
 from semsearch.collection.sync import identified, unit_length
 from semsearch.collection.tables import write_jsonl, write_parquet
 from semsearch.collection.verify import Finding, Report, verify_folder

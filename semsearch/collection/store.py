@@ -5,13 +5,9 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
-import sqlite3
-import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -19,119 +15,46 @@ import numpy as np
 
 from semsearch.collection.archive import export_archive, import_archive
 from semsearch.collection.canary import check_canary, make_canary
-from semsearch.collection.committed import check_commits, last_noted
-from semsearch.collection.database import (
-    FORMAT,
-    Connection,
-    connect,
-    create_schema,
-    errors_translated,
-    format_of,
-    merge_log,
-    read_meta,
-)
-from semsearch.collection.locking import LOCK, clear, writer_lock
-from semsearch.collection.migrations import migrate
+from semsearch.collection.database import connect, create_schema, errors_translated
+from semsearch.collection.locking import LOCK, clear
+from semsearch.collection.opened import OpenedFolder
 from semsearch.collection.places import DATABASE, exists, not_found, taken, vector_file
 from semsearch.collection.reencode import SCRATCH, stored_documents, swap_in
-from semsearch.collection.seals import check_seal, checked_ids, read_state
+from semsearch.collection.seals import checked_ids
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
-from semsearch.collection.snapshot import (
-    Snapshot,
-    StoredPassage,
-    load_snapshot,
-    passages_of,
-    read_indexing,
-    read_passages,
-    state,
-)
+from semsearch.collection.snapshot import StoredPassage, passages_of, read_passages
+from semsearch.collection.status import Status, read_status
 from semsearch.collection.sync import Sync, storable
 from semsearch.collection.vectors import VectorFile
 from semsearch.collection.verify import Report, verify_folder
-from semsearch.collection.writer import Writer, sync_folder
+from semsearch.collection.writer import sync_folder
 from semsearch.encoder import Encoder
-from semsearch.errors import (
-    CollectionNotFoundError,
-    DamagedError,
-    DamagedIndexWarning,
-    InputError,
-    QueryError,
-    SemsearchError,
-    SpaceMismatchError,
-)
+from semsearch.errors import InputError, QueryError, SemsearchError, SpaceMismatchError
 from semsearch.index import Target
 from semsearch.settings import thread_count
 from semsearch.types import Document, Float32, SyncReport
 
+__all__ = ["Store", "checked_encoder"]
+
 EXPORTED_ROWS = 1024
-
-__all__ = ["Status", "Store", "checked_encoder"]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A collection in figures. ``bytes`` is its size on disk; ``tail`` counts rows behind the index.
-
-    ``index`` is a FAISS factory string, or ``exact``. ``recall`` is recall@10 of the index as it was
-    measured on ``measured_rows`` rows, with its 95 % confidence interval and the milliseconds of a query;
-    ``stale`` says that the collection has grown or lost too much since.
-    """
-
-    name: str
-    path: str
-    documents: int
-    passages: int
-    truncated: int
-    deleted: int
-    model: str
-    dimension: int
-    fingerprint: str
-    unit: str
-    metric: str
-    generation: int
-    index: str
-    indexed: int
-    tail: int
-    recall: float | None
-    recall_low: float | None
-    recall_high: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-    measured_rows: int | None
-    stale: bool
-    bytes: int
-    created: str
+"""Rows that are read at a time."""
 
 
-class Store:
+class Store(OpenedFolder):
     """An open collection. Threads may share one; several processes may read while one writes."""
 
     def __init__(
         self, path: Path, encoder: Encoder | None = None, *, device: str = "cpu", threads: int | None = None
     ) -> None:
-        self.path = path
-        self.device = device
+        super().__init__(path, device)
         self.threads = thread_count(threads)
-        self.timeout: float | None = None
-        """Seconds that a write waits for another process's; half a minute unless set."""
-        self.on_wait: Callable[[str], None] | None = None
-        """Hears that a write has to wait."""
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._snapshot: Snapshot | None = None
         self._encoder: Encoder | None = None
-        self._meta: dict[str, Any] | None = None
-        self._meta_crc = 0
-        try:
-            with errors_translated(path):
-                if format_of(self._connection, path) < FORMAT:
-                    self._upgrade()
-            self._read_meta()
-            if encoder is not None:
+        if encoder is not None:
+            try:
                 self.attach(encoder)
-        except BaseException:
-            self.close()
-            raise
+            except BaseException:
+                self.close()
+                raise
 
     @classmethod
     def create(
@@ -315,19 +238,6 @@ class Store:
         """Compare everything on disk with its checksums, and say what is wrong and how it can be mended."""
         return verify_folder(self.path)
 
-    @contextmanager
-    def pinned(self) -> Iterator[Snapshot]:
-        """The newest committed state. Within the block this thread reads that state, whatever is written."""
-        with ExitStack() as stack:
-            with errors_translated(self.path):  # not around the block, whose errors are not ours
-                snapshot = self._pin(stack)
-            yield snapshot
-
-    def snapshot(self) -> Snapshot:
-        """The newest committed state, ready to be searched; the same object until a write is committed."""
-        with self.pinned() as snapshot:
-            return snapshot
-
     def passages(self, vectors: Sequence[int]) -> dict[int, StoredPassage]:
         """The passages of vector ids of a state that is :meth:`pinned`."""
         with errors_translated(self.path):
@@ -347,36 +257,7 @@ class Store:
     def status(self) -> Status:
         """The collection in figures."""
         with errors_translated(self.path), self._reading() as connection:
-            generation, _, rows, documents, passages, *_ = read_state(connection)
-            truncated = connection.execute("SELECT total(cut > 0) FROM passages").fetchone()[0]
-            index = read_indexing(connection, self.path)
-            measured = index.measured
-            return Status(
-                name=self.name,
-                path=str(self.path),
-                documents=documents,
-                passages=passages,
-                truncated=int(truncated),
-                deleted=rows - passages,
-                model=self.stored_encoder.model,
-                dimension=self.stored_encoder.dimension,
-                fingerprint=self.stored_encoder.fingerprint,
-                unit=self.settings.unit.value,
-                metric=self.settings.metric.value,
-                generation=generation,
-                index=index.plan.factory if index.plan else "exact",
-                indexed=index.covered,
-                tail=rows - index.covered,
-                recall=measured.recall if measured else None,
-                recall_low=measured.low if measured else None,
-                recall_high=measured.high if measured else None,
-                p50_ms=measured.p50_ms if measured else None,
-                p95_ms=measured.p95_ms if measured else None,
-                measured_rows=measured.rows if measured else None,
-                stale=index.stale(rows, rows - passages),
-                bytes=_size(self.path),
-                created=self.created,
-            )
+            return read_status(connection, self.path, self.settings, self.stored_encoder, self.created)
 
     def drop(self) -> None:
         """Delete the collection and its files for good."""
@@ -387,104 +268,6 @@ class Store:
                 if entry.name != LOCK:
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         clear(self.path)
-
-    def close(self) -> None:
-        """Close this thread's connection; the collection can be used again and opens a new one."""
-        connection = self._local.__dict__.pop("connection", None)
-        if connection is not None:
-            connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def _connection(self) -> Connection:
-        """This thread's read-only connection, opened anew if the file behind it is another one."""
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is not None and connection.in_transaction:
-            return connection
-        if not exists(self.path):
-            raise not_found(self.path)
-        if connection is not None and connection.outdated:
-            self.close()
-            self._snapshot = connection = None
-        if connection is None:
-            connection = connect(self.path / DATABASE)
-            self._refuse_another(connection)
-            self._local.connection = connection
-        return connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """A read transaction: all queries in the block see one committed state."""
-        connection = self._connection
-        if connection.in_transaction:  # within a pinned block, whose state it is
-            yield connection
-            return
-        connection.execute("BEGIN")
-        try:
-            yield connection
-        finally:
-            if not _ended(connection):
-                self.close()
-
-    def _pin(self, stack: ExitStack) -> Snapshot:
-        """Begin reading and load the state that is read.
-
-        A file of it may be missing because a writer has just put another state in its place: only what is
-        still so on a second look, at the same state, is damage.
-        """
-        tried: int | None = None
-        while True:
-            with ExitStack() as attempt:
-                connection = attempt.enter_context(self._reading())
-                with self._lock:  # the first read is what pins: one thread after the other, lest a state come back
-                    generation, *_, settings, _ = read_state(connection)
-                    if settings != self._meta_crc:
-                        self._refuse_another(connection)
-                    try:
-                        vectors = self._vectors(connection)
-                        found = load_snapshot(connection, vectors, self.settings.metric, self.device, self._snapshot)
-                        damage = found.damage if found is not self._snapshot else None
-                    except DamagedError:
-                        if generation == tried:
-                            raise
-                        damage = "not sound"
-                    if damage is None or generation == tried:
-                        self._snapshot = found
-                        stack.push(attempt.pop_all())
-                        if damage:
-                            warnings.warn(damage, DamagedIndexWarning, stacklevel=4)
-                        return found
-                    tried = generation
-
-    def _locked(self, notify: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
-        """The writer's lock."""
-        return writer_lock(self.path, self.timeout, self.on_wait or notify)
-
-    @contextmanager
-    def _writing(self, notify: Callable[[str], None] | None = None) -> Iterator[Writer]:
-        """The writer, under its lock."""
-        with self._locked(notify), ExitStack() as stack:
-            with errors_translated(self.path):
-                connection = stack.enter_context(closing(connect(self.path / DATABASE, write=True)))
-                stack.callback(merge_log, connection)
-                self._refuse_another(connection)
-                check_seal(connection)
-                check_commits(self.path, state(connection)[0], last_noted(self.path))
-            yield Writer(connection, self.path, self.stored_encoder.dimension, self.settings.metric, notify)
-
-    def _read_meta(self) -> None:
-        """Settings, encoder and canary as they are stored now."""
-        noted = last_noted(self.path)
-        with errors_translated(self.path), self._reading() as connection:
-            self._meta = read_meta(connection, self.path)
-            generation, *_, self._meta_crc, _ = read_state(connection)
-            check_commits(self.path, generation, noted)
-        self.settings, self.stored_encoder, self.created = _understood(self._meta, self.path)
 
     def _reencoding(self, encoder: Encoder) -> Store:
         """The collection that a re-encoding grows in: that of a run that was stopped, or a new one."""
@@ -503,25 +286,6 @@ class Store:
             _make(path, meta, stored.dimension)
         return Store(path, encoder)
 
-    def _upgrade(self) -> None:
-        """Bring a collection of an older format to today's, in one transaction."""
-        self.close()
-        with self._locked(), closing(connect(self.path / DATABASE, write=True)) as connection:
-            if format_of(connection, self.path) < FORMAT:  # nobody has done so while we waited
-                migrate(connection, self.path)
-                merge_log(connection)
-
-    def _refuse_another(self, connection: sqlite3.Connection) -> None:
-        """Raise if what is on disk now is not the collection that was opened."""
-        if self._meta is not None and read_meta(connection, self.path) != self._meta:
-            raise CollectionNotFoundError(
-                f"collection {self.path} was encoded again with another model, or dropped and another one made in its "
-                "place; open it again"
-            )
-
-    def _vectors(self, connection: sqlite3.Connection) -> VectorFile:
-        return VectorFile(vector_file(self.path, state(connection)[1]), self.stored_encoder.dimension)
-
     def _checked(self, encoder: Encoder) -> Encoder:
         return checked_encoder(encoder, self.stored_encoder, self.name)
 
@@ -536,13 +300,6 @@ def checked_encoder(encoder: Encoder, stored: StoredEncoder, name: str) -> Encod
             "semsearch index NAME --reencode --model MODEL"
         )
     return encoder
-
-
-def _ended(connection: sqlite3.Connection) -> bool:
-    """Whether a read transaction is over now: of a damaged file even that may fail."""
-    with suppress(sqlite3.DatabaseError):
-        connection.execute("ROLLBACK")
-    return not connection.in_transaction
 
 
 def _make(folder: Path, meta: dict[str, Any], dimension: int) -> None:
@@ -565,16 +322,6 @@ def _rename(scratch: Path, path: Path) -> None:
         raise
 
 
-def _understood(meta: dict[str, Any], path: Path) -> tuple[CollectionSettings, StoredEncoder, str]:
-    try:
-        settings, encoder = CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
-        return settings, encoder, str(meta["created"])
-    except (KeyError, TypeError, ValueError, SemsearchError) as error:
-        raise DamagedError(
-            f"settings of collection {path} are damaged ({error}); run: semsearch verify {path.name}"
-        ) from error
-
-
 def _target(recall: float | None, latency_ms: float | None) -> Target:
     if (recall is None) == (latency_ms is None):
         raise QueryError("tune for one of two: a recall, such as 0.98, or milliseconds a query, such as 1")
@@ -589,12 +336,3 @@ def _refuse_one(values: object, what: str) -> None:
     """A single string is iterable too, but its letters are not what was meant."""
     if isinstance(values, str | bytes | Document):
         raise InputError(f"{what} is a single one, {values!r:.40}; put it in a list")
-
-
-def _size(folder: Path) -> int:
-    """Bytes of a folder's files, while others may come and go."""
-    total = 0
-    for file in folder.iterdir():
-        with suppress(FileNotFoundError):
-            total += file.stat().st_size
-    return total
