@@ -104,8 +104,10 @@ class Sync:
         pool = ThreadPoolExecutor(max_workers=1)
         try:
             self._stream(documents, pool)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # after an error nobody waits for what is encoded in vain
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # nobody waits for what is encoded in vain
+            raise
+        pool.shutdown()
         if prune is not None:
             self._prune(prune)
         if not self._dry_run:

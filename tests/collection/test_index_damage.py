@@ -46,7 +46,7 @@ def test_a_reader_that_comes_between_two_states_sees_no_damage(indexed, fake, mo
                 indexed.add(documents(100, 125))
         return load(*arguments)
 
-    monkeypatch.setattr("semsearch.collection.store.load_snapshot", slow)
+    monkeypatch.setattr("semsearch.collection.opened.load_snapshot", slow)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hits = other.search("bee3 wing3 sky3", 1000)

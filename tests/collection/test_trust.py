@@ -38,8 +38,9 @@ def test_no_module_knows_how_to_load_code_from_data():
                 assert (node.module or "").split(".")[0] not in CODE, path
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
-                assert called not in ("eval", "exec", "np.load", "numpy.load", "torch.load"), path
-                assert "allow_pickle" not in {word.arg for word in node.keywords}, path
+                assert called not in ("eval", "exec", "torch.load"), path
+                if called in ("np.load", "numpy.load"):
+                    assert "allow_pickle=False" in map(ast.unparse, node.keywords), path
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("enable_load_extension"):
                 pytest.fail(str(path))
 
