@@ -36,6 +36,7 @@ class Space:
         self.names = tuple(names)
         self.vectors: Float32 = np.ascontiguousarray(vectors, dtype=np.float32)
         self._rows = {name: row for row, name in enumerate(self.names)}
+        self._preparations: tuple[Preparation, ...] = ()
         _check(self.names, self.vectors, self._rows)
 
     def __len__(self) -> int:
@@ -62,7 +63,20 @@ class Space:
 
     def prepared(self, center: bool = True, drop: int = 0) -> Space:
         """This space after taking out its mean and its ``drop`` top principal components."""
-        return Space(self.names, Preparation.fit(self.vectors, center, drop).apply(self.vectors))
+        preparation = Preparation.fit(self.vectors, center, drop)
+        space = Space(self.names, preparation.apply(self.vectors))
+        space._preparations = (*self._preparations, preparation)
+        return space
+
+    def prepare(self, vectors: Float32) -> Float32:
+        """Vectors from before this space was prepared, such as an encoder's, float32[m, d], as vectors of this space.
+
+        Raises ``QueryError`` for another dimension.
+        """
+        self._check_shape(vectors)
+        for preparation in self._preparations:
+            vectors = preparation.apply(vectors)
+        return vectors
 
     def including(self, names: Sequence[str]) -> tuple[Space, Int64]:
         """A space with all of ``names``, and their numbers in it: this space, as it knows no others.
@@ -84,8 +98,7 @@ class Space:
     def nearest_rows(self, vectors: Float32, k: int = 10) -> tuple[Float32, Int64]:
         """The ``k`` nearest to each of float32[m, d]: cosines float32[m, k] and numbers of names int64[m, k]."""
         check_k(k)
-        if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
-            raise QueryError(f"vectors of shape {vectors.shape} do not fit a space of {self.dimension} dimensions")
+        self._check_shape(vectors)
         if not np.isfinite(vectors).all():
             raise QueryError("a vector holds NaN or infinity, which is near nothing; look where it comes from")
         units = _unit_length(vectors)
@@ -216,6 +229,13 @@ class Space:
 
     def _neighbours(self, scores: Float32, rows: Int64) -> list[Neighbour]:
         return _ranked((self.names[row], score) for row, score in zip(rows, scores, strict=True) if row >= 0)
+
+    def _check_shape(self, vectors: Float32) -> None:
+        if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
+            raise QueryError(
+                f"vectors of shape {vectors.shape} do not fit a space of {self.dimension} dimensions; "
+                "name the space that they are from"
+            )
 
     def _suggestion(self, name: str) -> str:
         close = nearest_spellings(name, self.names)
