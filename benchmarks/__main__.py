@@ -23,6 +23,7 @@ NAMES = (
     "analogies",
     "words",
     "neighbours",
+    "growth",
 )
 
 

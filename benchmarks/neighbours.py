@@ -31,25 +31,15 @@ K = 10
 SAME = 1e-5
 CANDIDATES = [100, 200, 300, 500, 800, 1600]
 EFFORTS = [16, 32, 64, 128, 256, 512]
-GROWTH = (10_000, 100_000, 1_000_000)
-HUGE = 10_000_000
 NOISE = 0.02
 
 
 def measure() -> dict[str, Any]:
     figures: dict[str, Any] = {"rows": ROWS, "bandwidth_gb": _bandwidth()}
-    with tempfile.TemporaryDirectory() as scratch:
+    rows, queries = million.rows()[:ROWS], million.queries()
+    with tempfile.TemporaryDirectory(dir=million.folder()) as scratch:
         folder = Path(scratch)
-        figures["sentences"] = _contest(folder / "sentences", million.rows()[:ROWS], million.queries())
-        figures["growth"] = {
-            str(count): _ours(folder / str(count), million.rows()[:count], million.queries(), count)
-            for count in GROWTH
-            if count < ROWS
-        }
-        if ROWS == million.ROWS:
-            figures["growth"][str(HUGE)] = _ours(
-                folder / "huge", million.rows(), million.queries(), HUGE, target=0.95, candidates=[]
-            )
+        figures["sentences"] = _contest(folder / "sentences", rows, queries)
         glove = _glove()
         if glove is not None:
             figures["glove"] = _contest(folder / "glove", *glove)
@@ -57,7 +47,7 @@ def measure() -> dict[str, Any]:
 
 
 def _contest(folder: Path, vectors: np.ndarray, queries: np.ndarray) -> dict[str, Any]:
-    found = {"semsearch": _ours(folder, vectors, queries, len(vectors), exact=20)}
+    found = {"semsearch": ours(folder, vectors, queries, len(vectors), exact=20)}
     truth = np.load(folder / "truth.npy")
     for name in ("faiss-hnsw", "hnswlib", "usearch") if PYTHON.is_file() else ():
         job = _job(folder, vectors, name=name, efforts=EFFORTS, threads=thread_count())
@@ -67,7 +57,7 @@ def _contest(folder: Path, vectors: np.ndarray, queries: np.ndarray) -> dict[str
     return {"dimension": vectors.shape[1], "count": len(vectors), "contestants": found}
 
 
-def _ours(
+def ours(
     folder: Path,
     vectors: np.ndarray,
     queries: np.ndarray,
@@ -76,6 +66,11 @@ def _ours(
     candidates: list[int] = CANDIDATES,
     exact: int = 0,
 ) -> dict[str, Any]:
+    """Figures of our index over ``count`` rows, the given ones and, beyond them, these again with some noise.
+
+    It is tuned to the recall ``target``, and asked with the candidates that this chose and with each of
+    ``candidates``; ``exact`` adds an exact scan.
+    """
     folder.mkdir()
     np.save(folder / "queries.npy", queries)
     built = run(
@@ -84,7 +79,6 @@ def _ours(
     shape = {"candidates": [0, *candidates], "exact": exact}
     asked = run(sys.executable, "-m", "benchmarks.neighbours_worker", _job(folder, vectors, "ask", count, **shape))
     figures = json.loads(built.output.splitlines()[-1]) | json.loads(asked.output.splitlines()[-1])
-    figures["build_peak_mb"] = round(built.peak_mb)
     truth = _truth(vectors, queries) if count <= len(vectors) else _stored_truth(folder, count, queries)
     np.save(folder / "truth.npy", truth)
     _judge(figures, folder, vectors, queries, truth, count)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.processes import private_mb
+from benchmarks.processes import OwnPeak, peak_mb, private_mb
 from semsearch.collection.indexing import IndexBuilder, IndexState, PartRecord
 from semsearch.collection.vectors import VectorFile
 from semsearch.index import ApproximateIndex, Part, Plan, Point, Rows, Searcher, Target
@@ -39,26 +39,29 @@ def store(job: dict[str, Any]) -> None:
     for first in range(0, job["count"], APPEND):
         ids = np.arange(first, min(first + APPEND, job["count"]))
         block = np.asarray(vectors[ids % len(vectors)], np.float32)
-        if first >= len(vectors):
-            block += job["noise"] * random.standard_normal(block.shape, np.float32)
-            block /= np.linalg.norm(block, axis=1, keepdims=True)
+        repeated = block[np.searchsorted(ids, len(vectors)) :]
+        repeated += job["noise"] * random.standard_normal(repeated.shape, np.float32)
+        repeated /= np.linalg.norm(repeated, axis=1, keepdims=True)
         file.append(first, block)
 
 
 def build(job: dict[str, Any]) -> dict[str, Any]:
     folder = Path(job["folder"])
-    store(job)
-    file = VectorFile(folder / "vectors-0.f16", job["dimension"])
-    started = time.perf_counter()
-    rows = Rows(file.open(job["count"]), job["dimension"], Metric.COSINE)
-    builder = IndexBuilder(folder, rows, lambda first: f"index-1-{first}.faiss", lambda _: None)
-    state = builder.renewed(IndexState(factory=job.get("factory"), target=Target(recall=job["target"])))
-    seconds = time.perf_counter() - started
+    with OwnPeak() as own:
+        store(job)
+        file = VectorFile(folder / "vectors-0.f16", job["dimension"])
+        started = time.perf_counter()
+        rows = Rows(file.open(job["count"]), job["dimension"], Metric.COSINE)
+        builder = IndexBuilder(folder, rows, lambda first: f"index-1-{first}.faiss", lambda _: None)
+        state = builder.renewed(IndexState(factory=job.get("factory"), target=Target(recall=job["target"])))
+        seconds = time.perf_counter() - started
     (folder / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
     size = sum(path.stat().st_size for path in folder.glob("index-*"))
     return {
         "build_seconds": round(seconds, 2),
-        "index_mb": round(size / 1e6, 1),
+        "build_own_peak_mb": round(own.mb),
+        "build_peak_mb": round(peak_mb()),
+        "index_bytes": size,
         "factory": state.plan.factory if state.plan else "exact",
         "parts": len(state.parts),
         "measured": state.measured.to_json() if state.measured else None,

@@ -7,9 +7,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 SEMSEARCH = str(Path(sys.executable).with_name("semsearch"))
 
@@ -40,10 +42,41 @@ def run(*command: str, **environment: str) -> Finished:
 
 def private_mb() -> float:
     """Memory of this process that no file backs, in MB."""
+    return _status("RssAnon:")
+
+
+def peak_mb() -> float:
+    """Most resident memory of this process up to now, in MB, mapped files included.
+
+    What the system tells of a child that has ended is never less than its parent had when it began.
+    """
+    return _status("VmHWM:")
+
+
+class OwnPeak:
+    """``mb``: most of :func:`private_mb` while the block runs, looked at a hundred times a second."""
+
+    def __enter__(self) -> Self:
+        self.mb = private_mb()
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.01):
+            self.mb = max(self.mb, private_mb())
+
+
+def _status(field: str) -> float:
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("RssAnon:"):
+        if line.startswith(field):
             return int(line.split()[1]) / 1024
-    raise SystemExit("this benchmark needs Linux: /proc/self/status has no RssAnon")
+    raise SystemExit(f"this benchmark needs Linux: /proc/self/status has no {field}")
 
 
 def median(values: list[float]) -> float:

@@ -1,12 +1,17 @@
-"""Tables of the documentation, written from the figures on disk and from nothing else."""
+"""Tables and pictures of the documentation, written from the figures on disk and from nothing else.
+
+``python -m benchmarks.report`` writes them again without measuring.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.neighbours_report import growth, neighbours
 from benchmarks.results import load
+from benchmarks.tables import table
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
@@ -24,11 +29,6 @@ def write_tables() -> None:
         if record:
             sections.append(f"## {title}\n\n{write(record['figures'])}\n{_machine(record)}\n")
     PAGE.write_text("\n".join(sections), encoding="utf-8")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
 
 
 def _machine(record: dict[str, Any]) -> str:
@@ -79,7 +79,7 @@ def _encoding(figures: dict[str, Any]) -> str:
         "share of ceiling",
         "lowest cosine",
     ]
-    return text + _table(head, rows)
+    return text + table(head, rows)
 
 
 def _quality(figures: dict[str, Any]) -> str:
@@ -87,11 +87,11 @@ def _quality(figures: dict[str, Any]) -> str:
     ways = figures["stsb_spearman"]
     rows = [["published (MTEB)", published["stsb_spearman"], published["scifact_ndcg10"]]]
     rows += [[way, spearman, figures["scifact_ndcg10"].get(way, "")] for way, spearman in ways.items()]
-    return _table(["", "STS-B test, Spearman x 100", "SciFact, nDCG@10"], rows)
+    return table(["", "STS-B test, Spearman x 100", "SciFact, nDCG@10"], rows)
 
 
 def _startup(figures: dict[str, Any]) -> str:
-    return _table(
+    return table(
         [f"demo collection, {figures['passages']:,} passages", ""],
         [
             ["`semsearch search` in a new process, wall time", f"{figures['search_seconds']:.2f} s"],
@@ -104,7 +104,7 @@ def _startup(figures: dict[str, Any]) -> str:
 
 
 def _indexing(figures: dict[str, Any]) -> str:
-    return _table(
+    return table(
         [f"{figures['texts']:,} one-line texts, whole process", "seconds", "peak MB"],
         [
             ["`semsearch index`", figures["semsearch_seconds"], figures["semsearch_peak_mb"]],
@@ -123,7 +123,7 @@ def _memory(figures: dict[str, Any]) -> str:
         [f"{int(size):,}", row["peak_mb"], row["index_mb"], row["seconds"], row["lines_per_second"]]
         for size, row in figures["lines"].items()
     ]
-    return _table(["lines of novels", "peak MB of `semsearch index`", "of which index", "seconds", "lines/s"], rows)
+    return table(["lines of novels", "peak MB of `semsearch index`", "of which index", "seconds", "lines/s"], rows)
 
 
 def _peers(figures: dict[str, Any]) -> str:
@@ -138,7 +138,7 @@ def _peers(figures: dict[str, Any]) -> str:
         "warm query ms",
         "peak MB of a query",
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _analogies(figures: dict[str, Any]) -> str:
@@ -161,11 +161,11 @@ def _analogies(figures: dict[str, Any]) -> str:
         for name, row in figures["sections"].items()
     ]
     return (
-        f"{text}{_table(head, rows)}\n`{figures['default']}` is the default. By section, 3CosAdd:\n\n"
-        + _table(["section", "questions", "all", "covered questions", "covered"], sections)
+        f"{text}{table(head, rows)}\n`{figures['default']}` is the default. By section, 3CosAdd:\n\n"
+        + table(["section", "questions", "all", "covered questions", "covered"], sections)
         + f"\n3CosAvg, every pair of a section asked for with the others as examples: {average['right']} % of "
         f"{average['pairs']:,} pairs.\n\nWhat is done to the vectors of `{figures['default']}`, 3CosAdd:\n\n"
-        + _table(["", "covered", "all"], [[name, *_shares(row)] for name, row in figures["preparations"].items()])
+        + table(["", "covered", "all"], [[name, *_shares(row)] for name, row in figures["preparations"].items()])
         + f"\nAll questions over {speed['names']:,} names (the static table and words of several pieces), 3CosAdd: "
         f"{speed['semsearch_seconds']:.1f} s."
         + (
@@ -191,80 +191,16 @@ def _words(figures: dict[str, Any]) -> str:
     best = max(accuracies, key=accuracies.__getitem__)
     return (
         "Spearman x 100 of cosines with what people say.\n\n"
-        + _table(
+        + table(
             ["space", *(f"{name} ({count} pairs)" for name, count in sets.items())],
             [[space, *(row[name] for name in sets)] for space, row in figures["spearman"].items()],
         )
         + "\nWords in Context, training part: per cent of pairs judged right by the best threshold on the cosine of "
         f"the word's two\nvectors; layer {best} is the best.\n\n"
-        + _table([f"layer {layer}" for layer in accuracies], [list(accuracies.values())])
+        + table([f"layer {layer}" for layer in accuracies], [list(accuracies.values())])
         + f"\nNearest words in `{figures['default']}`:\n\n"
-        + _table(["word", "nearest"], [[word, ", ".join(found)] for word, found in figures["nearest"].items()])
+        + table(["word", "nearest"], [[word, ", ".join(found)] for word, found in figures["nearest"].items()])
     )
-
-
-def _neighbours(figures: dict[str, Any]) -> str:
-    text = (
-        "recall@10 of 1,000 held-out queries, one query at a time (all cores may answer it) and in one batch; a row "
-        "that scores as\nhigh as the tenth true neighbour is right. For each contestant the fastest point of each "
-        "recall: the least effort that\nreaches it.\n\n"
-    )
-    for title, part in (("Sentences", figures["sentences"]), ("GloVe", figures.get("glove"))):
-        if part:
-            text += f"**{title}, {part['count']:,} x {part['dimension']}**\n\n{_contest(part['contestants'])}\n"
-    exact = figures["sentences"]["contestants"]["semsearch"]["exact"]
-    read = figures["sentences"]["count"] * (2 * figures["sentences"]["dimension"] + 4) / exact["p50_ms"] / 1e6
-    text += (
-        f"An exact scan takes a query {exact['p50_ms']:.1f} ms: {read:.1f} GB/s, {read / figures['bandwidth_gb']:.0%} "
-        f"of the {figures['bandwidth_gb']} GB/s that the cores\nread from memory in the same run. In a batch: "
-        f"{exact['batch_per_second']:,} queries/s.\n\nHow it grows (target recall 0.99, for the largest 0.95; rows "
-        "beyond the million are its rows with noise):\n\n"
-    )
-    grown = figures["growth"] | {str(figures["sentences"]["count"]): figures["sentences"]["contestants"]["semsearch"]}
-    rows = []
-    for count, row in sorted(grown.items(), key=lambda one: int(one[0])):
-        point = row["points"][0]
-        rows.append(
-            [
-                f"{int(count):,}",
-                row["factory"],
-                f"{row['build_seconds']:.1f}",
-                f"{1e6 * row['build_seconds'] / int(count):.1f}",
-                f"{row['index_mb']:.0f}",
-                f"{row['build_peak_mb']:,}",
-                f"{row['open_ms']:.0f}",
-                f"{row['private_mb_searched']:.0f}",
-                point["recall"],
-                f"{point['p50_ms']:.2f}",
-                f"{point['batch_per_second']:,}",
-            ]
-        )
-    head = ["rows", "index", "build, s", "µs a row", "file, MB", "peak of the build, MB", "open, ms", "own memory, MB"]
-    return text + _table([*head, "recall@10", "p50, ms", "batch, queries/s"], rows)
-
-
-def _contest(contestants: dict[str, Any]) -> str:
-    rows = []
-    for least in (0.9, 0.95, 0.98, 0.99, 0.995, 0.999):
-        for name, row in contestants.items():
-            good = [point for point in row["points"] if point["recall"] >= least]
-            if good:
-                point = min(good, key=lambda one: one["p50_ms"])
-                memory = row.get("private_mb_searched", row["private_mb"])
-                rows.append(
-                    [
-                        f"≥ {least}",
-                        name,
-                        point["recall"],
-                        f"{point['p50_ms']:.2f}",
-                        f"{point['p95_ms']:.2f}",
-                        f"{point['batch_per_second']:,}",
-                        f"{row['build_seconds']:.0f}",
-                        f"{memory:,.0f}",
-                    ]
-                )
-    head = ["recall@10", "", "reached", "p50, ms", "p95, ms", "batch, queries/s", "build, s", "own memory, MB"]
-    return _table(head, rows)
 
 
 def _durability(figures: dict[str, Any]) -> str:
@@ -279,12 +215,12 @@ def _durability(figures: dict[str, Any]) -> str:
         [
             "A writer adds, updates, deletes, compacts and builds an index, and is killed with SIGKILL; another "
             "process must\nfind exactly the last committed state, and go on writing.\n",
-            _table(["killed", "tried", "survived"], kills),
+            table(["killed", "tried", "survived"], kills),
             "Random damage to all files of a collection: an error or a warning, or the same results; nothing else.\n",
-            _table(
+            table(
                 ["damage", "tried", "reported", "harmless", "found by `verify`", "mended", "document put aside"], damage
             ),
-            _table(
+            table(
                 ["readers and a writer", ""],
                 [
                     ["reader processes x seconds", f"{crowd['readers']} x {crowd['seconds']}"],
@@ -293,7 +229,7 @@ def _durability(figures: dict[str, Any]) -> str:
                     ["errors, mixed or outdated results", crowd["errors"]],
                 ],
             ),
-            _table(
+            table(
                 ["adding one document", "commits/s", "median ms"],
                 [
                     ["full durability", *commits["full"].values()],
@@ -311,9 +247,14 @@ SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("startup", "What a user waits for", _startup),
     ("indexing", "Indexing", _indexing),
     ("memory", "Memory", _memory),
-    ("neighbours", "Nearest neighbours", _neighbours),
+    ("neighbours", "Nearest neighbours", neighbours),
+    ("growth", "How the index grows", growth),
     ("analogies", "Analogies", _analogies),
     ("words", "Words", _words),
     ("durability", "What a collection survives", _durability),
     ("peers", "The same job in the peers", _peers),
 )
+
+
+if __name__ == "__main__":
+    write_tables()

@@ -19,6 +19,7 @@ __all__ = [
     "Metadata",
     "Metric",
     "Neighbour",
+    "PassageAnswer",
     "Pooling",
     "Role",
     "Span",
@@ -122,6 +123,17 @@ class Answer:
     rank_of_all: int
     name: str
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class PassageAnswer:
+    """A passage that answers an analogy; ``rank`` is among all but those that are a text of the question.
+
+    It is ``None`` for one of these; the rank of ``hit`` counts them, too.
+    """
+
+    rank: int | None
+    hit: Hit
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from semsearch.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from semsearch.types import Float32
 
-__all__ = ["check_file", "write_arrays"]
+__all__ = ["check_file", "read_rows", "write_arrays"]
 
 KINDS = (".npy", ".safetensors")
+
+Labelled = tuple[list[str | None], "Float32"]
+"""Rows of numbers, float32[m, d], and a label each, or ``None`` where the file has none."""
 
 
 def check_file(path: Path) -> None:
@@ -54,3 +59,77 @@ def _write_npy(path: Path, arrays: Mapping[str, Float32], stack: bool) -> str:
     with path.open("wb") as file:  # given a name, np.save might add to it
         np.save(file, array)
     return f"float32{list(array.shape)} to {path}"
+
+
+def read_rows(path: Path) -> Labelled:
+    """All rows of the arrays in a file, whatever their other dimensions: what :func:`write_arrays` writes.
+
+    Raises for what are no numbers, for NaN, and for rows of different lengths.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"vectors cannot be read from {path}; its name must end in {' or '.join(KINDS)}")
+    try:
+        found = reader(path)
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}; check the path") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}); check the file") from error
+    return _joined(found, path)
+
+
+def _read_npy(path: Path) -> list[Labelled]:
+    from semsearch.query.tokens.readers.binary import open_npy
+
+    rows = _rows(open_npy(path), str(path))
+    return [([None] * len(rows), rows)]
+
+
+def _read_safetensors(path: Path) -> list[Labelled]:
+    import safetensors
+
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            arrays = {key: _rows(file.get_tensor(key), f"{path}, {key}") for key in file.keys()}  # noqa: SIM118 - no dict
+    except (safetensors.SafetensorError, TypeError) as error:  # the second for number types that NumPy has not
+        raise InputError(f"{path} is not a safetensors file that can be read ({error}); save it again") from error
+    return [(_labels(metadata, key, len(arrays) > 1, len(rows), path), rows) for key, rows in arrays.items()]
+
+
+READERS: dict[str, Callable[[Path], list[Labelled]]] = {".npy": _read_npy, ".safetensors": _read_safetensors}
+
+
+def _rows(array: np.ndarray[Any, Any], place: str) -> Float32:
+    import numpy as np
+
+    if array.dtype.kind not in "fiu" or not array.ndim or not array.size:
+        raise InputError(f"{place} holds {array.dtype} of shape {array.shape}, which are no vectors; save numbers")
+    with np.errstate(over="ignore"):  # infinity is told of below
+        rows: Float32 = np.asarray(array, dtype=np.float32).reshape(-1, array.shape[-1])
+    broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(broken):
+        raise InputError(f"{place}: row {broken[0] + 1} holds NaN, infinity or a number beyond float32; mend it")
+    return rows
+
+
+def _labels(metadata: Mapping[str, str], key: str, several: bool, count: int, path: Path) -> list[str | None]:
+    """Names of an array's rows, behind the array's where there are several."""
+    from semsearch.query.tokens.readers.binary import NAMES_KEY, json_names
+
+    stored = metadata.get(f"{key}.{NAMES_KEY}" if several else NAMES_KEY)
+    if stored is None:
+        return [key if several else None] * count
+    names = json_names(stored, path)
+    if len(names) != count:
+        raise InputError(f"{path}, {key} has {count:,} rows, and {len(names):,} names; every row needs one")
+    return [f"{key} {name}" if several else name for name in names]
+
+
+def _joined(found: Sequence[Labelled], path: Path) -> Labelled:
+    import numpy as np
+
+    lengths = sorted({rows.shape[1] for _, rows in found})
+    if len(lengths) != 1:
+        raise InputError(f"{path} holds vectors of {lengths or 'no'} numbers; give a file with vectors of one length")
+    return [label for labels, _ in found for label in labels], np.concatenate([rows for _, rows in found])

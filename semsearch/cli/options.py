@@ -12,6 +12,7 @@ from semsearch.errors import InputError
 from semsearch.settings import DEFAULT_MODEL, indexes_folder
 
 __all__ = [
+    "RUN_OPTIONS",
     "check_texts",
     "cli_command",
     "collection_path",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 Command = Callable[..., Any]
+
+RUN_OPTIONS = ("runtime", "device", "precision", "threads")
+"""Names of ``model_options``."""
 
 if TYPE_CHECKING:
     from semsearch.collection import Store as Patient

@@ -12,9 +12,9 @@ import click
 
 from semsearch.cli.safe import json_text, one_line
 from semsearch.cli.summary import size
-from semsearch.types import Hit
+from semsearch.types import Hit, PassageAnswer
 
-__all__ = ["hit_row", "show", "show_hits", "show_record"]
+__all__ = ["hit_row", "show", "show_hits", "show_passage_answers", "show_record"]
 
 Row = Mapping[str, Any]
 Writer = Callable[[Sequence[Row], Sequence[str]], None]
@@ -33,7 +33,15 @@ def show_hits(hits: Sequence[Hit], style: str | None) -> None:
     show([hit_row(hit) for hit in hits], HIT_COLUMNS, style, every=every, nothing="no results")
 
 
-def hit_row(hit: Hit) -> Row:
+def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) -> None:
+    """Print the passages that answer an analogy: hits with two ranks."""
+    every = ["rank", "rank_of_all", *(field.name for field in fields(Hit) if field.name != "rank")]
+    rows = [hit_row(one.hit) | {"rank": one.rank, "rank_of_all": one.hit.rank} for one in answers]
+    ordered = [{name: row[name] for name in every} for row in rows]
+    show(ordered, ("rank", "rank_of_all", *HIT_COLUMNS[1:]), style, every=every, nothing="no results")
+
+
+def hit_row(hit: Hit) -> dict[str, Any]:
     """A hit as the JSON object that is part of the command line's contract."""
     return asdict(hit)
 

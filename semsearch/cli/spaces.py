@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from semsearch.cli.options import notify
+from semsearch.cli.options import RUN_OPTIONS, notify
 from semsearch.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ def _vocabulary(how: dict[str, Any], given: dict[str, Any]) -> Space:
     from semsearch.encoder import Encoder
     from semsearch.query.tokens import DEFAULT_SPACE, Vocabulary
 
-    run = {name: how[name] for name in ("runtime", "device", "precision", "threads")}
-    encoder = Encoder.load(how["model"], notify=notify, **run)
+    encoder = Encoder.load(how["model"], notify=notify, **{name: how[name] for name in RUN_OPTIONS})
     with count_progress("encoding the vocabulary, once") as progress:
         return Vocabulary(encoder, how["space"] or DEFAULT_SPACE, progress=progress, **given)

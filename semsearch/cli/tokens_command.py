@@ -2,34 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from semsearch.cli.options import cli_command, format_option, k_option, model_options, space_options
+from semsearch.errors import InputError
+
+if TYPE_CHECKING:
+    from semsearch.query.tokens import Space
+    from semsearch.types import Float32
 
 __all__ = ["command"]
 
+COLUMNS = ("rank", "score", "name")
+
 
 @cli_command
-@click.argument("word")
+@click.argument("word", required=False)
+@click.option(
+    "--vector",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="In place of WORD: the vectors in this .npy or .safetensors file, as embed --out writes it.",
+)
 @space_options
 @k_option
 @format_option
 @model_options
-def command(word: str, k: int, style: str | None, **how: Any) -> None:
+def command(word: str | None, vector: Path | None, k: int, style: str | None, **how: Any) -> None:
     """Find the words of a vocabulary that are nearest to a word.
 
     The vocabulary is the model's, in its input embeddings (--space static), in a hidden layer, or through the
     whole encoder; WORD may be any word, also one of several pieces. With --vectors it is a file of named vectors.
 
+    With --vector FILE each row of the file is decoded: the words nearest to it in the space, which must be the one
+    that the vectors are from.
+
     \b
     semsearch tokens king
     semsearch tokens king --space static -k 5
     semsearch tokens drone --vectors examples/flying.csv
+    semsearch embed "I love mathematics!" --tokens --layer 2 --out love.safetensors
+    semsearch tokens --vector love.safetensors --space layer:2 -k 3
     """
+    if word is None and vector is None:
+        raise InputError("there is nothing to find words for; give a WORD, or a file of vectors with --vector")
+    if word is not None and vector is not None:
+        raise InputError(f"the word {word!r} and --vector {vector} are two questions; leave one out")
     from semsearch.cli.render import show
     from semsearch.cli.spaces import open_space
 
-    show([asdict(one) for one in open_space(how).nearest(word, k)], ("rank", "score", "name"), style)
+    if vector is None:
+        show([asdict(one) for one in open_space(how).nearest(str(word), k)], COLUMNS, style)
+        return
+    from semsearch.cli.arrays import read_rows
+
+    labels, vectors = read_rows(vector)
+    every = ("row", "label", *COLUMNS)
+    shown = every if any(labels) else ("row", *COLUMNS)
+    show(list(_decoded(open_space(how), labels, vectors, k)), shown, style, every=every)
+
+
+def _decoded(space: Space, labels: list[str | None], vectors: Float32, k: int) -> Iterator[dict[str, Any]]:
+    """The nearest names of each row; rows are counted from 1."""
+    found = zip(labels, *space.nearest_rows(space.prepare(vectors), k), strict=True)
+    for row, (label, scores, names) in enumerate(found, 1):
+        for rank, (score, name) in enumerate(zip(scores.tolist(), names, strict=True), 1):
+            yield {"row": row, "label": label, "rank": rank, "score": score, "name": space.names[name]}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
 from semsearch.collection import Store
 from semsearch.query.dense import search_texts, search_vectors, similar, within
-from semsearch.types import Hit
+from semsearch.types import Hit, PassageAnswer
+
+if TYPE_CHECKING:
+    from semsearch.query.tokens import Formula
 
 __all__ = ["Collection"]
 
@@ -42,3 +46,16 @@ class Collection(Store):
     def similar(self, document: str, k: int = 10) -> list[Hit]:
         """The ``k`` other documents nearest to the stored document of this id, best first."""
         return similar(self, document, k)
+
+    def analogy(
+        self, positive: Sequence[str], negative: Sequence[str] = (), k: int = 10, formula: Formula | str = "3cosadd"
+    ) -> list[PassageAnswer]:
+        """The ``k`` passages that score best between positive and negative texts, best first.
+
+        "A is to B as C is to …" has the positives B, C and the negative A; formulas take what they take in
+        :meth:`Space.answer`, and scores are theirs, of cosines whatever the metric. A passage that is a text of the
+        question is no answer: it has no rank, and is there if it comes before the last answer.
+        """
+        from semsearch.query.analogy import analogy  # brings all of the tokens along, which a search does without
+
+        return analogy(self, positive, negative, k, formula)

@@ -17,13 +17,13 @@ from semsearch.index import Bitmap, all_but
 from semsearch.query.checks import check_k, checked_vectors
 from semsearch.types import Float32, Hit, Int64, Metric, Role
 
-__all__ = ["search_texts", "search_vectors", "similar", "within"]
+__all__ = ["hits_of", "query_vectors", "search_texts", "search_vectors", "similar", "within"]
 
 
 def search_texts(store: Store, texts: Sequence[str], k: int, exact: bool = False) -> list[list[Hit]]:
     """For each text the ``k`` passages nearest to it in meaning, best first; ``exact`` leaves the index out."""
     check_k(k)
-    return _search(store, _encoded(store, texts), k, exact)
+    return _search(store, query_vectors(store, texts), k, exact)
 
 
 def search_vectors(store: Store, vectors: npt.ArrayLike, k: int, exact: bool = False) -> list[list[Hit]]:
@@ -41,13 +41,17 @@ def within(store: Store, text: str, score: SupportsFloat) -> list[Hit]:
     """All passages that score ``score`` or more against a text, best first."""
     if not isinstance(score, int | float | np.number) or not math.isfinite(score):
         raise QueryError(f"{score!r} is no score to reach; give a number such as 0.5")
-    queries = _encoded(store, [text])
+    queries = query_vectors(store, [text])
     with store.pinned() as snapshot:
         scores, ids = snapshot.within(queries, float(score))
-        return _hits(store, scores, ids)
+        return hits_of(store, scores, ids)
 
 
-def _encoded(store: Store, texts: Sequence[str]) -> Float32:
+def query_vectors(store: Store, texts: Sequence[str]) -> Float32:
+    """Vectors of texts in the query role, float32[m, dimension], of length 1 if the metric is the cosine.
+
+    Raises :class:`QueryError` for a text that is empty.
+    """
     if isinstance(texts, str):
         raise QueryError(f"the queries are one text, {texts[:40]!r}; put it in a list: [text]")
     for text in texts:
@@ -88,10 +92,11 @@ def _nearest(
 ) -> list[list[Hit]]:
     """For each query, float32[m, dimension], its ``k`` nearest passages of a pinned state."""
     scores, ids = snapshot.search(queries, k, allowed, exact, store.threads)
-    return [_hits(store, *found) for found in zip(scores, ids, strict=True)]
+    return [hits_of(store, *found) for found in zip(scores, ids, strict=True)]
 
 
-def _hits(store: Store, scores: Float32, ids: Int64) -> list[Hit]:
+def hits_of(store: Store, scores: Float32, ids: Int64) -> list[Hit]:
+    """The passages of a pinned state that were found, float32[n] and int64[n], as hits in their order."""
     passages = store.passages(ids.tolist())
     found = [(float(score), passages[vector]) for score, vector in zip(scores, ids.tolist(), strict=True)]
     return [_hit(rank, score, passage) for rank, (score, passage) in enumerate(found, 1)]

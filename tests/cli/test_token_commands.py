@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from semsearch.encoder import Encoder
+from semsearch.query.tokens import Space
 
 FLYING = Path(__file__).parents[2] / "examples" / "flying.csv"
 ANALOGY = ["analogy", "bee", "eagle", "jet", "--vectors", FLYING]
@@ -215,6 +216,59 @@ def test_formulas_and_further_words(rows):
     assert names("--pair", "rocket", "helicopter") == names("--pair", "rocket", "helicopter", "--formula", "3cosavg")
 
 
+SONGS = ["He sings a song.", "He sang a song.", "They sing songs.", "We ate bread.", "We eat bread."]
+TENSES = ["She walks to school.", "She walked to school.", "He sings a song."]
+
+
+@pytest.fixture
+def songs(run, indexes):
+    """A collection of short sentences."""
+    result = run("index", "songs", "-", "--as", "lines", "--indexes", indexes, stdin="\n".join(SONGS))
+    assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.usefixtures("songs")
+def test_an_analogy_over_passages(run, rows, exact):
+    """Passages come with both ranks and the fields of a hit, by the cosines of the texts' vectors."""
+    a, b, c, *stored = exact.encode([*TENSES, *SONGS])
+    expected = dict(zip(SONGS, np.array(stored) @ (b + c - a) / np.linalg.norm(b + c - a), strict=True))
+    found = rows("analogy", *TENSES, "--collection", "songs")
+    assert [row["text"] for row in found] == sorted(SONGS, key=expected.__getitem__, reverse=True)
+    assert {row["text"]: row["score"] for row in found} == pytest.approx(expected, abs=3e-3)
+    assert [row["rank_of_all"] for row in found] == [1, 2, 3, 4, 5]
+    assert [row["rank"] for row in found if row["text"] != TENSES[2]] == [1, 2, 3, 4]
+    assert [row["rank"] for row in found if row["text"] == TENSES[2]] == [None]
+    assert list(found[0]) == [
+        *("rank", "rank_of_all", "score", "document", "passage", "text", "start", "end"),
+        *("title", "source", "metadata", "parts"),
+    ]
+    plain = run("analogy", *TENSES, "--collection", "songs", "-k", 1).stdout.splitlines()
+    assert [line.split("\t")[:2] + line.split("\t")[-1:] for line in plain] == [
+        ["", "1", "He sings a song."],
+        ["1", "2", "He sang a song."],
+    ]
+
+
+@pytest.mark.usefixtures("songs")
+@pytest.mark.parametrize(
+    ("options", "positive", "negative", "formula"),
+    [
+        (["--formula", "3cosmul"], TENSES[1:], TENSES[:1], "3cosmul"),
+        (["--plus", "soup", "--minus", "bread"], [TENSES[1], "soup", TENSES[2]], [TENSES[0], "bread"], "3cosadd"),
+        (["--formula", "pair-direction"], TENSES[1:], TENSES[:1], "pair-direction"),
+        (["--pair", "We run.", "We ran."], ["We ran.", *TENSES[1:]], ["We run.", TENSES[0]], "3cosavg"),
+    ],
+)
+def test_passages_take_the_formulas_and_further_texts(rows, exact, options, positive, negative, formula):
+    """Scores are those that the texts have as a space of their own."""
+    texts = list(dict.fromkeys([*SONGS, *positive, *negative]))
+    answers = Space(texts, exact.encode(texts)).answer(positive, negative, len(texts), formula, exclude=False)
+    expected = {one.name: one.score for one in answers}
+    found = rows("analogy", *TENSES, "--collection", "songs", *options)
+    assert len(found) >= 4
+    assert [row["score"] for row in found] == pytest.approx([expected[row["text"]] for row in found], abs=6e-3)
+
+
 def test_words_that_look_like_options(rows):
     """Behind ``--`` anything is a word or a text."""
     assert [row["token"] for row in rows("tokenize", "--no-special", "--", "-5")] == ["-", "5"]
@@ -252,6 +306,10 @@ def test_words_that_look_like_options(rows):
             ["3cosavg"],
         ),
         ([*ANALOGY, "--formula", "pair-direction", "--plus", "drone"], ["pair-direction takes one analogy"]),
+        ([*ANALOGY[:4], "--collection", "nowhere"], ["nowhere"]),
+        ([*ANALOGY, "--collection", "nowhere"], ["--vectors", "leave it out"]),
+        ([*ANALOGY[:4], "--collection", "nowhere", "--model", "all-MiniLM-L6-v2"], ["--model", "leave it out"]),
+        ([*ANALOGY, "--indexes", "somewhere"], ["--indexes somewhere", "--collection"]),
         (["fill", "the [MASK] flew"], ["all-MiniLM-L6-v2", "no masked-language-model head", "bert-base-uncased"]),
     ],
 )

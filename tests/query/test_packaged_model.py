@@ -47,6 +47,25 @@ def test_similar_documents(sample):
     assert set(order) == set(TEXTS) - {"bee"}
 
 
+def test_the_past_tense_is_an_analogy(tmp_path, encoder):
+    """What is to "sings" as "walked" is to "walks" is "sang", with the score of the encoder's own vectors."""
+    collection = Collection.create(tmp_path / "tenses", encoder)
+    collection.add(["He sings a song.", "He sang a song.", "They sing songs.", "A song is sung.", "We ate bread."])
+    walks, walked, sings, sang = encoder.encode(
+        ["She walks to school.", "She walked to school.", "He sings a song.", "He sang a song."]
+    )
+    question = (["She walked to school.", "He sings a song."], ["She walks to school."])
+    target = walked + sings - walks
+    itself, best = collection.analogy(*question, 1)
+    assert [(one.rank, one.hit.text) for one in (itself, best)] == [(None, "He sings a song."), (1, "He sang a song.")]
+    assert best.hit.score == pytest.approx(float(sang @ target / np.linalg.norm(target)), abs=1e-3)
+    (best,) = collection.analogy(*question, 1, "3cosmul")
+    assert (best.rank, best.hit.text) == (1, "He sang a song.")
+    assert best.hit.score == pytest.approx(
+        float((sang @ walked + 1) * (sang @ sings + 1) / (sang @ walks + 1) / 2), 1e-3
+    )
+
+
 def test_nothing_of_a_long_text_is_cut(tmp_path, encoder):
     """Windows, titles included, fit the model, and cover a text of two thousand words; its end is found."""
     rng = np.random.default_rng(0)

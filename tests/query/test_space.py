@@ -173,6 +173,14 @@ def test_preparation_is_that_of_a_singular_value_decomposition(random, center, d
     np.testing.assert_allclose(random.prepared(center, drop).vectors, expected, atol=1e-4)
 
 
+def test_vectors_from_before_are_prepared_as_the_space_was(random):
+    """Preparing the space's own former vectors gives its vectors, after one preparation or several."""
+    for space in (random, random.prepared(center=False, drop=1), random.prepared(drop=1).prepared(drop=2)):
+        np.testing.assert_allclose(space.prepare(random.vectors), space.vectors, atol=1e-5)
+    with pytest.raises(QueryError, match="16 dimensions"):
+        random.prepare(np.zeros((1, 15), np.float32))
+
+
 def test_a_vector_of_zeros_is_near_nothing(flying):
     """It has cosine 0 with every name, and is no error."""
     space = Space([*flying.names, "nothing"], np.vstack([flying.vectors, np.zeros(3)]))

@@ -13,9 +13,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from semsearch.errors import QueryError
 from semsearch.types import Float32, Int64
 
-__all__ = ["FORMULAS", "Formula", "Scorer"]
+__all__ = ["FORMULAS", "SUMS", "Formula", "Scorer", "checked_formula", "sum_weights"]
 
 DIVISION_GUARD = 1e-6
 """Keeps 3CosMul from dividing by zero; gensim's choice, Levy and Goldberg have 1e-3."""
@@ -34,18 +35,43 @@ class Formula(enum.StrEnum):
     COS_AVG = "3cosavg"
 
 
+SUMS = frozenset({Formula.COS_ADD, Formula.COS_AVG})
+"""Formulas that are the cosine with one vector, a weighted sum of the question's."""
+
+
+def checked_formula(formula: Formula | str, positives: int, negatives: int) -> Formula:
+    """The formula of a name; raises :class:`QueryError` unless it takes so many positives and negatives."""
+    try:
+        chosen = Formula(formula)
+    except ValueError:
+        raise QueryError(f"unknown formula {str(formula)!r}; choose one of {', '.join(Formula)}") from None
+    if not positives:
+        raise QueryError("an analogy needs at least one positive word or text; give one")
+    if chosen is Formula.PAIR_DIRECTION and (positives, negatives) != (2, 1):
+        raise QueryError("pair-direction takes one analogy, A is to B as C, and no further words; use 3cosadd for more")
+    if chosen is Formula.COS_AVG and not positives == negatives + 1 > 1:
+        raise QueryError("3cosavg takes pairs and one word; use 3cosadd for other positive and negative words")
+    return chosen
+
+
+def sum_weights(formula: Formula, positives: int, negatives: int) -> Float32:
+    """What each positive, then each negative is multiplied with in the sum of one of ``SUMS``: float32[p + q]."""
+    weights = np.ones(positives + negatives, dtype=np.float32)
+    if formula is Formula.COS_AVG:
+        weights /= negatives
+        weights[negatives] = 1  # the last positive, which is of no pair
+    weights[positives:] *= -1
+    return weights
+
+
 def cos_add(cosines: Float32, among: Float32, positive: Int64, negative: Int64) -> Float32:
     """3CosAdd: cosine with the sum of the positives less the negatives (Mikolov et al. 2013, NAACL)."""
-    weights = np.ones(positive.shape[1] + negative.shape[1], dtype=np.float32)
-    return _cosine_with_sum(cosines, among, positive, negative, weights)
+    return _cosine_with_sum(cosines, among, positive, negative, Formula.COS_ADD)
 
 
 def cos_avg(cosines: Float32, among: Float32, positive: Int64, negative: Int64) -> Float32:
     """3CosAvg: the mean offset of several pairs is added to the last positive (Drozd et al. 2016, COLING)."""
-    pairs = negative.shape[1]
-    weights = np.full(2 * pairs + 1, 1 / pairs, dtype=np.float32)
-    weights[pairs] = 1
-    return _cosine_with_sum(cosines, among, positive, negative, weights)
+    return _cosine_with_sum(cosines, among, positive, negative, Formula.COS_AVG)
 
 
 def cos_mul(cosines: Float32, _: Float32, positive: Int64, negative: Int64) -> Float32:
@@ -76,9 +102,9 @@ def _product(cosines: Float32, words: Int64) -> Float32:
     return product
 
 
-def _cosine_with_sum(cosines: Float32, among: Float32, positive: Int64, negative: Int64, weights: Float32) -> Float32:
+def _cosine_with_sum(cosines: Float32, among: Float32, positive: Int64, negative: Int64, formula: Formula) -> Float32:
     words = np.concatenate([positive, negative], axis=1)
-    signed = np.where(np.arange(words.shape[1]) < positive.shape[1], weights, -weights)
+    signed = sum_weights(formula, positive.shape[1], negative.shape[1])
     squares = np.einsum("i,j,mij->m", signed, signed, among[words[:, :, None], words[:, None, :]])
     signed_rows = signed / np.sqrt(np.maximum(squares, SAME))[:, None]
     scores: Float32 = cosines[words[:, 0]] * signed_rows[:, :1]

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from semsearch.errors import InputError, QueryError
 from semsearch.query.checks import check_k
-from semsearch.query.tokens.formulas import FORMULAS, Formula
+from semsearch.query.ranks import ranks_apart
+from semsearch.query.tokens.formulas import FORMULAS, Formula, checked_formula
 from semsearch.query.tokens.preparation import Preparation
 from semsearch.query.tokens.spelling import nearest_spellings
 from semsearch.query.tokens.top import top
@@ -35,6 +36,7 @@ class Space:
         self.names = tuple(names)
         self.vectors: Float32 = np.ascontiguousarray(vectors, dtype=np.float32)
         self._rows = {name: row for row, name in enumerate(self.names)}
+        self._preparations: tuple[Preparation, ...] = ()
         _check(self.names, self.vectors, self._rows)
 
     def __len__(self) -> int:
@@ -61,7 +63,20 @@ class Space:
 
     def prepared(self, center: bool = True, drop: int = 0) -> Space:
         """This space after taking out its mean and its ``drop`` top principal components."""
-        return Space(self.names, Preparation.fit(self.vectors, center, drop).apply(self.vectors))
+        preparation = Preparation.fit(self.vectors, center, drop)
+        space = Space(self.names, preparation.apply(self.vectors))
+        space._preparations = (*self._preparations, preparation)
+        return space
+
+    def prepare(self, vectors: Float32) -> Float32:
+        """Vectors from before this space was prepared, such as an encoder's, float32[m, d], as vectors of this space.
+
+        Raises ``QueryError`` for another dimension.
+        """
+        self._check_shape(vectors)
+        for preparation in self._preparations:
+            vectors = preparation.apply(vectors)
+        return vectors
 
     def including(self, names: Sequence[str]) -> tuple[Space, Int64]:
         """A space with all of ``names``, and their numbers in it: this space, as it knows no others.
@@ -83,8 +98,7 @@ class Space:
     def nearest_rows(self, vectors: Float32, k: int = 10) -> tuple[Float32, Int64]:
         """The ``k`` nearest to each of float32[m, d]: cosines float32[m, k] and numbers of names int64[m, k]."""
         check_k(k)
-        if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
-            raise QueryError(f"vectors of shape {vectors.shape} do not fit a space of {self.dimension} dimensions")
+        self._check_shape(vectors)
         if not np.isfinite(vectors).all():
             raise QueryError("a vector holds NaN or infinity, which is near nothing; look where it comes from")
         units = _unit_length(vectors)
@@ -145,17 +159,13 @@ class Space:
         check_k(k)
         words = len(positive) + len(negative)
         found, question = self._answer(positive, negative, k + words, formula, exclude=False)
-        others = [one.name for one in found if one.name not in question][:k]
-        ranks = {name: rank for rank, name in enumerate(others, 1)}
-        last = max((one.rank for one in found if one.name in ranks), default=len(found))
-        return [Answer(ranks.get(one.name), one.rank, one.name, one.score) for one in found[:last]]
+        ranks = ranks_apart([one.name in question for one in found], k)
+        return [Answer(rank, one.rank, one.name, one.score) for rank, one in zip(ranks, found, strict=False)]
 
     def _answer(
         self, positive: Sequence[str], negative: Sequence[str], k: int, formula: Formula | str, exclude: bool
     ) -> tuple[list[Neighbour], set[str]]:
         """The answers, and the names of the question as this space has them."""
-        if not positive:
-            raise QueryError("an analogy needs at least one positive word; give one")
         space, rows = self.including([*positive, *negative])
         split = len(positive)
         scores, found = space.solve(rows[None, :split], rows[None, split:], k, formula, exclude)
@@ -174,7 +184,7 @@ class Space:
         Scores float32[m, k] and numbers of names int64[m, k]; -1 where the question leaves fewer names.
         """
         check_k(k)
-        chosen = _formula(formula, positive.shape[1], negative.shape[1])
+        chosen = checked_formula(formula, positive.shape[1], negative.shape[1])
         k, step = min(k, len(self)), max(1, BLOCK // len(self))
         parts = [slice(at, at + step) for at in range(0, len(positive), step)]
         return _joined(
@@ -220,6 +230,13 @@ class Space:
     def _neighbours(self, scores: Float32, rows: Int64) -> list[Neighbour]:
         return _ranked((self.names[row], score) for row, score in zip(rows, scores, strict=True) if row >= 0)
 
+    def _check_shape(self, vectors: Float32) -> None:
+        if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
+            raise QueryError(
+                f"vectors of shape {vectors.shape} do not fit a space of {self.dimension} dimensions; "
+                "name the space that they are from"
+            )
+
     def _suggestion(self, name: str) -> str:
         close = nearest_spellings(name, self.names)
         return f"did you mean {' or '.join(map(repr, close))}?" if close else "check the spelling"
@@ -246,19 +263,6 @@ def _unit_length(vectors: Float32) -> Float32:
     lengths[lengths == 0] = 1
     units: Float32 = vectors / lengths[:, None].astype(np.float32)
     return units
-
-
-def _formula(formula: Formula | str, positives: int, negatives: int) -> Formula:
-    """The formula of a name, if it takes so many words."""
-    try:
-        chosen = Formula(formula)
-    except ValueError:
-        raise QueryError(f"unknown formula {str(formula)!r}; choose one of {', '.join(Formula)}") from None
-    if chosen is Formula.PAIR_DIRECTION and (positives, negatives) != (2, 1):
-        raise QueryError("pair-direction takes one analogy, A is to B as C, and no further words; use 3cosadd for more")
-    if chosen is Formula.COS_AVG and not positives == negatives + 1 > 1:
-        raise QueryError("3cosavg takes pairs and one word; use 3cosadd for other positive and negative words")
-    return chosen
 
 
 def _check(names: tuple[str, ...], vectors: Float32, rows: dict[str, int]) -> None:

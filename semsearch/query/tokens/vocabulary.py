@@ -56,8 +56,9 @@ class Vocabulary(Space):
         words = whole_words(encoder)
         self.tokens = tuple(words.values())
         vectors, self._spelling = self._made(words, progress)
-        self._preparation = Preparation.fit(vectors, center, drop)
-        super().__init__(tuple(words), self._preparation.apply(vectors))
+        preparation = Preparation.fit(vectors, center, drop)
+        super().__init__(tuple(words), preparation.apply(vectors))
+        self._preparations = (preparation,)
 
     def including(self, names: Sequence[str]) -> tuple[Space, Int64]:
         """A space with all of these words, and their numbers in it; raises for a word without any token."""
@@ -67,10 +68,6 @@ class Vocabulary(Space):
         places = {word: len(self) + number for number, word in enumerate(others)}
         rows = [places[word] if word in places else self._rows[word] for word, _ in words]
         return space, np.array(rows, dtype=np.int64)
-
-    def prepare(self, vectors: Float32) -> Float32:
-        """Vectors as the encoder gives them, float32[m, d], as vectors of this space, whose nearest words they have."""
-        return self._preparation.apply(vectors)
 
     def _extended(self, others: Mapping[str, Sequence[int]]) -> Space:
         """This space and words of several pieces, given by their ids."""

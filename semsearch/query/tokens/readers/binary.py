@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tokenize
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,7 +13,7 @@ from semsearch.errors import InputError
 from semsearch.query.tokens.readers.growing import Growing
 from semsearch.query.tokens.space import Space
 
-__all__ = ["read_npy", "read_safetensors", "read_word2vec"]
+__all__ = ["NAMES_KEY", "json_names", "open_npy", "read_npy", "read_safetensors", "read_word2vec"]
 
 LONGEST_NAME = 4096
 """Bytes that a name in word2vec's format has at most; without a limit a wrong file would be read as one name."""
@@ -37,11 +38,15 @@ def read_word2vec(path: Path) -> Space:
 
 def read_npy(path: Path, names: Path) -> Space:
     """A matrix of NumPy's, and the names of its rows, one a line, in another file."""
+    return _named(path, np.array(open_npy(path)), _names(names))
+
+
+def open_npy(path: Path) -> np.ndarray[Any, Any]:
+    """The array in a ``.npy`` file, mapped: a damaged header may promise more than memory holds."""
     try:
-        matrix = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{path} is not a whole .npy file ({error}); save the matrix again") from error
-    return _named(path, matrix, _names(names))
+        return np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, tokenize.TokenError) as error:  # the last one for a header that is cut
+        raise InputError(f"{path} is not a whole .npy file of numbers ({error}); save the array again") from error
 
 
 def read_safetensors(path: Path, names: Path) -> Space:
@@ -57,7 +62,7 @@ def read_safetensors(path: Path, names: Path) -> Space:
             matrix = file.get_tensor(keys[0])
     except (safetensors.SafetensorError, TypeError) as error:  # the second for number types that NumPy has not
         raise InputError(f"{path} is not a safetensors file that can be read ({error}); save it again") from error
-    return _named(path, matrix, _names(names) if stored is None else _json_names(stored, path))
+    return _named(path, matrix, _names(names) if stored is None else json_names(stored, path))
 
 
 def _header(file: IO[bytes], path: Path) -> tuple[int, int]:
@@ -106,7 +111,8 @@ def _names(path: Path) -> list[str]:
         raise InputError(f"{path} is not UTF-8 ({error.reason}); convert the file: iconv -t UTF-8") from error
 
 
-def _json_names(stored: str, path: Path) -> list[str]:
+def json_names(stored: str, path: Path) -> list[str]:
+    """The names of rows that the metadata of a safetensors file hold."""
     try:
         names = json.loads(stored)
     except ValueError:

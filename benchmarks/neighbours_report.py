@@ -1,0 +1,96 @@
+"""What is told of the benchmarks ``neighbours`` and ``growth``: tables, and a picture a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tables import table
+
+__all__ = ["growth", "neighbours"]
+
+DOCS = Path(__file__).parent.parent / "docs"
+TITLES = {"sentences": "Sentences", "glove": "GloVe"}
+
+
+def neighbours(figures: dict[str, Any]) -> str:
+    text = (
+        "recall@10 of 1,000 held-out queries, one query at a time (all cores may answer it) and in one batch; a row "
+        "that scores as\nhigh as the tenth true neighbour is right. For each contestant the fastest point of each "
+        "recall: the least effort that\nreaches it. A picture has all points; those that another one of the same "
+        "contestant surpasses are pale.\n\n"
+    )
+    text += "".join(_dataset(name, figures[name]) for name in TITLES if name in figures)
+    exact = figures["sentences"]["contestants"]["semsearch"]["exact"]
+    read = figures["sentences"]["count"] * (2 * figures["sentences"]["dimension"] + 4) / exact["p50_ms"] / 1e6
+    return text + (
+        f"An exact scan takes a query {exact['p50_ms']:.1f} ms: {read:.1f} GB/s, {read / figures['bandwidth_gb']:.0%} "
+        f"of the {figures['bandwidth_gb']} GB/s that the cores\nread from memory in the same run. In a batch: "
+        f"{exact['batch_per_second']:,} queries/s.\n"
+    )
+
+
+def _dataset(name: str, part: dict[str, Any]) -> str:
+    from benchmarks.neighbours_picture import draw  # matplotlib has no place in a process that is measured
+
+    title = f"{TITLES[name]}, {part['count']:,} x {part['dimension']}"
+    picture = f"neighbours-{name}.svg"
+    draw(DOCS / picture, title, part["contestants"])
+    return f"**{title}**\n\n![Speed, recall, build and memory: {title}]({picture})\n\n{_contest(part['contestants'])}\n"
+
+
+def _contest(contestants: dict[str, Any]) -> str:
+    rows = []
+    for least in (0.9, 0.95, 0.98, 0.99, 0.995, 0.999):
+        for name, row in contestants.items():
+            good = [point for point in row["points"] if point["recall"] >= least]
+            if good:
+                point = min(good, key=lambda one: one["p50_ms"])
+                memory = row.get("private_mb_searched", row["private_mb"])
+                rows.append(
+                    [
+                        f"≥ {least}",
+                        name,
+                        point["recall"],
+                        f"{point['p50_ms']:.2f}",
+                        f"{point['p95_ms']:.2f}",
+                        f"{point['batch_per_second']:,}",
+                        f"{row['build_seconds']:.0f}",
+                        f"{memory:,.0f}",
+                    ]
+                )
+    head = ["recall@10", "", "reached", "p50, ms", "p95, ms", "batch, queries/s", "build, s", "own memory, MB"]
+    return table(head, rows)
+
+
+def growth(figures: dict[str, Any]) -> str:
+    text = (
+        "Our index alone over the first rows of the same sentences, tuned to a recall of 0.99, ten million rows to "
+        f"0.95; rows beyond\nthe million are its rows with noise of {figures['noise']} in each number. The process "
+        "whose peak is told writes the rows and\nbuilds the index; pages of mapped files are the system's to take "
+        "back. To open is to read and check the index's files; own\nmemory is what that takes.\n\n"
+    )
+    build = ["build, s", "build, µs a row", "its peak of own memory, MB", "with mapped files, MB"]
+    opened = ["index, bytes a row", "open, ms", "own memory, MB"]
+    asked = ["recall@10", "p50, ms", "ns a row", "batch, queries/s"]
+    rows = [_grown(int(count), row) for count, row in figures["rows"].items()]
+    return text + table(["rows", "index", *build, *opened, *asked], rows)
+
+
+def _grown(count: int, row: dict[str, Any]) -> list[Any]:
+    (point,) = row["points"]
+    return [
+        f"{count:,}",
+        row["factory"],
+        f"{row['build_seconds']:.1f}",
+        f"{1e6 * row['build_seconds'] / count:.1f}",
+        f"{row['build_own_peak_mb']:,}",
+        f"{row['build_peak_mb']:,}",
+        f"{row['index_bytes'] / count:.0f}",
+        f"{row['open_ms']:.0f}",
+        f"{row['private_mb']:.0f}",
+        point["recall"],
+        f"{point['p50_ms']:.2f}",
+        f"{1e6 * point['p50_ms'] / count:.1f}",
+        f"{point['batch_per_second']:,}",
+    ]

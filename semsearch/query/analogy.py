@@ -1,0 +1,111 @@
+"""Analogies over the passages of a collection: what is to C as B is to A, all of them texts.
+
+3CosAdd and 3CosAvg are the cosine with one vector, which the index is asked for. The other formulas need the cosines
+of the question's texts with every passage: an exact scan, block by block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from semsearch.collection import Snapshot, Store, unit_length
+from semsearch.errors import QueryError
+from semsearch.index.rows import best
+from semsearch.index.threads import run
+from semsearch.query.checks import check_k
+from semsearch.query.dense import hits_of, query_vectors
+from semsearch.query.ranks import ranks_apart
+from semsearch.query.tokens.formulas import FORMULAS, SUMS, Formula, checked_formula, sum_weights
+from semsearch.types import Float32, Int64, Metric, PassageAnswer
+
+__all__ = ["analogy"]
+
+BLOCK = 8192
+"""Rows that a thread decodes at a time: 12 MB of 384 dimensions."""
+SHORTEST = 1e-6
+"""A sum of vectors of length 1 that is shorter is rounding, and has no direction."""
+
+Found = tuple[Float32, Int64]
+"""Scores and ids of passages, best first: float32[1, n] and int64[1, n]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Vectors of the texts at length 1, the positive ones first: float32[positives + negatives, dimension]."""
+
+    units: Float32
+    positives: int
+    formula: Formula
+
+    def target(self) -> Float32:
+        """The vector, float32[1, dimension], with which the answers' cosines are the scores of one of ``SUMS``."""
+        negatives = len(self.units) - self.positives
+        total = sum_weights(self.formula, self.positives, negatives)[None] @ self.units
+        if np.linalg.norm(total) < SHORTEST:
+            raise QueryError("the positive and the negative texts cancel each other out; give others")
+        return unit_length(total)
+
+    def scores(self, vectors: Float32) -> Float32:
+        """Scores of some passages' vectors, float32[n, dimension] of any length: float32[1, n]."""
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        products = self.units @ vectors.T
+        cosines = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+        positive, negative = np.split(np.arange(len(self.units))[None], [self.positives], axis=1)
+        return FORMULAS[self.formula](cosines, self.units @ self.units.T, positive, negative)
+
+
+def analogy(
+    store: Store, positive: Sequence[str], negative: Sequence[str], k: int, formula: Formula | str
+) -> list[PassageAnswer]:
+    """The ``k`` passages that answer best, and those before the last of them that are a text of the question."""
+    check_k(k)
+    chosen = checked_formula(formula, len(positive), len(negative))
+    vectors = np.concatenate([query_vectors(store, texts) for texts in (positive, negative)])
+    question = Question(unit_length(vectors), len(positive), chosen)
+    asked = {text.strip() for text in (*positive, *negative)}
+    with store.pinned() as snapshot:
+        wanted = k + len(asked)
+        while True:
+            scores, ids = _nearest(store, snapshot, question, wanted)
+            hits = hits_of(store, scores[0], ids[0])
+            ranks = ranks_apart([hit.text.strip() in asked for hit in hits], k)
+            if ranks[-1:] == [k] or len(hits) < wanted:
+                break
+            wanted *= 4  # some text of the question is there many times
+    return [
+        PassageAnswer(rank, replace(hit, parts={chosen.value: hit.score}))
+        for rank, hit in zip(ranks, hits, strict=False)
+    ]
+
+
+def _nearest(store: Store, snapshot: Snapshot, question: Question, k: int) -> Found:
+    if question.formula in SUMS and store.settings.metric is Metric.COSINE:
+        return snapshot.search(question.target(), k, threads=store.threads)
+    starts = range(0, snapshot.rows, BLOCK)
+    shares = [starts[number :: store.threads] for number in range(min(store.threads, len(starts)))]
+    found = run([partial(_scan, snapshot, question, k, share) for share in shares], store.threads)
+    scores, ids = _merged(found, k)
+    live = np.count_nonzero(np.isfinite(scores))
+    return scores[:, :live], ids[:, :live]
+
+
+def _scan(snapshot: Snapshot, question: Question, k: int, starts: Sequence[int]) -> Found:
+    """The best rows of some blocks; deleted ones score -inf."""
+    kept = _merged([], k)
+    for start in starts:
+        stop = min(start + BLOCK, snapshot.rows)
+        scores = question.scores(snapshot.searcher.rows.block(start, stop))
+        first, last = np.searchsorted(snapshot.dead, (start, stop))
+        scores[0, snapshot.dead[first:last] - start] = -np.inf
+        kept = _merged([kept, (scores, np.arange(start, stop)[None])], k)
+    return kept
+
+
+def _merged(found: Sequence[Found], k: int) -> Found:
+    nothing = np.empty((1, 0), np.float32), np.empty((1, 0), np.int64)
+    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(nothing, *found, strict=True))
+    return best(scores, ids, k)
