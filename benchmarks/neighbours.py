@@ -30,6 +30,8 @@ SINGLES = 300
 K = 10
 SAME = 1e-5
 CANDIDATES = [100, 200, 300, 500, 800, 1600]
+SHARES = [0.3, 0.5, 0.65, 1.0]
+"""Of the lists of our index."""
 EFFORTS = [16, 32, 64, 128, 256, 512]
 NOISE = 0.02
 
@@ -76,7 +78,7 @@ def ours(
     built = run(
         sys.executable, "-m", "benchmarks.neighbours_worker", _job(folder, vectors, "build", count, target=target)
     )
-    shape = {"candidates": [0, *candidates], "exact": exact}
+    shape = {"candidates": [0, *candidates], "shares": SHARES if candidates else [], "exact": exact}
     asked = run(sys.executable, "-m", "benchmarks.neighbours_worker", _job(folder, vectors, "ask", count, **shape))
     figures = json.loads(built.output.splitlines()[-1]) | json.loads(asked.output.splitlines()[-1])
     truth = _truth(vectors, queries) if count <= len(vectors) else _stored_truth(folder, count, queries)

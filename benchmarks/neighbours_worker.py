@@ -94,7 +94,7 @@ def ask(job: dict[str, Any]) -> dict[str, Any]:
         "private_mb_searched": round(private_mb() - before, 1),
         "points": [],
     }
-    efforts = job.get("efforts") or [measured["effort"]]
+    efforts = sorted({measured["effort"], *(round(share * index.effort_limit) for share in job.get("shares", []))})
     for effort in efforts:
         for candidates in [count or measured["candidates"] for count in job["candidates"]]:
             one = Searcher(rows, index, Point(effort, candidates))
