@@ -65,8 +65,10 @@ def _contest(contestants: dict[str, Any]) -> str:
 
 def growth(figures: dict[str, Any]) -> str:
     text = (
-        "Our index alone over the first rows of the same sentences, tuned to a recall of 0.99, ten million rows to "
-        f"0.95; rows beyond\nthe million are its rows with noise of {figures['noise']} in each number. The process "
+        "Our index alone over the first rows of the same sentences, tuned to a recall of 0.99. Rows beyond the million "
+        f"are its\nrows with noise of {figures['noise']} in each number; a stored row's neighbours are its own copies "
+        "there, which are easily\nfound, so that of ten million rows the fastest point is told at which held-out "
+        "queries have a recall of 0.95. The process "
         "whose peak is told writes the rows and\nbuilds the index; pages of mapped files are the system's to take "
         "back. To open is to read and check the index's files; own\nmemory is what that takes.\n\n"
     )
@@ -78,7 +80,10 @@ def growth(figures: dict[str, Any]) -> str:
 
 
 def _grown(count: int, row: dict[str, Any]) -> list[Any]:
-    (point,) = row["points"]
+    point = row["points"][0]
+    if len(row["points"]) > 1:
+        good = [one for one in row["points"] if one["recall"] >= row["target"]]
+        point = min(good or row["points"], key=lambda one: one["p50_ms"] if good else -one["recall"])
     return [
         f"{count:,}",
         row["factory"],

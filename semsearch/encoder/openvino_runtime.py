@@ -6,6 +6,7 @@ thread with several batches in flight, for throughput. Compiled graphs are kept 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from collections import deque
@@ -30,6 +31,12 @@ __all__ = ["OpenVinoRuntime"]
 
 REQUESTS_PER_STREAM = 2
 """So that a stream finds its next batch waiting when it finishes one."""
+SHARED_GRAPHS = 4
+"""Compiled graphs that are kept when their encoders are gone.
+
+Encoders of one model share them: who opens one collection after the other compiles once, and has the weights once
+in memory.
+"""
 SHA256_BYTES = 32
 
 
@@ -42,7 +49,6 @@ class OpenVinoRuntime:
         self._model = model
         self._threads = threads
         self._pad_id = spec.pad_id
-        self._core = openvino_core()
         self._lock = threading.Lock()
         self._graphs: dict[tuple[object, ...], _Graph] = {}
         self.dimension = model.dimension
@@ -77,7 +83,7 @@ class OpenVinoRuntime:
             return np.ascontiguousarray(file.get_tensor(self._model.static_key), dtype=np.float32)
 
     def _supported(self, precision: Precision) -> Precision:
-        native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        native = "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision is Precision.AUTO:
             return Precision.BF16 if native else Precision.F32
         return precision
@@ -86,45 +92,50 @@ class OpenVinoRuntime:
         key = (outputs, precision, streams)
         with self._lock:
             if key not in self._graphs:
-                self._graphs[key] = _Graph(self._compile(outputs, precision, streams), streams)
+                self._graphs[key] = _shared_graph(self._model, *key, self._threads)
             return self._graphs[key]
 
-    def _compile(self, outputs: tuple[str, ...], precision: Precision, streams: int) -> Any:
-        settings = {
-            "INFERENCE_PRECISION_HINT": precision.value,
-            "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
-            "NUM_STREAMS": str(streams),
-            "INFERENCE_NUM_THREADS": self._threads,
-            # Pinned threads find their caches again; but with fewer threads than cores, two processes would
-            # pin theirs to the same ones.
-            "ENABLE_CPU_PINNING": self._threads >= core_count(),
-            "CACHE_MODE": "OPTIMIZE_SIZE",  # the blob refers to the weights file instead of repeating it
-        }
-        machine = [
-            self._core.get_property("CPU", "FULL_DEVICE_NAME"),
-            self._core.get_versions("CPU")["CPU"].build_number,
-        ]
-        blob = self._model.folder / f"{short_digest([outputs, settings, machine])}.blob"
-        return self._from_blob(blob, settings) or self._from_graph(blob, outputs, settings)
 
-    def _from_blob(self, blob: Path, settings: dict[str, Any]) -> Any:
-        """The compiled graph that an earlier process left, unless it is missing or not what was written."""
-        with suppress(OSError):
-            content = blob.read_bytes()
-            if hashlib.sha256(content[SHA256_BYTES:]).digest() == content[:SHA256_BYTES]:
-                weights = {"WEIGHTS_PATH": str(self._model.weights)}
-                with suppress(RuntimeError):  # of a processor with other instructions, for one
-                    return self._core.import_model(content[SHA256_BYTES:], "CPU", settings | weights)
-        return None
+@functools.lru_cache(SHARED_GRAPHS)
+def _shared_graph(
+    model: ConvertedModel, outputs: tuple[str, ...], precision: Precision, streams: int, threads: int
+) -> _Graph:
+    settings = {
+        "INFERENCE_PRECISION_HINT": precision.value,
+        "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
+        "NUM_STREAMS": str(streams),
+        "INFERENCE_NUM_THREADS": threads,
+        # Pinned threads find their caches again; but with fewer threads than cores, two processes would
+        # pin theirs to the same ones.
+        "ENABLE_CPU_PINNING": threads >= core_count(),
+        "CACHE_MODE": "OPTIMIZE_SIZE",  # the blob refers to the weights file instead of repeating it
+    }
+    core = openvino_core()
+    machine = [core.get_property("CPU", "FULL_DEVICE_NAME"), core.get_versions("CPU")["CPU"].build_number]
+    blob = model.folder / f"{short_digest([outputs, settings, machine])}.blob"
+    return _Graph(_from_blob(blob, model, settings) or _from_graph(blob, model, outputs, settings), streams)
 
-    def _from_graph(self, blob: Path, outputs: tuple[str, ...], settings: dict[str, Any]) -> Any:
-        whole = self._core.read_model(self._model.graph)
-        wanted = [whole.output(name) for name in outputs]
-        compiled = self._core.compile_model(import_openvino().Model(wanted, whole.get_parameters()), "CPU", settings)
-        content = compiled.export_model().getvalue()
-        with suppress(StorageError):  # a blob that cannot be kept costs the next process a quarter second
-            publish_file(blob, hashlib.sha256(content).digest() + content)
-        return compiled
+
+def _from_blob(blob: Path, model: ConvertedModel, settings: dict[str, Any]) -> Any:
+    """The compiled graph that an earlier process left, unless it is missing or not what was written."""
+    with suppress(OSError):
+        content = blob.read_bytes()
+        if hashlib.sha256(content[SHA256_BYTES:]).digest() == content[:SHA256_BYTES]:
+            weights = {"WEIGHTS_PATH": str(model.weights)}
+            with suppress(RuntimeError):  # of a processor with other instructions, for one
+                return openvino_core().import_model(content[SHA256_BYTES:], "CPU", settings | weights)
+    return None
+
+
+def _from_graph(blob: Path, model: ConvertedModel, outputs: tuple[str, ...], settings: dict[str, Any]) -> Any:
+    whole = openvino_core().read_model(model.graph)
+    wanted = [whole.output(name) for name in outputs]
+    part = import_openvino().Model(wanted, whole.get_parameters())
+    compiled = openvino_core().compile_model(part, "CPU", settings)
+    content = compiled.export_model().getvalue()
+    with suppress(StorageError):  # a blob that cannot be kept costs the next process a quarter second
+        publish_file(blob, hashlib.sha256(content).digest() + content)
+    return compiled
 
 
 class _Graph:

@@ -82,11 +82,13 @@ def tune(rows: Rows, index: ApproximateIndex, target: Target) -> Measured:
     queries = rows.take(ids)
     truth = _truth(rows, index.covered, queries, ids)
     tried = [
-        (_measured(rows, index, Point(effort, count), recalls, queries), _surely(recalls))
+        (Point(effort, count), recalls)
         for effort, curve in _curves(rows, index, queries, truth, target)
         for count, recalls in _worth_timing(curve, target)
     ]
-    return _chosen(tried, target)
+    times = _times(rows, index, [point for point, _ in tried], queries[:TIMED])
+    measured = [_measured(*one, ms, index.covered) for one, ms in zip(tried, times, strict=True)]
+    return _chosen([(one, _surely(recalls)) for one, (_, recalls) in zip(measured, tried, strict=True)], target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +160,27 @@ def _worth_timing(curve: Curve, target: Target) -> Curve:
     return reached[:1] or curve[-1:]
 
 
-def _measured(
-    rows: Rows, index: ApproximateIndex, point: Point, recalls: npt.NDArray[np.float64], queries: Float32
-) -> Measured:
-    times = []
-    for query in queries[:TIMED]:
-        begun = time.perf_counter()
-        candidates = index.candidates(query[None], point.candidates, point.effort, threads=thread_count())
-        rows.rescore(query[None], candidates, NEIGHBOURS)
-        times.append(1000 * (time.perf_counter() - begun))
+def _times(rows: Rows, index: ApproximateIndex, points: list[Point], queries: Float32) -> list[list[float]]:
+    """Milliseconds of every query at every point.
+
+    The points take turns, so that whatever else the machine does slows them all, and none is asked what another has
+    just been asked.
+    """
+    times: list[list[float]] = [[] for _ in points]
+    for number in range(len(queries)):
+        for place, point in enumerate(points):
+            query = queries[(number + place * len(queries) // len(points)) % len(queries)][None]
+            begun = time.perf_counter()
+            candidates = index.candidates(query, point.candidates, point.effort, threads=thread_count())
+            rows.rescore(query, candidates, NEIGHBOURS)
+            times[place].append(1000 * (time.perf_counter() - begun))
+    return times
+
+
+def _measured(point: Point, recalls: npt.NDArray[np.float64], times: list[float], rows: int) -> Measured:
     low, high = _interval(recalls)
     p50, p95 = np.percentile(times, (50, 95)).tolist()
-    return Measured(
-        point.effort, point.candidates, float(recalls.mean()), low, high, p50, p95, len(recalls), index.covered
-    )
+    return Measured(point.effort, point.candidates, float(recalls.mean()), low, high, p50, p95, len(recalls), rows)
 
 
 def _interval(recalls: npt.NDArray[np.float64]) -> tuple[float, float]:

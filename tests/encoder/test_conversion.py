@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from transformers_reference import Reference
 
-from semsearch.encoder import Encoder, conversion
+from semsearch.encoder import Encoder, conversion, openvino_runtime
 from semsearch.errors import ModelError, StorageError, UnsupportedModelError
 from semsearch.types import Float32
 
@@ -63,7 +63,8 @@ def converted(small_bert: Path, expected: Float32, own_cache: Path, template: Pa
 
 
 def load(folder: Path) -> tuple[Encoder, list[str]]:
-    """An encoder, and what it said of slow work."""
+    """An encoder as a new process loads it, and what it said of slow work."""
+    openvino_runtime._shared_graph.cache_clear()
     notes: list[str] = []
     return Encoder.load(folder, runtime="openvino", precision="f32", notify=notes.append), notes
 
@@ -170,10 +171,8 @@ def test_a_compiled_graph_is_used_again(
     small_bert: Path, expected: Float32, converted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second process reads what the first compiled: it gets along without the way of compiling."""
-    from semsearch.encoder.openvino_runtime import OpenVinoRuntime
-
     assert any(converted.glob("*.blob"))
-    monkeypatch.delattr(OpenVinoRuntime, "_from_graph")
+    monkeypatch.delattr(openvino_runtime, "_from_graph")
     check(small_bert, expected, conversions=0)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from transformers_reference import POOL, Reference
 
-from semsearch.encoder import Encoder
+from semsearch.encoder import Encoder, openvino_runtime
 from semsearch.encoder.encoder import CHUNK
 from semsearch.types import Float32, Pooling
 
@@ -363,3 +363,12 @@ def test_bf16_is_close_to_fp32(packaged_model: Path) -> None:
     found = encoder.encode(sentences)
     cosines = (found * by_sentence_transformers(packaged_model, sentences)).sum(axis=1) / np.linalg.norm(found, axis=1)
     assert cosines.min() >= 0.9999
+
+
+def test_encoders_of_one_model_share_a_compiled_graph(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A further encoder of the same model and settings is ready without reading or compiling anything."""
+    expected = encoder.encode(["similar is close"])
+    monkeypatch.delattr(openvino_runtime, "_from_blob")
+    monkeypatch.delattr(openvino_runtime, "_from_graph")
+    again = Encoder.load(runtime="openvino", precision="f32").encode(["similar is close"])
+    np.testing.assert_array_equal(again, expected)
