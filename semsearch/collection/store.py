@@ -41,6 +41,7 @@ from semsearch.collection.snapshot import (
     StoredPassage,
     load_snapshot,
     passages_of,
+    passages_where,
     read_indexing,
     read_passages,
     state,
@@ -332,6 +333,14 @@ class Store:
         """The passages of vector ids of a state that is :meth:`pinned`."""
         with errors_translated(self.path):
             return read_passages(self._connection, vectors, self.path)
+
+    def passages_where(self, wanted: Callable[[str], object]) -> list[int]:
+        """Vector ids of the passages whose text fulfils a condition, such as that a pattern is found in it.
+
+        The condition must hold for a text of which a part fulfils it.
+        """
+        with errors_translated(self.path), self._reading() as connection:
+            return passages_where(connection, wanted)
 
     def vectors_of(self, document: str) -> list[int] | None:
         """Vector ids of a document's passages in order; ``None`` if there is no such document."""
