@@ -22,6 +22,7 @@ NAMES = (
     "peers",
     "analogies",
     "words",
+    "senses",
     "neighbours",
     "growth",
 )

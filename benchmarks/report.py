@@ -22,6 +22,9 @@ the ratios, since absolute figures belong to one machine in one hour.
 """
 
 
+SENSES = {"wic": "Words in Context", "novels": "novels", "novels_without_mean": "novels, without the mean"}
+
+
 def write_tables() -> None:
     sections = [HEAD]
     for name, title, write in SECTIONS:
@@ -203,6 +206,18 @@ def _words(figures: dict[str, Any]) -> str:
     )
 
 
+def _senses(figures: dict[str, Any]) -> str:
+    text = (
+        "Which hidden layer ranks a word's occurrences by their sense. Words in Context, training part: of two pairs "
+        "of one word, one\nwith the same sense and one without, per cent whose cosines are in this order. Novels: "
+        f"{figures['sentences']:,} sentences with nine words of\nseveral senses, told by other words of the sentence "
+        "(`benchmarks/senses.py`); mean average precision x 100 of an occurrence\nasking for those of its sense, all "
+        "senses counting alike, and the same without the mean of the word's occurrences.\n\n"
+    )
+    rows = [[layer, *(row[name] for name in SENSES)] for layer, row in figures["layers"].items()]
+    return text + table(["layer", *SENSES.values()], rows)
+
+
 def _durability(figures: dict[str, Any]) -> str:
     kills = [[name, row["killed"], row["survived"]] for name, row in figures["kills"].items()]
     damage = [
@@ -251,6 +266,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("growth", "How the index grows", growth),
     ("analogies", "Analogies", _analogies),
     ("words", "Words", _words),
+    ("senses", "Senses", _senses),
     ("durability", "What a collection survives", _durability),
     ("peers", "The same job in the peers", _peers),
 )

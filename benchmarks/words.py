@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import spearmanr
 
 import semsearch
@@ -56,25 +57,37 @@ def _spearman(vocabulary: Vocabulary, pairs: list[tuple[str, str, float]]) -> fl
 
 def _senses(encoder: semsearch.Encoder) -> dict[str, float]:
     """Per cent of WiC's training pairs judged right by the best threshold on the cosine, layer by layer."""
-    rows = [line.split("\t") for line in (DATA / "wic/train.data.txt").read_text(encoding="utf-8").splitlines()]
-    same = np.array([line == "T" for line in (DATA / "wic/train.gold.txt").read_text(encoding="utf-8").split()])
-    places = [tuple(map(int, row[2].split("-"))) for row in rows]
+    rows, same = wic_pairs()
     accuracies = {}
     for layer in range(1, encoder.spec.layer_count + 1):
-        vectors = [
-            np.stack(
-                [
-                    _word(found, row[3 + side], place[side])
-                    for found, row, place in zip(
-                        encoder.encode_tokens([row[3 + side] for row in rows], layer), rows, places, strict=True
-                    )
-                ]
-            )
-            for side in (0, 1)
-        ]
-        accuracies[str(layer)] = _best_threshold((vectors[0] * vectors[1]).sum(axis=1), same)
+        accuracies[str(layer)] = _best_threshold(wic_cosines(encoder, rows, layer), same)
         print("WiC", layer, accuracies[str(layer)], flush=True)
     return accuracies
+
+
+def wic_pairs() -> tuple[list[list[str]], npt.NDArray[np.bool_]]:
+    """WiC's training pairs (word, part of speech, its places, two sentences), and which have it in one sense."""
+    rows = [line.split("\t") for line in (DATA / "wic/train.data.txt").read_text(encoding="utf-8").splitlines()]
+    same = np.array([line == "T" for line in (DATA / "wic/train.gold.txt").read_text(encoding="utf-8").split()])
+    return rows, same
+
+
+def wic_cosines(encoder: semsearch.Encoder, rows: list[list[str]], layer: int) -> Float32:
+    """Cosine of the word's vectors in the two sentences of each pair, float32[pairs]."""
+    places = [tuple(map(int, row[2].split("-"))) for row in rows]
+    vectors = [
+        np.stack(
+            [
+                _word(found, row[3 + side], place[side])
+                for found, row, place in zip(
+                    encoder.encode_tokens([row[3 + side] for row in rows], layer), rows, places, strict=True
+                )
+            ]
+        )
+        for side in (0, 1)
+    ]
+    cosines: Float32 = (vectors[0] * vectors[1]).sum(axis=1)
+    return cosines
 
 
 def _word(found: TokenVectors, sentence: str, number: int) -> Float32:

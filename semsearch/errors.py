@@ -45,6 +45,7 @@ __all__ = [
     "ModelNotFoundError",
     "QueryError",
     "RecordError",
+    "SampleWarning",
     "SemsearchError",
     "SpaceMismatchError",
     "StorageError",
@@ -131,6 +132,10 @@ class QueryError(SemsearchError):
 
 class DamagedIndexWarning(UserWarning):
     """An index file cannot be used; answers are as right without it, but slower."""
+
+
+class SampleWarning(UserWarning):
+    """A question was answered from a part of the data; says how large a part."""
 
 
 class TruncationWarning(UserWarning):

@@ -19,9 +19,11 @@ __all__ = [
     "Metadata",
     "Metric",
     "Neighbour",
+    "Occurrence",
     "PassageAnswer",
     "Pooling",
     "Role",
+    "Sense",
     "Span",
     "SyncReport",
     "TextTokens",
@@ -134,6 +136,43 @@ class PassageAnswer:
 
     rank: int | None
     hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """A word where it stands in a collection. ``score`` is a cosine of contextual vectors without their mean.
+
+    ``word`` is ``[start, end)`` of the document's text, as it is written there, and ``snippet`` what is around it
+    in its passage, whose number within the document is ``passage``.
+    """
+
+    rank: int
+    score: float
+    document: str
+    passage: int
+    word: str
+    start: int
+    end: int
+    snippet: str
+    title: str | None
+    source: str | None
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """A group of a word's occurrences in like contexts; ``number`` counts from 1, the largest group first.
+
+    ``count`` is the size of the group and ``share`` its part of all occurrences; ``typical`` are words that stand
+    around these more often than elsewhere, and ``central`` the occurrences nearest to the group's mean, whose score
+    is the cosine with it; if there are several groups, what all occurrences have in common is left out of it.
+    """
+
+    number: int
+    count: int
+    share: float
+    typical: tuple[str, ...]
+    central: tuple[Occurrence, ...]
 
 
 @dataclass(frozen=True, slots=True)

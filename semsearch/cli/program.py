@@ -12,7 +12,7 @@ import click
 
 from semsearch.cli.options import debug_option
 from semsearch.cli.safe import one_line
-from semsearch.errors import DamagedIndexWarning, SemsearchError, TruncationWarning
+from semsearch.errors import DamagedIndexWarning, SampleWarning, SemsearchError, TruncationWarning
 
 __all__ = ["COMMANDS", "program"]
 
@@ -27,6 +27,8 @@ COMMANDS = {
     "tokens": "Find the words of a vocabulary that are nearest to a word.",
     "odd-one-out": "Find the word that does not belong with the others.",
     "analogy": "Find what is to C as B is to A.",
+    "contexts": "Find where a collection has a word in the sense of a sentence.",
+    "senses": "Group the places where a collection has a word by its senses.",
     "fill": "Fill the masks of a text with the likeliest tokens.",
     "list": "List the collections, with their sizes and models.",
     "status": "Describe a collection in figures.",
@@ -85,8 +87,8 @@ class Program(click.Group):
         """Run the command; whatever goes wrong is one line on stderr, and a status."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.simplefilter("always", TruncationWarning)
-            warnings.simplefilter("always", DamagedIndexWarning)
+            for told in (TruncationWarning, DamagedIndexWarning, SampleWarning):
+                warnings.simplefilter("always", told)
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)

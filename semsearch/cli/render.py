@@ -46,6 +46,14 @@ def hit_row(hit: Hit) -> dict[str, Any]:
     return asdict(hit)
 
 
+def show_occurrences(rows: Sequence[Row], columns: Sequence[str], style: str | None) -> None:
+    """Print places of a word, of which ``columns`` are for people, with what is around it at the end."""
+    chosen = _style(style)
+    for_people = chosen in ("table", "plain")
+    shown = [{**row, "text": row["snippet"], "title": None} for row in rows] if for_people else rows
+    show(shown, (*columns, "text"), chosen, every=tuple(rows[0]))
+
+
 def show_record(record: Row, style: str | None) -> None:
     """Print one object: its fields below each other, or as JSON or CSV."""
     chosen = _style(style)
@@ -133,4 +141,4 @@ def _cell(name: str, value: Any, table: bool = False) -> str:
         return f"{value:.4f}"
     if isinstance(value, int) and table:
         return f"{value:,}"
-    return one_line(value)
+    return one_line(", ".join(value) if isinstance(value, list) else value)

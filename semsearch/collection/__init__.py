@@ -1,6 +1,7 @@
 """Documents, passages and vectors on disk, and the only code that writes them."""
 
 from semsearch.collection.archive import import_archive
+from semsearch.collection.passages import read_text
 from semsearch.collection.places import exists, list_collections
 from semsearch.collection.repair import Repaired, repair_folder
 from semsearch.collection.settings import CollectionSettings, check_name
@@ -26,6 +27,7 @@ __all__ = [
     "identified",
     "import_archive",
     "list_collections",
+    "read_text",
     "repair_folder",
     "unit_length",
     "verify_folder",

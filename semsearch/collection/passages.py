@@ -10,7 +10,7 @@ from semsearch.encoder import Encoder
 from semsearch.text import split, windows
 from semsearch.types import Document, Span, Unit
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "prepare", "read_text"]
 
 SPARE = 2
 """Tokens left free in a window: at its edges a text may tokenize to one more than in the whole."""
@@ -25,10 +25,15 @@ class Prepared:
     spans: tuple[Span, ...]
 
     def texts(self) -> list[str]:
-        """What the encoder reads for each passage: the title, if there is one, and the passage."""
-        title = self.document.title
-        before = f"{title} " if title else ""
-        return [before + self.document.text[start:end] for start, end in self.spans]
+        """What the encoder reads for each passage."""
+        return [read_text(self.document, span) for span in self.spans]
+
+
+def read_text(document: Document, span: Span) -> str:
+    """What the encoder reads for a passage: the title, if there is one, and the passage."""
+    start, end = span
+    before = f"{document.title} " if document.title else ""
+    return before + document.text[start:end]
 
 
 def prepare(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[Prepared]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -30,6 +30,7 @@ __all__ = [
     "checked_document",
     "load_snapshot",
     "passages_of",
+    "passages_where",
     "read_indexing",
     "read_passages",
     "state",
@@ -174,6 +175,7 @@ def _part(folder: Path, record: PartRecord, known: dict[PartRecord, Part]) -> Pa
 def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: Path) -> dict[int, StoredPassage]:
     """The passages of live vector ids, each checked against its checksum and its document's hash."""
     found: dict[int, StoredPassage] = {}
+    documents: dict[int, Document] = {}
     for part in chunks(list(vectors)):
         rows = connection.execute(
             "SELECT p.vector, p.document, p.ordinal, p.start, p.stop, p.cut, p.crc, "  # noqa: S608 - only ? marks
@@ -182,7 +184,7 @@ def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: 
             part,
         )
         for row in rows:
-            found[row[0]] = _checked_passage(row, path)
+            found[row[0]] = _checked_passage(row, path, documents)
     lost = [vector for vector in vectors if vector not in found]
     if lost:
         raise DamagedError(
@@ -207,13 +209,28 @@ def passages_of(connection: sqlite3.Connection, identifier: str, path: Path) -> 
     return [vector for vector, _ in vectors]
 
 
-def _checked_passage(row: tuple[Any, ...], path: Path) -> StoredPassage:
+def passages_where(connection: sqlite3.Connection, wanted: Callable[[str], object]) -> list[int]:
+    """Ids of the passages whose text fulfils a condition; one that fulfils it is in a document that does, too.
+
+    Nothing is compared with its checksum yet: that is :func:`read_passages`'s part.
+    """
+    spans = "SELECT vector, CAST(start AS INTEGER), CAST(stop AS INTEGER) FROM passages WHERE document = ?"
+    found: list[int] = []
+    for number, text in connection.execute("SELECT number, CAST(text AS TEXT) FROM documents ORDER BY number"):
+        if wanted(text):
+            passages = connection.execute(spans + " ORDER BY ordinal", (number,))
+            found += [vector for vector, start, stop in passages if wanted(text[start:stop])]
+    return found
+
+
+def _checked_passage(row: tuple[Any, ...], path: Path, documents: dict[int, Document]) -> StoredPassage:
+    """A passage from a row; its document is checked once, and kept in ``documents``."""
     vector, number, ordinal, start, stop, cut, crc, *rest = row
     if passage_crc(vector, number, ordinal, (start, stop), cut) != crc:
         raise DamagedError(
             f"passage {vector} of collection {path} does not match its checksum; run: semsearch verify {path.name}"
         )
-    document = checked_document(tuple(rest), path)
+    document = documents[number] = documents.get(number) or checked_document(tuple(rest), path)
     if not 0 <= start <= stop <= len(document.text):
         raise DamagedError(
             f"passage {vector} of collection {path} is not inside its document; run: semsearch verify {path.name}"

@@ -22,7 +22,7 @@ from semsearch.collection.places import DATABASE, exists, not_found, taken, vect
 from semsearch.collection.reencode import SCRATCH, stored_documents, swap_in
 from semsearch.collection.seals import checked_ids
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
-from semsearch.collection.snapshot import StoredPassage, passages_of, read_passages
+from semsearch.collection.snapshot import StoredPassage, passages_of, passages_where, read_passages
 from semsearch.collection.status import Status, read_status
 from semsearch.collection.sync import Sync, storable
 from semsearch.collection.vectors import VectorFile
@@ -242,6 +242,14 @@ class Store(OpenedFolder):
         """The passages of vector ids of a state that is :meth:`pinned`."""
         with errors_translated(self.path):
             return read_passages(self._connection, vectors, self.path)
+
+    def passages_where(self, wanted: Callable[[str], object]) -> list[int]:
+        """Vector ids of the passages whose text fulfils a condition, such as that a pattern is found in it.
+
+        The condition must hold for a text of which a part fulfils it.
+        """
+        with errors_translated(self.path), self._reading() as connection:
+            return passages_where(connection, wanted)
 
     def vectors_of(self, document: str) -> list[int] | None:
         """Vector ids of a document's passages in order; ``None`` if there is no such document."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy.typing as npt
 
 from semsearch.collection import Store
+from semsearch.query.contexts import contexts, senses
 from semsearch.query.dense import search_texts, search_vectors, similar, within
-from semsearch.types import Hit, PassageAnswer
+from semsearch.types import Hit, Occurrence, PassageAnswer, Sense
 
 if TYPE_CHECKING:
     from semsearch.query.tokens import Formula
@@ -59,3 +60,21 @@ class Collection(Store):
         from semsearch.query.analogy import analogy  # brings all of the tokens along, which a search does without
 
         return analogy(self, positive, negative, k, formula)
+
+    def contexts(self, word: str, sentence: str | None = None, k: int = 10) -> list[Occurrence]:
+        """The ``k`` occurrences of ``word`` nearest to it in the sense that it has in ``sentence``, best first.
+
+        The score is the cosine of the last layer's vectors, less the mean of all occurrences: above 0 is on the side
+        of the sentence. Without a sentence they are compared with the word by itself.
+        ``word`` is one word or several, whatever their case. Of a frequent one a sample of the passages is encoded,
+        of which a :class:`SampleWarning` tells. Raises :class:`QueryError` if the sentence or the collection has no
+        such word.
+        """
+        return contexts(self, word, sentence, k)
+
+    def senses(self, word: str, k: int = 3) -> list[Sense]:
+        """The occurrences of ``word`` in groups of like contexts, the largest first, with the ``k`` most central.
+
+        What is looked at is what :meth:`contexts` looks at; the errors are the same.
+        """
+        return senses(self, word, k)

@@ -1,0 +1,53 @@
+"""``semsearch contexts``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from semsearch.cli.options import (
+    cli_command,
+    collection_path,
+    format_option,
+    indexes_option,
+    k_option,
+    model_options,
+    name_argument,
+)
+
+__all__ = ["command"]
+
+
+@cli_command
+@name_argument
+@click.argument("word")
+@click.option(
+    "--in", "sentence", metavar="SENTENCE", help="The sentence that has WORD in the sense that is looked for."
+)
+@k_option
+@format_option
+@model_options
+@indexes_option
+def command(
+    name: str, word: str, sentence: str | None, k: int, style: str | None, indexes: Path | None, **how: Any
+) -> None:
+    """Find where a collection has a word in the sense of a sentence.
+
+    The occurrences of WORD, upper or lower case, in collection NAME are compared with WORD in SENTENCE, or by itself.
+    The score is the cosine of what the model makes of the word in its two contexts, without what all occurrences have
+    in common: about 1 for the same sense, below 0 for another. WORD may be several words. Of a frequent word a sample
+    of the passages is looked at, which is said.
+
+    \b
+    semsearch contexts notes bank --in "We sat on the bank of the river."
+    semsearch contexts notes "New York" -k 3
+    """
+    from semsearch.cli.opening import open_collection
+    from semsearch.cli.render import show_occurrences
+
+    with open_collection(collection_path(indexes, name), how) as collection:
+        found = collection.contexts(word, sentence, k)
+        show_occurrences([asdict(one) for one in found], ("rank", "score", "document"), style)
