@@ -66,19 +66,20 @@ def ours(
     count: int,
     target: float = 0.99,
     candidates: list[int] = CANDIDATES,
+    shares: list[float] = SHARES,
     exact: int = 0,
 ) -> dict[str, Any]:
     """Figures of our index over ``count`` rows, the given ones and, beyond them, these again with some noise.
 
     It is tuned to the recall ``target``, and asked with the candidates that this chose and with each of
-    ``candidates``; ``exact`` adds an exact scan.
+    ``candidates``, in each of ``shares`` of its lists; ``exact`` adds an exact scan.
     """
     folder.mkdir()
     np.save(folder / "queries.npy", queries)
     built = run(
         sys.executable, "-m", "benchmarks.neighbours_worker", _job(folder, vectors, "build", count, target=target)
     )
-    shape = {"candidates": [0, *candidates], "shares": SHARES if candidates else [], "exact": exact}
+    shape = {"candidates": [0, *candidates], "shares": shares, "exact": exact}
     asked = run(sys.executable, "-m", "benchmarks.neighbours_worker", _job(folder, vectors, "ask", count, **shape))
     figures = json.loads(built.output.splitlines()[-1]) | json.loads(asked.output.splitlines()[-1])
     truth = _truth(vectors, queries) if count <= len(vectors) else _stored_truth(folder, count, queries)
