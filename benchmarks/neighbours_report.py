@@ -68,9 +68,9 @@ def growth(figures: dict[str, Any]) -> str:
         "Our index alone over the first rows of the same sentences, tuned to a recall of 0.99. Rows beyond the million "
         f"are its\nrows with noise of {figures['noise']} in each number; a stored row's neighbours are its own copies "
         "there, which are easily found,\nso that of ten million rows the fastest point is told at which held-out "
-        "queries have a recall of 0.95. The process whose\npeak is told writes the rows and builds the index; pages of "
-        "mapped files are the system's to take back. To open is to\nread and check the index's files; own memory is what "
-        "that takes.\n\n"
+        "queries have a recall of 0.95. The process whose\npeak is told writes the rows and builds the index; pages "
+        "of mapped files are the system's to take back. To open is to\nread and check the index's files; own "
+        "memory is what that takes.\n\n"
     )
     build = ["build, s", "build, µs a row", "its peak of own memory, MB", "with mapped files, MB"]
     opened = ["index, bytes a row", "open, ms", "own memory, MB"]
