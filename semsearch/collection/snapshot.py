@@ -21,7 +21,7 @@ from semsearch.errors import DamagedError
 from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but
 from semsearch.index.threads import run
 from semsearch.settings import thread_count
-from semsearch.types import Document, Float32, Int64, Metric
+from semsearch.types import Document, Float32, Int64, Metric, Span
 
 __all__ = [
     "DOCUMENT",
@@ -209,18 +209,30 @@ def passages_of(connection: sqlite3.Connection, identifier: str, path: Path) -> 
     return [vector for vector, _ in vectors]
 
 
-def passages_where(connection: sqlite3.Connection, wanted: Callable[[str], object]) -> list[int]:
+def passages_where(connection: sqlite3.Connection, wanted: Callable[[str], object], path: Path) -> list[int]:
     """Ids of the passages whose text fulfils a condition; one that fulfils it is in a document that does, too.
 
-    Nothing is compared with its checksum yet: that is :func:`read_passages`'s part.
+    What is passed over is compared with its checksums as well, lest damage go unnoticed.
     """
-    spans = "SELECT vector, CAST(start AS INTEGER), CAST(stop AS INTEGER) FROM passages WHERE document = ?"
     found: list[int] = []
-    for number, text in connection.execute("SELECT number, CAST(text AS TEXT) FROM documents ORDER BY number"):
+    for row in connection.execute(f"SELECT {DOCUMENT} FROM documents d ORDER BY number"):  # noqa: S608 - columns of ours
+        text = checked_document(row, path).text
         if wanted(text):
-            passages = connection.execute(spans + " ORDER BY ordinal", (number,))
-            found += [vector for vector, start, stop in passages if wanted(text[start:stop])]
+            spans = _checked_spans(connection, row[0], row[3], path)
+            found += [vector for vector, (start, stop) in spans if wanted(text[start:stop])]
     return found
+
+
+def _checked_spans(connection: sqlite3.Connection, number: int, count: int, path: Path) -> list[tuple[int, Span]]:
+    """Vector ids and spans of a document's passages, ``count`` of them, in order."""
+    columns = "SELECT vector, ordinal, start, stop, cut, crc FROM passages WHERE document = ? ORDER BY ordinal"
+    rows = connection.execute(columns, (number,)).fetchall()
+    for vector, ordinal, start, stop, cut, crc in rows:
+        if passage_crc(vector, number, ordinal, (start, stop), cut) != crc:
+            raise damaged(path, f"passage {vector} does not match its checksum")
+    if len(rows) != count:
+        raise damaged(path, f"the {count} passages of document {number} are not all found")
+    return [(vector, (start, stop)) for vector, _, start, stop, _, _ in rows]
 
 
 def _checked_passage(row: tuple[Any, ...], path: Path, documents: dict[int, Document]) -> StoredPassage:

@@ -249,7 +249,7 @@ class Store(OpenedFolder):
         The condition must hold for a text of which a part fulfils it.
         """
         with errors_translated(self.path), self._reading() as connection:
-            return passages_where(connection, wanted)
+            return passages_where(connection, wanted, self.path)
 
     def vectors_of(self, document: str) -> list[int] | None:
         """Vector ids of a document's passages in order; ``None`` if there is no such document."""
