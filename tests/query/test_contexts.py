@@ -273,7 +273,9 @@ def test_k_must_be_positive(sample, k):
             ask("bank", k)
 
 
-@pytest.mark.parametrize("change", ["text = text || ' bank'", "text = 'A bark.'", "text = CAST(x'ff62616e6bff' AS TEXT)"])
+@pytest.mark.parametrize(
+    "change", ["text = text || ' bank'", "text = 'A bark.'", "text = CAST(x'ff62616e6bff' AS TEXT)"]
+)
 def test_a_damaged_text_is_not_served(make, change):
     """A text that does not match its hash is an error, whether it has the word, has lost it or is no text at all."""
     collection = make("A bank.")
