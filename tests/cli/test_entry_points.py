@@ -125,7 +125,11 @@ def test_shells_get_their_completion_script(shell):
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [("semsearch s", {"search", "similar", "status"}), ("semsearch search g", {"garden"}), ("semsearch drop x", set())],
+    [
+        ("semsearch s", {"search", "similar", "senses", "status"}),
+        ("semsearch search g", {"garden"}),
+        ("semsearch drop x", set()),
+    ],
 )
 @pytest.mark.usefixtures("garden")
 def test_commands_and_collections_are_completed(words, expected):
