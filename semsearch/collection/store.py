@@ -32,22 +32,23 @@ from semsearch.collection.database import (
 )
 from semsearch.collection.locking import LOCK, clear, writer_lock
 from semsearch.collection.migrations import migrate
-from semsearch.collection.places import DATABASE, exists, not_found, taken, vector_file
+from semsearch.collection.places import DATABASE, exists, not_found, taken
+from semsearch.collection.reading import (
+    StoredPassage,
+    StoredWords,
+    count_words,
+    passages_of,
+    passages_where,
+    read_passages,
+    read_places,
+    read_words,
+)
 from semsearch.collection.reencode import SCRATCH, stored_documents, swap_in
 from semsearch.collection.seals import check_seal, checked_ids, read_state
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
-from semsearch.collection.snapshot import (
-    Snapshot,
-    StoredPassage,
-    load_snapshot,
-    passages_of,
-    passages_where,
-    read_indexing,
-    read_passages,
-    state,
-)
+from semsearch.collection.snapshot import Snapshot, load_snapshot, read_indexing, state
 from semsearch.collection.sync import Sync, storable
-from semsearch.collection.vectors import VectorFile
+from semsearch.collection.vectors import vector_files
 from semsearch.collection.verify import Report, verify_folder
 from semsearch.collection.writer import Writer, sync_folder
 from semsearch.encoder import Encoder
@@ -62,7 +63,7 @@ from semsearch.errors import (
 )
 from semsearch.index import Target
 from semsearch.settings import thread_count
-from semsearch.types import Document, Float32, SyncReport
+from semsearch.types import Document, Float32, Span, SyncReport
 
 EXPORTED_ROWS = 1024
 
@@ -73,6 +74,8 @@ __all__ = ["Status", "Store", "checked_encoder"]
 class Status:
     """A collection in figures. ``bytes`` is its size on disk; ``tail`` counts rows behind the index.
 
+    ``words`` is the number of words that have a vector, ``None`` if none are kept.
+
     ``index`` is a FAISS factory string, or ``exact``. ``recall`` is recall@10 of the index as it was
     measured on ``measured_rows`` rows, with its 95 % confidence interval and the milliseconds of a query;
     ``stale`` says that the collection has grown or lost too much since.
@@ -82,6 +85,7 @@ class Status:
     path: str
     documents: int
     passages: int
+    words: int | None
     truncated: int
     deleted: int
     model: str
@@ -145,10 +149,10 @@ class Store:
         """
         path = Path(path)
         check_name(path.name)
-        encoder = encoder or Encoder.load()
-        stored = StoredEncoder(encoder.name, encoder.options, encoder.fingerprint, encoder.dimension)
+        encoder, settings = encoder or Encoder.load(), settings or CollectionSettings()
+        stored = StoredEncoder.of(encoder, settings)
         meta: dict[str, Any] = {
-            "settings": (settings or CollectionSettings()).to_json(),
+            "settings": settings.to_json(),
             "encoder": stored.to_json(),
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "canary": make_canary(encoder),
@@ -160,7 +164,7 @@ class Store:
             scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
             scratch.mkdir()
             try:
-                _make(scratch, meta, stored.dimension)
+                _make(scratch, meta, stored)
                 _rename(scratch, path)
                 sync_folder(path.parent)
             finally:
@@ -305,7 +309,7 @@ class Store:
 
     def export(self, target: IO[bytes]) -> None:
         """Write the newest committed state as one archive, while others read and write; see :meth:`load`."""
-        export_archive(self.path, self.stored_encoder.dimension, target)
+        export_archive(self.path, self.stored_encoder, target)
 
     @classmethod
     def load(cls, source: IO[bytes], indexes: str | Path, name: str | None = None) -> Self:
@@ -342,6 +346,16 @@ class Store:
         with errors_translated(self.path), self._reading() as connection:
             return passages_where(connection, wanted)
 
+    def words(self, passages: Sequence[StoredPassage]) -> list[StoredWords]:
+        """The words of passages of a state that is :meth:`pinned`, in a collection that keeps them."""
+        with errors_translated(self.path):
+            return read_words(self._connection, passages, self.path)
+
+    def places(self, rows: Sequence[int]) -> list[tuple[StoredPassage, Span]]:
+        """The passage and the place of the word of each of these rows, in a state that is :meth:`pinned`."""
+        with errors_translated(self.path):
+            return read_places(self._connection, rows, self.path)
+
     def vectors_of(self, document: str) -> list[int] | None:
         """Vector ids of a document's passages in order; ``None`` if there is no such document."""
         with errors_translated(self.path):
@@ -365,6 +379,7 @@ class Store:
                 path=str(self.path),
                 documents=documents,
                 passages=passages,
+                words=count_words(connection) if self.settings.tokens else None,
                 truncated=int(truncated),
                 deleted=rows - passages,
                 model=self.stored_encoder.model,
@@ -455,8 +470,8 @@ class Store:
                     if settings != self._meta_crc:
                         self._refuse_another(connection)
                     try:
-                        vectors = self._vectors(connection)
-                        found = load_snapshot(connection, vectors, self.settings.metric, self.device, self._snapshot)
+                        how = self.stored_encoder, self.settings.metric, self.device
+                        found = load_snapshot(connection, self.path, *how, self._snapshot)
                         damage = found.damage if found is not self._snapshot else None
                     except DamagedError:
                         if generation == tried:
@@ -484,7 +499,7 @@ class Store:
                 self._refuse_another(connection)
                 check_seal(connection)
                 check_commits(self.path, state(connection)[0], last_noted(self.path))
-            yield Writer(connection, self.path, self.stored_encoder.dimension, self.settings.metric, notify)
+            yield Writer(connection, self.path, self.stored_encoder, self.settings.metric, notify)
 
     def _read_meta(self) -> None:
         """Settings, encoder and canary as they are stored now."""
@@ -498,7 +513,7 @@ class Store:
     def _reencoding(self, encoder: Encoder) -> Store:
         """The collection that a re-encoding grows in: that of a run that was stopped, or a new one."""
         path = self.path / SCRATCH
-        stored = StoredEncoder(encoder.name, encoder.options, encoder.fingerprint, encoder.dimension)
+        stored = StoredEncoder.of(encoder, self.settings)
         meta = {**(self._meta or {}), "encoder": stored.to_json(), "canary": make_canary(encoder)}
         with suppress(SemsearchError):
             if exists(path):
@@ -509,7 +524,7 @@ class Store:
         with errors_translated(self.path):
             shutil.rmtree(path, ignore_errors=True)
             path.mkdir()
-            _make(path, meta, stored.dimension)
+            _make(path, meta, stored)
         return Store(path, encoder)
 
     def _upgrade(self) -> None:
@@ -527,9 +542,6 @@ class Store:
                 f"collection {self.path} was encoded again with another model, or dropped and another one made in its "
                 "place; open it again"
             )
-
-    def _vectors(self, connection: sqlite3.Connection) -> VectorFile:
-        return VectorFile(vector_file(self.path, state(connection)[1]), self.stored_encoder.dimension)
 
     def _checked(self, encoder: Encoder) -> Encoder:
         return checked_encoder(encoder, self.stored_encoder, self.name)
@@ -554,14 +566,15 @@ def _ended(connection: sqlite3.Connection) -> bool:
     return not connection.in_transaction
 
 
-def _make(folder: Path, meta: dict[str, Any], dimension: int) -> None:
+def _make(folder: Path, meta: dict[str, Any], encoder: StoredEncoder) -> None:
     (folder / DATABASE).touch()
     connection = connect(folder / DATABASE, write=True)
     try:
         create_schema(connection, meta)
     finally:
         connection.close()
-    VectorFile(vector_file(folder, 0), dimension).create()
+    for file in vector_files(folder, 0, encoder).values():
+        file.create()
     sync_folder(folder)
 
 
@@ -577,6 +590,8 @@ def _rename(scratch: Path, path: Path) -> None:
 def _understood(meta: dict[str, Any], path: Path) -> tuple[CollectionSettings, StoredEncoder, str]:
     try:
         settings, encoder = CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
+        if settings.tokens != (encoder.hidden_size is not None):
+            raise ValueError("word vectors are to be kept, and have no size")
         return settings, encoder, str(meta["created"])
     except (KeyError, TypeError, ValueError, SemsearchError) as error:
         raise DamagedError(
