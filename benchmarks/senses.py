@@ -11,8 +11,9 @@ import numpy.typing as npt
 import semsearch
 from benchmarks.corpora import novel_sentences
 from benchmarks.words import wic_cosines, wic_pairs
-from semsearch.collection import unit_length
-from semsearch.query.contexts.words import occurrences_of, vector_of, words_of
+from semsearch.collection import unit_length, word_vectors, words_of
+from semsearch.query.contexts.occurrences import direction
+from semsearch.query.contexts.phrases import Phrase
 from semsearch.types import Float32
 
 SENTENCES = 400
@@ -73,9 +74,11 @@ def _labelled(word: str, sentences: list[str]) -> tuple[list[str], npt.NDArray[A
 
 def _vectors(encoder: semsearch.Encoder, word: str, texts: list[str], layer: int) -> Float32:
     """The word's vector at its first occurrence in each text."""
-    rows = []
+    phrase, rows = Phrase.read(word, encoder), []
     for text, found in zip(texts, encoder.encode_tokens(texts, layer), strict=True):
-        rows.append(vector_of(occurrences_of((word,), text, words_of(text, found.tokens))[0], found))
+        words = words_of(text, found.tokens)
+        first, *_ = phrase.places(text, [one.span for one in words])
+        rows.append(direction(word_vectors(words, found)[first]))
     return np.stack(rows)
 
 

@@ -27,12 +27,20 @@ __all__ = ["command"]
 @click.option(
     "--in", "sentence", metavar="SENTENCE", help="The sentence that has WORD in the sense that is looked for."
 )
+@click.option("--same-word", is_flag=True, help="Of a collection with word vectors, show occurrences of WORD alone.")
 @k_option
 @format_option
 @model_options
 @indexes_option
 def command(
-    name: str, word: str, sentence: str | None, k: int, style: str | None, indexes: Path | None, **how: Any
+    name: str,
+    word: str,
+    sentence: str | None,
+    same_word: bool,
+    k: int,
+    style: str | None,
+    indexes: Path | None,
+    **how: Any,
 ) -> None:
     """Find where a collection has a word in the sense of a sentence.
 
@@ -41,13 +49,17 @@ def command(
     in common: about 1 for the same sense, below 0 for another. WORD may be several words. Of a frequent word a sample
     of the passages is looked at, which is said.
 
+    A collection that was built with index --tokens has a vector of every word. It is asked for the words that are
+    nearest to WORD in SENTENCE, whichever they are, by the plain cosine; with --same-word as above.
+
     \b
     semsearch contexts notes bank --in "We sat on the bank of the river."
     semsearch contexts notes "New York" -k 3
+    semsearch contexts novels bank --in "We sat on the bank of the river." --same-word
     """
     from semsearch.cli.opening import open_collection
     from semsearch.cli.render import show_occurrences
 
     with open_collection(collection_path(indexes, name), how) as collection:
-        found = collection.contexts(word, sentence, k)
+        found = collection.contexts(word, sentence, k, same_word=same_word)
         show_occurrences([asdict(one) for one in found], ("rank", "score", "document"), style)

@@ -73,6 +73,7 @@ __all__ = ["command"]
     type=click.Choice([metric.value for metric in Metric]),
     help="How vectors are compared.  [default: cosine]",
 )
+@click.option("--tokens", is_flag=True, default=None, help="Keep a vector of every word, too, for contexts and senses.")
 @factory_option
 @model_options
 @timeout_option
@@ -88,6 +89,7 @@ def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool
     semsearch index quotes quotes.txt --as lines
     semsearch index shop products.jsonl --text-field description --prune
     semsearch index notes --reencode --model all-mpnet-base-v2
+    semsearch index novels ~/novels --tokens
     git log --format=%s | semsearch index log -
     """
     from semsearch.collection import exists
@@ -167,7 +169,7 @@ def _opened(path: Path, chosen: dict[str, Any]) -> Collection:
     from semsearch.query import Collection
 
     collection = Collection.open(path)
-    for option in ("unit", "window", "overlap", "language", "metric"):
+    for option in ("unit", "window", "overlap", "language", "metric", "tokens"):
         stored = getattr(collection.settings, option)
         if chosen[option] is not None and chosen[option] != stored:
             raise CollectionError(
@@ -200,7 +202,9 @@ def _made(path: Path, chosen: dict[str, Any]) -> Collection:
     from semsearch.collection import CollectionSettings
     from semsearch.query import Collection
 
-    given = {name: chosen[name] for name in ("window", "overlap", "language", "metric") if chosen[name] is not None}
+    given = {
+        name: chosen[name] for name in ("window", "overlap", "language", "metric", "tokens") if chosen[name] is not None
+    }
     settings = CollectionSettings(unit=Unit(chosen["unit"] or Unit.WINDOW), **given)
     return Collection.create(path, _encoder(chosen, DEFAULT_MODEL, _options(chosen)), settings)
 

@@ -1,10 +1,11 @@
 """A collection as one file, to be carried elsewhere: written and read as a stream, with checksums.
 
-A gzipped tar of four plain members in this order, so that a reader needs no way back::
+A gzipped tar of plain members in this order, so that a reader needs no way back::
 
     manifest.json      {"semsearch": 1, "name", "format", "needs", "generation", "epoch", "rows", "stride"}
     collection.db      the database of one committed state, whole in one file
     vectors-<n>.f16    its committed rows
+    words-<n>.u8       likewise, of collections that keep word vectors: "words" in the manifest is {"rows", "stride"}
     checksums.json     SHA-256 and bytes of each of the above
 
 The index is derived and left out; the importer builds it again. Nothing of an archive is believed: a member that is
@@ -33,18 +34,21 @@ from typing import IO, Any
 from semsearch.collection.database import (
     FORMAT,
     NEEDS,
-    SCHEMA,
     connect,
     errors_translated,
     format_of,
     merge_log,
+    read_meta,
     refuse_programs,
+    schema_of,
 )
+from semsearch.collection.indexing import forget_index
 from semsearch.collection.migrations import migrate
-from semsearch.collection.places import DATABASE, taken, vector_file
-from semsearch.collection.seals import read_state, seal
-from semsearch.collection.settings import check_name
-from semsearch.collection.vectors import VectorFile
+from semsearch.collection.places import DATABASE, PASSAGES, WORDS, taken, vector_file
+from semsearch.collection.seals import has_words, read_state, seal
+from semsearch.collection.settings import StoredEncoder, check_name
+from semsearch.collection.snapshot import word_rows
+from semsearch.collection.vectors import vector_files
 from semsearch.collection.verify import verify_folder
 from semsearch.collection.writer import sync_folder
 from semsearch.errors import DamagedError, FormatError, InputError, StorageError
@@ -61,7 +65,7 @@ BLOCK = 1 << 20
 BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError, ValueError, KeyError, TypeError)
 
 
-def export_archive(folder: Path, dimension: int, target: IO[bytes]) -> None:
+def export_archive(folder: Path, encoder: StoredEncoder, target: IO[bytes]) -> None:
     """Write one committed state of the collection in ``folder`` to ``target``, while others read and write it."""
     with ExitStack() as stack:
         stack.enter_context(errors_translated(folder))
@@ -69,8 +73,10 @@ def export_archive(folder: Path, dimension: int, target: IO[bytes]) -> None:
         source = stack.enter_context(closing(connect(folder / DATABASE)))
         source.execute("BEGIN")
         generation, epoch, rows, *_ = read_state(source)
-        vectors = VectorFile(vector_file(folder, epoch), dimension)
-        stored = stack.enter_context(vectors.path.open("rb"))  # a compaction cannot take it away from here on
+        files = vector_files(folder, epoch, encoder)
+        # opened, they cannot be taken away by a compaction
+        opened = {matrix: stack.enter_context(file.path.open("rb")) for matrix, file in files.items()}
+        counts = {PASSAGES: rows, WORDS: word_rows(source) if WORDS in files else 0}
         copy = scratch / DATABASE
         _copy_database(source, copy)
         sums: dict[str, Any] = {}
@@ -82,13 +88,16 @@ def export_archive(folder: Path, dimension: int, target: IO[bytes]) -> None:
             "generation": generation,
             "epoch": epoch,
             "rows": rows,
-            "stride": vectors.stride,
+            "stride": files[PASSAGES].stride,
         }
+        if WORDS in files:
+            manifest["words"] = {"rows": counts[WORDS], "stride": files[WORDS].stride}
         archive = stack.enter_context(tarfile.open(fileobj=target, mode="w|gz", format=tarfile.GNU_FORMAT))
         _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest).encode()), None, sums)
         with copy.open("rb") as file:
             _add(archive, DATABASE, file, copy.stat().st_size, sums)
-        _add(archive, vectors.path.name, stored, rows * vectors.stride, sums)
+        for matrix, vectors in files.items():
+            _add(archive, vectors.path.name, opened[matrix], counts[matrix] * vectors.stride, sums)
         _add(archive, CHECKSUMS, io.BytesIO(json.dumps(sums).encode()), None, {})
 
 
@@ -125,8 +134,8 @@ def _copy_database(source: sqlite3.Connection, path: Path) -> None:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
         copy.execute("BEGIN")
-        copy.execute("DELETE FROM indexes")
-        copy.execute("DELETE FROM tuning WHERE key NOT IN ('factory', 'target')")
+        for matrix in (PASSAGES, WORDS) if has_words(copy) else (PASSAGES,):
+            forget_index(copy, matrix)
         seal(copy)
         copy.execute("COMMIT")
         copy.execute("VACUUM")
@@ -164,10 +173,8 @@ def _unpacked(source: IO[bytes], folder: Path) -> str:
     with gzip.open(source) as stream:
         manifest = json.loads(_small(stream, MANIFEST))
         _refuse_newer(manifest)
-        vectors, size = f"vectors-{int(manifest['epoch'])}.f16", int(manifest["rows"]) * int(manifest["stride"])
         written = {
-            name: _written(stream, name, folder / name, expected)
-            for name, expected in ((DATABASE, None), (vectors, size))
+            name: _written(stream, name, folder / name, expected) for name, expected in _announced(folder, manifest)
         }
         sums = json.loads(_small(stream, CHECKSUMS))
         for name, found in written.items():
@@ -176,6 +183,15 @@ def _unpacked(source: IO[bytes], folder: Path) -> str:
         if stream.read(HEADER).strip(b"\0"):
             raise ValueError("there is more in it than a collection")
         return str(manifest["name"])
+
+
+def _announced(folder: Path, manifest: Any) -> Iterator[tuple[str, int | None]]:
+    """Names and sizes of the large members, in their order; the size of the database is not known."""
+    yield DATABASE, None
+    for matrix, counts in ((PASSAGES, manifest), (WORDS, manifest.get("words"))):
+        if counts is not None:
+            name = vector_file(folder, int(manifest["epoch"]), matrix).name
+            yield name, int(counts["rows"]) * int(counts["stride"])
 
 
 def _refuse_newer(manifest: Any) -> None:
@@ -244,7 +260,7 @@ def _check(folder: Path, name: str) -> None:
             refuse_programs(connection, folder)
             if format_of(connection, folder) < FORMAT:
                 migrate(connection, folder)
-            if _tables(connection) != _our_tables():
+            if _tables(connection) != _our_tables(read_meta(connection, folder)):
                 raise ValueError("its database has other tables than a collection has")
             merge_log(connection)
         report = verify_folder(folder)
@@ -260,7 +276,7 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
     return {re.sub(r"\s+", "", re.sub("--.*", "", row[0])) for row in found}
 
 
-def _our_tables() -> set[str]:
+def _our_tables(meta: dict[str, Any]) -> set[str]:
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(SCHEMA)
+        connection.executescript(schema_of(meta))
         return _tables(connection)

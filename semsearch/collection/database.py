@@ -33,6 +33,7 @@ __all__ = [
     "passage_crc",
     "read_meta",
     "refuse_programs",
+    "schema_of",
     "statements",
 ]
 
@@ -103,6 +104,17 @@ CREATE TABLE tuning (              -- which index is wanted, which was built, an
 ) WITHOUT ROWID;
 """
 SCHEMA = META + STATE + DOCUMENTS + PASSAGES + BLOCKS + INDEXES + TUNING
+WORDS = """
+CREATE TABLE words (               -- the words of each passage, in collections that keep word vectors
+    passage INTEGER PRIMARY KEY,   -- vector id of the passage
+    first   INTEGER NOT NULL,      -- row of the file of word vectors from which on theirs are
+    number  INTEGER NOT NULL,      -- how many there are
+    spans   BLOB NOT NULL,         -- where they stand in the document's text; see collection/words.py
+    crc     INTEGER NOT NULL       -- of the four above
+);
+CREATE INDEX words_by_row ON words (first, number);
+"""
+WORD_SCHEMA = WORDS + "".join(table.replace("TABLE ", "TABLE word_") for table in (BLOCKS, INDEXES, TUNING))
 
 
 READING = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; SELECT generation FROM state"
@@ -189,11 +201,16 @@ def statements(script: str) -> list[str]:
 
 def create_schema(connection: sqlite3.Connection, meta: dict[str, Any], generation: int = 0, epoch: int = 0) -> None:
     """Make the tables of an empty collection, the first state of it or a later one."""
-    connection.executescript(SCHEMA)
+    connection.executescript(schema_of(meta))
     rows = [(key, json.dumps(value)) for key, value in {**meta, "format": FORMAT, "needs": NEEDS}.items()]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     connection.execute("INSERT INTO state VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0)", (generation, epoch))
     seal(connection)
+
+
+def schema_of(meta: dict[str, Any]) -> str:
+    """The tables of a collection with these settings."""
+    return SCHEMA + (WORD_SCHEMA if meta["settings"].get("tokens") else "")
 
 
 def format_of(connection: sqlite3.Connection, path: Path) -> int:

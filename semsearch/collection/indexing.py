@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from semsearch.collection.places import PASSAGES, Matrix
 from semsearch.errors import InputError
 from semsearch.index import (
     DEFAULT_TARGET,
@@ -29,7 +30,7 @@ from semsearch.index import (
     tune,
 )
 
-__all__ = ["IndexBuilder", "IndexState", "PartRecord", "read_index_state", "write_index_state"]
+__all__ = ["IndexBuilder", "IndexState", "PartRecord", "forget_index", "read_index_state", "write_index_state"]
 
 TAIL_ROWS = 10_000
 TAIL_SHARE = 0.01
@@ -85,10 +86,13 @@ class IndexState:
         return self.measured is not None and rows + dead > STALE * self.measured.rows
 
 
-def read_index_state(connection: sqlite3.Connection) -> IndexState:
+def read_index_state(connection: sqlite3.Connection, matrix: Matrix = PASSAGES) -> IndexState:
     """What the database says of the index."""
-    parts = connection.execute("SELECT first, rows, file, sha256 FROM indexes ORDER BY first")
-    kept = {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM tuning")}
+    table = matrix.indexes
+    parts = connection.execute(f"SELECT first, rows, file, sha256 FROM {table} ORDER BY first")  # noqa: S608 - ours
+    table = matrix.tuning
+    values = connection.execute(f"SELECT key, value FROM {table}")  # noqa: S608 - a name of ours
+    kept = {key: json.loads(value) for key, value in values}
     return IndexState(
         parts=tuple(PartRecord(*row) for row in parts),
         factory=kept.get("factory"),
@@ -99,11 +103,12 @@ def read_index_state(connection: sqlite3.Connection) -> IndexState:
     )
 
 
-def write_index_state(connection: sqlite3.Connection, state: IndexState) -> None:
+def write_index_state(connection: sqlite3.Connection, state: IndexState, matrix: Matrix = PASSAGES) -> None:
     """Replace what the database says of the index; the caller's transaction makes it count."""
-    connection.execute("DELETE FROM indexes")
+    table = matrix.indexes
+    connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
     connection.executemany(
-        "INSERT INTO indexes (first, rows, file, sha256) VALUES (:first, :rows, :file, :sha256)",
+        f"INSERT INTO {table} (first, rows, file, sha256) VALUES (:first, :rows, :file, :sha256)",  # noqa: S608 - ours
         [asdict(part) for part in state.parts],
     )
     values: dict[str, Any] = {
@@ -113,8 +118,16 @@ def write_index_state(connection: sqlite3.Connection, state: IndexState) -> None
         "planned_rows": state.planned_rows,
         "measured": state.measured.to_json() if state.measured else None,
     }
-    connection.execute("DELETE FROM tuning")
-    connection.executemany("INSERT INTO tuning VALUES (?, ?)", [(key, json.dumps(one)) for key, one in values.items()])
+    table = matrix.tuning
+    rows = [(key, json.dumps(one)) for key, one in values.items()]
+    connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
+    connection.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)  # noqa: S608 - likewise
+
+
+def forget_index(connection: sqlite3.Connection, matrix: Matrix = PASSAGES) -> None:
+    """Keep no more of the index than what the user wants of it."""
+    for table, kept in ((matrix.indexes, ""), (matrix.tuning, " WHERE key NOT IN ('factory', 'target')")):
+        connection.execute(f"DELETE FROM {table}" + kept)  # noqa: S608 - names and a condition of ours
 
 
 class IndexBuilder:

@@ -22,11 +22,10 @@ from semsearch.collection.database import (
 )
 from semsearch.collection.locking import writer_lock
 from semsearch.collection.migrations import migrate
-from semsearch.collection.places import DATABASE, exists, not_found, vector_file
+from semsearch.collection.places import DATABASE, exists, not_found
 from semsearch.collection.seals import check_seal, read_state
 from semsearch.collection.settings import CollectionSettings, StoredEncoder
 from semsearch.collection.snapshot import Snapshot, load_snapshot, state
-from semsearch.collection.vectors import VectorFile
 from semsearch.collection.writer import Writer
 from semsearch.errors import CollectionNotFoundError, DamagedError, DamagedIndexWarning, SemsearchError
 
@@ -128,8 +127,8 @@ class OpenedFolder:
                     if settings != self._meta_crc:
                         self._refuse_another(connection)
                     try:
-                        vectors = self._vectors(connection)
-                        found = load_snapshot(connection, vectors, self.settings.metric, self.device, self._snapshot)
+                        how = self.stored_encoder, self.settings.metric, self.device
+                        found = load_snapshot(connection, self.path, *how, self._snapshot)
                         damage = found.damage if found is not self._snapshot else None
                     except DamagedError:
                         if generation == tried:
@@ -157,7 +156,7 @@ class OpenedFolder:
                 self._refuse_another(connection)
                 check_seal(connection)
                 check_commits(self.path, state(connection)[0], last_noted(self.path))
-            yield Writer(connection, self.path, self.stored_encoder.dimension, self.settings.metric, notify)
+            yield Writer(connection, self.path, self.stored_encoder, self.settings.metric, notify)
 
     def _read_meta(self) -> None:
         """Settings, encoder and canary as they are stored now."""
@@ -184,9 +183,6 @@ class OpenedFolder:
                 "place; open it again"
             )
 
-    def _vectors(self, connection: sqlite3.Connection) -> VectorFile:
-        return VectorFile(vector_file(self.path, state(connection)[1]), self.stored_encoder.dimension)
-
 
 def _ended(connection: sqlite3.Connection) -> bool:
     """Whether a read transaction is over now: of a damaged file even that may fail."""
@@ -198,6 +194,8 @@ def _ended(connection: sqlite3.Connection) -> bool:
 def _understood(meta: dict[str, Any], path: Path) -> tuple[CollectionSettings, StoredEncoder, str]:
     try:
         settings, encoder = CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
+        if settings.tokens != (encoder.hidden_size is not None):
+            raise ValueError("word vectors are to be kept, and have no size")
         return settings, encoder, str(meta["created"])
     except (KeyError, TypeError, ValueError, SemsearchError) as error:
         raise DamagedError(

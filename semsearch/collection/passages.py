@@ -6,15 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semsearch.collection.settings import CollectionSettings
-from semsearch.encoder import Encoder
+from semsearch.collection.words import PassageWords
+from semsearch.encoder import Encoded, Encoder
 from semsearch.text import split, windows
 from semsearch.types import Document, Span, Unit
 
-__all__ = ["Prepared", "prepare", "read_text"]
+__all__ = ["EncodedPassages", "Prepared", "prepare", "read_text"]
 
 SPARE = 2
 """Tokens left free in a window: at its edges a text may tokenize to one more than in the whole."""
 OVERLAP_SHARE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPassages:
+    """Vectors of passages, and of the words of each, if these are to be kept."""
+
+    pooled: Encoded
+    words: list[PassageWords] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,49 @@ from __future__ import annotations
 
 import difflib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from semsearch.errors import CollectionExistsError, CollectionNotFoundError
+from semsearch.index import Code
 
-__all__ = ["DATABASE", "exists", "is_own", "list_collections", "not_found", "taken", "vector_file"]
+__all__ = [
+    "DATABASE",
+    "PASSAGES",
+    "WORDS",
+    "Matrix",
+    "exists",
+    "is_own",
+    "list_collections",
+    "not_found",
+    "taken",
+    "vector_file",
+]
 
 DATABASE = "collection.db"
-OWN = re.compile(r"\.?index-[\w-]+\.faiss(\.tmp)?|vectors-\d+\.f16|\.repair-\w+\.db(-wal|-shm|-journal)?", re.ASCII)
+OWN = re.compile(
+    r"\.?(word-)?index-[\w-]+\.faiss(\.tmp)?|vectors-\d+\.f16|words-\d+\.u8|\.repair-\w+\.db(-wal|-shm|-journal)?",
+    re.ASCII,
+)
 """Names of the files that come and go with states, those of an interrupted write among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Which vectors: the name and the code of their file, their tables in the database, the names of index files."""
+
+    name: str
+    code: Code
+    blocks: str
+    indexes: str
+    tuning: str
+    index: str
+
+
+PASSAGES = Matrix("vectors", Code.FLOAT16, "blocks", "indexes", "tuning", "index")
+"""A vector a passage, which every collection has."""
+WORDS = Matrix("words", Code.UINT8, "word_blocks", "word_indexes", "word_tuning", "word-index")
+"""A vector a word in its context, which collections have that were made so."""
 
 
 def exists(path: Path) -> bool:
@@ -20,9 +54,9 @@ def exists(path: Path) -> bool:
     return (path / DATABASE).is_file()
 
 
-def vector_file(folder: Path, epoch: int) -> Path:
+def vector_file(folder: Path, epoch: int, matrix: Matrix = PASSAGES) -> Path:
     """The file of a collection's vectors; a compaction begins a new epoch."""
-    return folder / f"vectors-{epoch}.f16"
+    return folder / f"{matrix.name}-{epoch}.{matrix.code.value}"
 
 
 def is_own(name: str) -> bool:

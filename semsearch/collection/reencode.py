@@ -15,9 +15,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from semsearch.collection.database import connect, merge_log
-from semsearch.collection.places import DATABASE, vector_file
-from semsearch.collection.seals import read_state, seal
-from semsearch.collection.snapshot import DOCUMENT, checked_document
+from semsearch.collection.indexing import forget_index
+from semsearch.collection.places import DATABASE, PASSAGES, WORDS, vector_file
+from semsearch.collection.reading import DOCUMENT, checked_document
+from semsearch.collection.seals import has_words, read_state, seal
 from semsearch.collection.writer import sync_folder
 from semsearch.types import Document
 
@@ -51,15 +52,17 @@ def swap_in(folder: Path) -> None:
         with closing(connect(inner / DATABASE, write=True)) as source, closing(sqlite3.connect(swap)) as copy:
             _, own_epoch, *_ = read_state(source)
             source.backup(copy)
-        placed = vector_file(folder, epoch + 1)
-        placed.unlink(missing_ok=True)
-        _link(vector_file(inner, own_epoch), placed)
+        matrices = (PASSAGES, WORDS) if has_words(target) else (PASSAGES,)
+        for matrix in matrices:
+            placed = vector_file(folder, epoch + 1, matrix)
+            placed.unlink(missing_ok=True)
+            _link(vector_file(inner, own_epoch, matrix), placed)
         sync_folder(folder)
         with closing(connect(swap, write=True)) as copy:
             copy.execute("BEGIN IMMEDIATE")
             copy.execute("UPDATE state SET generation = ?, epoch = ?", (generation + 1, epoch + 1))
-            copy.execute("DELETE FROM indexes")
-            copy.execute("DELETE FROM tuning WHERE key NOT IN ('factory', 'target')")
+            for matrix in matrices:
+                forget_index(copy, matrix)
             seal(copy)
             copy.execute("COMMIT")
             merge_log(copy)

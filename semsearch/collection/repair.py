@@ -22,12 +22,14 @@ from semsearch.collection.committed import last_noted
 from semsearch.collection.database import connect, create_schema, errors_translated, merge_log
 from semsearch.collection.indexing import IndexState
 from semsearch.collection.locking import writer_lock
-from semsearch.collection.passages import Prepared, prepare
-from semsearch.collection.places import DATABASE, vector_file
+from semsearch.collection.passages import EncodedPassages, Prepared, prepare
+from semsearch.collection.places import DATABASE, PASSAGES, WORDS, Matrix
+from semsearch.collection.reading import StoredWords
 from semsearch.collection.salvage import UNKNOWN, Salvage, SavedPassage, Unsaved
 from semsearch.collection.settings import CollectionSettings, StoredEncoder
 from semsearch.collection.sync import encode_prepared
-from semsearch.collection.vectors import StoredRows, VectorFile
+from semsearch.collection.vectors import StoredRows, vector_files
+from semsearch.collection.words import PassageWords
 from semsearch.collection.writer import Writer, sync_folder
 from semsearch.encoder import Encoded, Encoder
 from semsearch.errors import DamagedError, SemsearchError
@@ -93,33 +95,35 @@ class _Repair:
 
     def run(self) -> Repaired:
         epochs = _epochs(self._folder)
-        old = _old_rows(self._folder, epochs, self._stored.dimension)
+        old = _old_rows(self._folder, epochs, self._stored)
         epoch = max(epochs, default=-1) + 1
         scratch = self._folder / f".repair-{secrets.token_hex(4)}.db"
-        vectors = VectorFile(vector_file(self._folder, epoch), self._stored.dimension)
+        made = vector_files(self._folder, epoch, self._stored).values()
         try:
-            vectors.create()
+            for file in made:
+                file.create()
             generation = max(self._salvage.generation(), last_noted(self._folder)) + 1
-            with closing(_made(scratch, self._salvage.meta(), generation, epoch)) as connection:
-                writer = Writer(connection, self._folder, self._stored.dimension, self._settings.metric, self._notify)
+            with closing(_made(scratch, _mended(self._salvage.meta()), generation, epoch)) as connection:
+                writer = Writer(connection, self._folder, self._stored, self._settings.metric, self._notify)
                 for numbers in _slices(self._salvage.numbers(), BATCH):
                     self._copy(writer, numbers, old)
                 writer.keep_index_choice(_index_choice(self._salvage.tuning()))
             self._count_lost()
-            file = _write_aside(self._folder, generation, self._aside, "does not match its hash")
+            aside = _write_aside(self._folder, generation, self._aside, "does not match its hash")
             sync_folder(self._folder)
             _put_in_place(scratch, self._folder)
         except BaseException:
-            vectors.path.unlink(missing_ok=True)
+            for file in made:
+                file.path.unlink(missing_ok=True)
             raise
         finally:
             for suffix in ("", "-wal", "-shm"):
                 scratch.with_name(scratch.name + suffix).unlink(missing_ok=True)
         self._finish()
-        return Repaired(self._kept, self._encoded, len(self._aside), file)
+        return Repaired(self._kept, self._encoded, len(self._aside), aside)
 
-    def _copy(self, writer: Writer, numbers: Sequence[int], old: list[StoredRows]) -> None:
-        whole: list[tuple[Prepared, Encoded]] = []
+    def _copy(self, writer: Writer, numbers: Sequence[int], old: dict[Matrix, StoredRows]) -> None:
+        whole: list[tuple[Prepared, EncodedPassages]] = []
         lost: list[Document] = []
         for number in numbers:
             found = self._salvage.document(number)
@@ -127,12 +131,11 @@ class _Repair:
                 self._aside.append(found)
                 continue
             document, passages = found
-            vectors = None if passages is None else _sound_vectors(old, passages, self._stored.dimension)
-            if passages is None or vectors is None:
+            encoded = None if passages is None else _sound_vectors(old, passages, self._stored)
+            if passages is None or encoded is None:
                 lost.append(document)
             else:
-                cut = np.array([passage.cut for passage in passages], np.int64)
-                whole.append((Prepared(document, tuple(one.span for one in passages)), Encoded(vectors, cut)))
+                whole.append((Prepared(document, tuple(one.span for one in passages)), encoded))
         if whole:
             writer.commit([one for one, _ in whole], _joined([encoded for _, encoded in whole]))
         if lost:
@@ -166,7 +169,7 @@ class _Repair:
     def _finish(self) -> None:
         """Build the index, and remove the files of the damaged state."""
         with closing(connect(self._folder / DATABASE, write=True)) as connection:
-            writer = Writer(connection, self._folder, self._stored.dimension, self._settings.metric, self._notify)
+            writer = Writer(connection, self._folder, self._stored, self._settings.metric, self._notify)
             writer.maintain()
             writer.sweep()
             merge_log(connection)
@@ -175,6 +178,11 @@ class _Repair:
 def _settings(salvage: Salvage) -> tuple[CollectionSettings, StoredEncoder]:
     meta = salvage.meta()
     return CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
+
+
+def _mended(meta: dict[str, Any]) -> dict[str, Any]:
+    """Settings with what no question needs; when the collection was made may be lost."""
+    return {"created": "", **meta}
 
 
 def _lost(folder: Path, salvage: Salvage, error: Exception) -> DamagedError:
@@ -204,23 +212,53 @@ def _epochs(folder: Path) -> list[int]:
     return sorted(int(file.stem.split("-")[1]) for file in folder.glob("vectors-*.f16"))
 
 
-def _old_rows(folder: Path, epochs: Sequence[int], dimension: int) -> list[StoredRows]:
-    """All rows of all vector files, newest file first; their checksums say which are sound."""
-    files = [VectorFile(vector_file(folder, epoch), dimension) for epoch in reversed(epochs)]
-    return [file.open(file.path.stat().st_size // file.stride) for file in files]
+def _old_rows(folder: Path, epochs: Sequence[int], stored: StoredEncoder) -> dict[Matrix, StoredRows]:
+    """All rows of the newest vector files; their checksums say which are sound. Other epochs number them otherwise."""
+    files = vector_files(folder, epochs[-1], stored) if epochs else {}
+    return {
+        matrix: file.open(file.path.stat().st_size // file.stride)
+        for matrix, file in files.items()
+        if file.path.exists()
+    }
 
 
-def _sound_vectors(old: list[StoredRows], passages: Sequence[SavedPassage], dimension: int) -> Float32 | None:
-    """The vectors of a document's passages, if all match their checksums."""
-    ids = np.array([passage.vector for passage in passages], np.int64)
-    for stored in old[:1]:  # another epoch numbers its rows otherwise
-        if not len(ids) or (ids.max() < len(stored.matrix) and not len(stored.wrong(ids))):
-            return Rows(stored, dimension).take(ids)
-    return None
+def _sound_vectors(
+    old: dict[Matrix, StoredRows], passages: Sequence[SavedPassage], stored: StoredEncoder
+) -> EncodedPassages | None:
+    """The vectors of a document's passages, and of their words, if all match their checksums."""
+    vectors = _taken(old, PASSAGES, [passage.vector for passage in passages], stored.dimension)
+    if vectors is None:
+        return None
+    pooled = Encoded(vectors, np.array([passage.cut for passage in passages], np.int64))
+    if stored.hidden_size is None:
+        return EncodedPassages(pooled)
+    words = [_sound_words(old, passage.words, stored.hidden_size) for passage in passages]
+    found = [one for one in words if one is not None]
+    return EncodedPassages(pooled, found) if len(found) == len(words) else None
 
 
-def _joined(parts: Sequence[Encoded]) -> Encoded:
-    return Encoded(np.concatenate([part.vectors for part in parts]), np.concatenate([part.cut for part in parts]))
+def _sound_words(old: dict[Matrix, StoredRows], words: StoredWords | None, hidden_size: int) -> PassageWords | None:
+    if words is None:
+        return None
+    vectors = _taken(old, WORDS, range(words.first, words.first + len(words.spans)), hidden_size)
+    return None if vectors is None else PassageWords(words.spans, vectors)
+
+
+def _taken(old: dict[Matrix, StoredRows], matrix: Matrix, rows: Sequence[int], dimension: int) -> Float32 | None:
+    """These rows, if they are there and match their checksums."""
+    ids = np.array(rows, np.int64)
+    stored = old.get(matrix)
+    if stored is None or (len(ids) and (ids.max() >= len(stored.matrix) or len(stored.wrong(ids)))):
+        return None
+    return Rows(stored, dimension).take(ids)
+
+
+def _joined(parts: Sequence[EncodedPassages]) -> EncodedPassages:
+    vectors = np.concatenate([part.pooled.vectors for part in parts])
+    pooled = Encoded(vectors, np.concatenate([part.pooled.cut for part in parts]))
+    if parts[0].words is None:
+        return EncodedPassages(pooled)
+    return EncodedPassages(pooled, [words for part in parts for words in part.words or []])
 
 
 def _index_choice(tuning: dict[str, Any]) -> IndexState:

@@ -12,7 +12,9 @@ from typing import Any
 
 from semsearch.collection.database import content_hash, passage_crc
 from semsearch.collection.places import DATABASE
+from semsearch.collection.reading import StoredWords
 from semsearch.collection.seals import document_crc, read_state
+from semsearch.collection.words import unpacked, words_crc
 from semsearch.errors import DamagedError
 from semsearch.types import Document, Span
 
@@ -21,6 +23,7 @@ __all__ = ["UNKNOWN", "Salvage", "SavedPassage", "Unsaved"]
 UNKNOWN = 1 << 62
 """More documents than there can be."""
 PASSAGE = "vector, document, ordinal, start, stop, cut, crc"
+WORDS = "passage, first, number, spans, crc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class SavedPassage:
     vector: int
     span: Span
     cut: int
+    words: StoredWords | None
+    """``None`` where none are kept, or what is said of them does not match its checksum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,10 @@ class Salvage:
         self._kept.execute(f"CREATE TABLE passages ({', '.join(columns)})")
         with suppress(sqlite3.DatabaseError):
             self._connection.execute("BEGIN")
+        self._kept.execute("CREATE TABLE words (passage INTEGER PRIMARY KEY, first, spans)")
+        for passage, first, number, spans, crc in self._rows("words", WORDS, "passage"):
+            if words_crc(passage, first, number, spans) == crc:
+                self._kept.execute("INSERT OR IGNORE INTO words VALUES (?,?,?)", (passage, first, spans))
         for row in self._rows("passages", PASSAGE, "vector"):
             vector, document, ordinal, start, stop, cut, crc = row
             if passage_crc(vector, document, ordinal, (start, stop), cut) == crc:
@@ -126,12 +135,20 @@ class Salvage:
         return document, self._passages(number, values["passages"], len(document.text))
 
     def _passages(self, number: int, count: int, length: int) -> list[SavedPassage] | None:
-        query = "SELECT ordinal, vector, start, stop, cut FROM passages WHERE document = ? ORDER BY ordinal"
+        query = (
+            "SELECT ordinal, vector, start, stop, cut, first, spans FROM passages LEFT JOIN words ON passage = vector "
+            "WHERE document = ? ORDER BY ordinal"
+        )
         rows = self._kept.execute(query, (number,)).fetchall()
-        inside = all(0 <= start <= stop <= length for _, _, start, stop, _ in rows)
+        inside = all(0 <= start <= stop <= length for _, _, start, stop, *_ in rows)
         if [row[0] for row in rows] != list(range(count)) or not inside:
             return None
-        return [SavedPassage(vector, (start, stop), cut) for _, vector, start, stop, cut in rows]
+        return [
+            SavedPassage(
+                vector, (start, stop), cut, None if spans is None else StoredWords(first, unpacked(spans, start))
+            )
+            for _, vector, start, stop, cut, first, spans in rows
+        ]
 
     def _rows(self, table: str, columns: str, key: str) -> Iterator[tuple[Any, ...]]:
         """Rows from the front up to the first page that cannot be read, and from the back likewise."""

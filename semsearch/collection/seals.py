@@ -24,6 +24,7 @@ __all__ = [
     "damaged",
     "dead_sum",
     "document_crc",
+    "has_words",
     "index_crc",
     "read_state",
     "seal",
@@ -35,6 +36,12 @@ INDEX = (
     "SELECT first, rows, file, sha256 FROM indexes ORDER BY first",
     "SELECT key, value FROM tuning ORDER BY key",
 )
+WORD_INDEX = (
+    "SELECT first, rows, file, sha256 FROM word_indexes ORDER BY first",
+    "SELECT key, value FROM word_tuning ORDER BY key",
+    "SELECT max(first + rows) FROM word_blocks",
+)
+WORD_ROWS = "SELECT CAST(first AS INTEGER), CAST(number AS INTEGER) FROM words"
 COUNTS = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)"
 STATE = "SELECT generation, epoch, rows, documents, passages, dead, settings, indexing, crc FROM state"
 
@@ -58,8 +65,21 @@ def settings_crc(connection: sqlite3.Connection) -> int:
 
 
 def index_crc(connection: sqlite3.Connection) -> int:
-    """Checksum of what the database says of the index."""
-    return _tables_crc(connection, INDEX)
+    """Checksum of what the database says of the index, and of which rows are words of which passages."""
+    if not has_words(connection):
+        return _tables_crc(connection, INDEX)
+    return _tables_crc(connection, (*INDEX, *WORD_INDEX)) ^ (_words_sum(connection) & 0xFFFFFFFF)
+
+
+def has_words(connection: sqlite3.Connection) -> bool:
+    """Whether the collection keeps word vectors."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'words'").fetchone() is not None
+
+
+def _words_sum(connection: sqlite3.Connection) -> int:
+    """Checksum of the rows that are words of a passage."""
+    spans = np.array(connection.execute(WORD_ROWS).fetchall(), np.int64).reshape(-1, 2)
+    return dead_sum(spans[:, 0]) ^ dead_sum(spans.sum(axis=1))
 
 
 def read_state(connection: sqlite3.Connection) -> tuple[int, ...]:

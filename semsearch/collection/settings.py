@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from semsearch.encoder import EncoderOptions
+from semsearch.encoder import Encoder, EncoderOptions
 from semsearch.errors import CollectionError
 from semsearch.types import Metric, Unit
 
@@ -22,7 +22,7 @@ class CollectionSettings:
 
     ``window`` and ``overlap`` count tokens and matter for the unit ``window`` alone; ``None`` is as
     large a window as the model reads, and an eighth of it as overlap. ``language`` is a code such as
-    ``en``, for sentence boundaries.
+    ``en``, for sentence boundaries. With ``tokens`` a vector of every word in its context is kept, too.
     """
 
     unit: Unit = Unit.WINDOW
@@ -30,6 +30,7 @@ class CollectionSettings:
     overlap: int | None = None
     language: str = "en"
     metric: Metric = Metric.COSINE
+    tokens: bool = False
 
     def __post_init__(self) -> None:
         """Accept a unit's or a metric's name as well, and refuse what would hold nothing."""
@@ -60,12 +61,23 @@ class CollectionSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoredEncoder:
-    """The encoder that a collection's vectors come from."""
+    """The encoder that a collection's vectors come from.
+
+    ``dimension`` is that of a passage's vector, ``hidden_size`` that of a word's; ``None`` in collections that keep
+    none.
+    """
 
     model: str
     options: EncoderOptions
     fingerprint: str
     dimension: int
+    hidden_size: int | None = None
+
+    @classmethod
+    def of(cls, encoder: Encoder, settings: CollectionSettings) -> StoredEncoder:
+        """What is kept of an encoder."""
+        hidden_size = encoder.spec.hidden_size if settings.tokens else None
+        return cls(encoder.name, encoder.options, encoder.fingerprint, encoder.dimension, hidden_size)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -74,6 +86,7 @@ class StoredEncoder:
             "options": self.options.to_json(),
             "fingerprint": self.fingerprint,
             "dimension": self.dimension,
+            **({} if self.hidden_size is None else {"hidden_size": self.hidden_size}),
         }
 
     @classmethod
@@ -88,6 +101,7 @@ class StoredEncoder:
             options=EncoderOptions.from_json(options),
             fingerprint=str(stored["fingerprint"]),
             dimension=int(stored["dimension"]),
+            hidden_size=int(stored["hidden_size"]) if "hidden_size" in stored else None,
         )
 
 

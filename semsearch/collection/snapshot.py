@@ -2,76 +2,73 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from semsearch.collection.database import chunks, content_hash, marks, passage_crc
 from semsearch.collection.indexing import IndexState, PartRecord, read_index_state
-from semsearch.collection.places import is_own
-from semsearch.collection.seals import damaged, dead_sum, document_crc, index_crc, read_state
-from semsearch.collection.vectors import StoredRows, VectorFile
-from semsearch.errors import DamagedError
-from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but
+from semsearch.collection.places import PASSAGES, WORDS, Matrix, is_own
+from semsearch.collection.seals import damaged, dead_sum, index_crc, read_state
+from semsearch.collection.settings import StoredEncoder
+from semsearch.collection.vectors import StoredRows, VectorFile, vector_files
+from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but, bitmap_of
 from semsearch.index.threads import run
 from semsearch.settings import thread_count
-from semsearch.types import Document, Float32, Int64, Metric, Span
+from semsearch.types import Float32, Int64, Metric
 
 __all__ = [
-    "DOCUMENT",
     "Snapshot",
-    "StoredPassage",
-    "checked_document",
     "load_snapshot",
-    "passages_of",
-    "passages_where",
     "read_indexing",
-    "read_passages",
     "state",
+    "word_rows",
 ]
-
-DOCUMENT = "d.number, d.id, d.hash, d.passages, d.crc, d.title, d.source, d.metadata, d.text"
-"""What :func:`checked_document` takes."""
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPassage:
-    """A passage with its document, read and checked."""
+class IndexedRows:
+    """Committed rows as they are searched: under an index, or as the tail behind it."""
 
-    vector: int
-    ordinal: int
-    start: int
-    stop: int
-    document: Document
+    stored: StoredRows
+    indexing: IndexState
+    parts: tuple[Part, ...]
+    searcher: Searcher
+    damage: str | None
+    """What is wrong with an index file, which is therefore not used."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Rows 0 … ``rows`` - 1 of the vector file as searched: under an index, or as the tail behind it.
+    """The vectors of passages, and of words if there are such, of one generation.
 
     ``dead`` are the ids of rows whose passage has been deleted, ascending.
     """
 
     generation: int
     epoch: int
-    stored: StoredRows
-    indexing: IndexState
-    parts: tuple[Part, ...]
-    searcher: Searcher
+    passages: IndexedRows
+    words: IndexedRows | None
     dead: Int64
-    damage: str | None
-    """What is wrong with an index file, which is therefore not used."""
+    live_words: Bitmap | None
+
+    @property
+    def searcher(self) -> Searcher:
+        """The search over the passages' vectors."""
+        return self.passages.searcher
 
     @property
     def rows(self) -> int:
         """Number of vector ids, deleted ones included."""
         return len(self.searcher.rows)
+
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with an index file."""
+        return self.passages.damage or (self.words.damage if self.words else None)
 
     @cached_property
     def live(self) -> Bitmap | None:
@@ -101,8 +98,18 @@ def state(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return generation, epoch, rows
 
 
+def word_rows(connection: sqlite3.Connection) -> int:
+    """Committed rows of the file of word vectors."""
+    return int(connection.execute("SELECT ifnull(max(first + rows), 0) FROM word_blocks").fetchone()[0])
+
+
 def load_snapshot(
-    connection: sqlite3.Connection, vectors: VectorFile, metric: Metric, device: str, earlier: Snapshot | None
+    connection: sqlite3.Connection,
+    folder: Path,
+    encoder: StoredEncoder,
+    metric: Metric,
+    device: str,
+    earlier: Snapshot | None,
 ) -> Snapshot:
     """Read the committed state; what has not changed since ``earlier`` is taken from it.
 
@@ -113,14 +120,43 @@ def load_snapshot(
         earlier = None
     if earlier is not None and earlier.generation == generation:
         return earlier
-    dead = _read_dead(connection, vectors.path.parent)
+    dead = _read_dead(connection, folder)
+    files = vector_files(folder, epoch, encoder)
+    passages = _indexed(
+        connection, PASSAGES, files[PASSAGES], rows, metric, device, earlier.passages if earlier else None
+    )
+    if WORDS not in files:
+        return Snapshot(generation, epoch, passages, None, dead, None)
+    rows = word_rows(connection)
+    words = _indexed(connection, WORDS, files[WORDS], rows, Metric.COSINE, "cpu", earlier.words if earlier else None)
+    return Snapshot(generation, epoch, passages, words, dead, _live_words(connection, rows))
+
+
+def _indexed(
+    connection: sqlite3.Connection,
+    matrix: Matrix,
+    vectors: VectorFile,
+    rows: int,
+    metric: Metric,
+    device: str,
+    earlier: IndexedRows | None,
+) -> IndexedRows:
+    folder = vectors.path.parent
     stored = vectors.open(rows, earlier.stored if earlier else None)
-    indexing = read_indexing(connection, vectors.path.parent)
-    parts, damage = _read_parts(vectors.path.parent, indexing.parts if device == "cpu" else (), earlier)
+    indexing = read_indexing(connection, folder, matrix)
+    parts, damage = _read_parts(folder, indexing.parts if device == "cpu" else (), earlier)
     searcher = Searcher(
         _rows(stored, vectors.dimension, metric, device), ApproximateIndex(parts, metric), indexing.point
     )
-    return Snapshot(generation, epoch, stored, indexing, parts, searcher, dead, damage)
+    return IndexedRows(stored, indexing, parts, searcher, damage)
+
+
+def _live_words(connection: sqlite3.Connection, rows: int) -> Bitmap:
+    """The rows that are words of a passage."""
+    live = np.zeros(rows, dtype=bool)
+    for first, number in connection.execute("SELECT first, number FROM words"):
+        live[first : first + number] = True
+    return bitmap_of(rows, np.flatnonzero(live))
 
 
 def _read_dead(connection: sqlite3.Connection, folder: Path) -> Int64:
@@ -133,11 +169,11 @@ def _read_dead(connection: sqlite3.Connection, folder: Path) -> Int64:
     return dead
 
 
-def read_indexing(connection: sqlite3.Connection, folder: Path) -> IndexState:
+def read_indexing(connection: sqlite3.Connection, folder: Path, matrix: Matrix = PASSAGES) -> IndexState:
     """What the database says of the index, compared with its checksum."""
     if index_crc(connection) != read_state(connection)[7]:
         raise damaged(folder, "the tables of the index do not match their checksum")
-    return read_index_state(connection)
+    return read_index_state(connection, matrix)
 
 
 def _rows(stored: StoredRows, dimension: int, metric: Metric, device: str) -> Rows:
@@ -149,7 +185,7 @@ def _rows(stored: StoredRows, dimension: int, metric: Metric, device: str) -> Ro
 
 
 def _read_parts(
-    folder: Path, records: Sequence[PartRecord], earlier: Snapshot | None
+    folder: Path, records: Sequence[PartRecord], earlier: IndexedRows | None
 ) -> tuple[tuple[Part, ...], str | None]:
     """The index's parts up to the first that is not sound: rows from there on are tail, slower but as right."""
     known = dict(zip(earlier.indexing.parts, earlier.parts, strict=False)) if earlier else {}
@@ -170,97 +206,3 @@ def _part(folder: Path, record: PartRecord, known: dict[PartRecord, Part]) -> Pa
     if record in known:
         return known[record]
     return Part.read(folder / record.file, record.sha256, record.first) if is_own(record.file) else None
-
-
-def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: Path) -> dict[int, StoredPassage]:
-    """The passages of live vector ids, each checked against its checksum and its document's hash."""
-    found: dict[int, StoredPassage] = {}
-    documents: dict[int, Document] = {}
-    for part in chunks(list(vectors)):
-        rows = connection.execute(
-            "SELECT p.vector, p.document, p.ordinal, p.start, p.stop, p.cut, p.crc, "  # noqa: S608 - only ? marks
-            f"{DOCUMENT} "
-            f"FROM passages p JOIN documents d ON d.number = p.document WHERE p.vector IN ({marks(part)})",
-            part,
-        )
-        for row in rows:
-            found[row[0]] = _checked_passage(row, path, documents)
-    lost = [vector for vector in vectors if vector not in found]
-    if lost:
-        raise DamagedError(
-            f"passage {lost[0]} of collection {path} is not in the database; run: semsearch verify {path.name}"
-        )
-    return found
-
-
-def passages_of(connection: sqlite3.Connection, identifier: str, path: Path) -> list[int] | None:
-    """Vector ids of a document's passages in order, as many as there must be; ``None`` if there is no such document."""
-    rows = connection.execute(f"SELECT {DOCUMENT} FROM documents d WHERE id = ?", (identifier,))  # noqa: S608
-    row = rows.fetchone()
-    if row is None:
-        return None
-    checked_document(row, path)
-    number, count = row[0], row[3]
-    found = connection.execute("SELECT vector, ordinal FROM passages WHERE document = ? ORDER BY ordinal", (number,))
-    vectors = found.fetchall()
-    if row[1] != identifier or [ordinal for _, ordinal in vectors] != list(range(count)):
-        raise damaged(path, f"the {count} passages of document {identifier!r} are not all found")
-    read_passages(connection, [vector for vector, _ in vectors], path)
-    return [vector for vector, _ in vectors]
-
-
-def passages_where(connection: sqlite3.Connection, wanted: Callable[[str], object], path: Path) -> list[int]:
-    """Ids of the passages whose text fulfils a condition; one that fulfils it is in a document that does, too.
-
-    What is passed over is compared with its checksums as well, lest damage go unnoticed.
-    """
-    found: list[int] = []
-    for row in connection.execute(f"SELECT {DOCUMENT} FROM documents d ORDER BY number"):  # noqa: S608 - columns of ours
-        text = checked_document(row, path).text
-        if wanted(text):
-            spans = _checked_spans(connection, row[0], row[3], path)
-            found += [vector for vector, (start, stop) in spans if wanted(text[start:stop])]
-    return found
-
-
-def _checked_spans(connection: sqlite3.Connection, number: int, count: int, path: Path) -> list[tuple[int, Span]]:
-    """Vector ids and spans of a document's passages, ``count`` of them, in order."""
-    columns = "SELECT vector, ordinal, start, stop, cut, crc FROM passages WHERE document = ? ORDER BY ordinal"
-    rows = connection.execute(columns, (number,)).fetchall()
-    for vector, ordinal, start, stop, cut, crc in rows:
-        if passage_crc(vector, number, ordinal, (start, stop), cut) != crc:
-            raise damaged(path, f"passage {vector} does not match its checksum")
-    if len(rows) != count:
-        raise damaged(path, f"the {count} passages of document {number} are not all found")
-    return [(vector, (start, stop)) for vector, _, start, stop, _, _ in rows]
-
-
-def _checked_passage(row: tuple[Any, ...], path: Path, documents: dict[int, Document]) -> StoredPassage:
-    """A passage from a row; its document is checked once, and kept in ``documents``."""
-    vector, number, ordinal, start, stop, cut, crc, *rest = row
-    if passage_crc(vector, number, ordinal, (start, stop), cut) != crc:
-        raise DamagedError(
-            f"passage {vector} of collection {path} does not match its checksum; run: semsearch verify {path.name}"
-        )
-    document = documents[number] = documents.get(number) or checked_document(tuple(rest), path)
-    if not 0 <= start <= stop <= len(document.text):
-        raise DamagedError(
-            f"passage {vector} of collection {path} is not inside its document; run: semsearch verify {path.name}"
-        )
-    return StoredPassage(vector, ordinal, start, stop, document)
-
-
-def checked_document(row: tuple[Any, ...], path: Path) -> Document:
-    """A document from a row of the columns ``DOCUMENT``, compared with its hash and its checksum."""
-    number, identifier, stored_hash, passages, crc, title, source, metadata, text = row
-    try:
-        document = Document(text, identifier, title, source, json.loads(metadata))
-        sound = content_hash(document) == stored_hash
-    except (TypeError, ValueError, RecursionError):
-        sound = False
-    if not sound or document_crc(number, identifier, passages, stored_hash) != crc:
-        raise DamagedError(
-            f"document {identifier!r} of collection {path} does not match its hash: the database was damaged "
-            f"after it was written; run: semsearch verify {path.name}"
-        )
-    return document

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from semsearch.collection.reading import count_words
 from semsearch.collection.seals import read_state
 from semsearch.collection.settings import CollectionSettings, StoredEncoder
 from semsearch.collection.snapshot import read_indexing
@@ -18,6 +19,8 @@ __all__ = ["Status", "read_status"]
 class Status:
     """A collection in figures. ``bytes`` is its size on disk; ``tail`` counts rows behind the index.
 
+    ``words`` is the number of words that have a vector, ``None`` if none are kept.
+
     ``index`` is a FAISS factory string, or ``exact``. ``recall`` is recall@10 of the index as it was
     measured on ``measured_rows`` rows, with its 95 % confidence interval and the milliseconds of a query;
     ``stale`` says that the collection has grown or lost too much since.
@@ -27,6 +30,7 @@ class Status:
     path: str
     documents: int
     passages: int
+    words: int | None
     truncated: int
     deleted: int
     model: str
@@ -62,6 +66,7 @@ def read_status(
         path=str(folder),
         documents=documents,
         passages=passages,
+        words=count_words(connection) if settings.tokens else None,
         truncated=int(truncated),
         deleted=rows - passages,
         model=encoder.model,

@@ -18,21 +18,29 @@ from semsearch.collection.canary import check_canary, make_canary
 from semsearch.collection.database import connect, create_schema, errors_translated
 from semsearch.collection.locking import LOCK, clear
 from semsearch.collection.opened import OpenedFolder
-from semsearch.collection.places import DATABASE, exists, not_found, taken, vector_file
+from semsearch.collection.places import DATABASE, exists, not_found, taken
+from semsearch.collection.reading import (
+    StoredPassage,
+    StoredWords,
+    passages_of,
+    passages_where,
+    read_passages,
+    read_places,
+    read_words,
+)
 from semsearch.collection.reencode import SCRATCH, stored_documents, swap_in
 from semsearch.collection.seals import checked_ids
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
-from semsearch.collection.snapshot import StoredPassage, passages_of, passages_where, read_passages
 from semsearch.collection.status import Status, read_status
 from semsearch.collection.sync import Sync, storable
-from semsearch.collection.vectors import VectorFile
+from semsearch.collection.vectors import vector_files
 from semsearch.collection.verify import Report, verify_folder
 from semsearch.collection.writer import sync_folder
 from semsearch.encoder import Encoder
 from semsearch.errors import InputError, QueryError, SemsearchError, SpaceMismatchError
 from semsearch.index import Target
 from semsearch.settings import thread_count
-from semsearch.types import Document, Float32, SyncReport
+from semsearch.types import Document, Float32, Span, SyncReport
 
 __all__ = ["Store", "checked_encoder"]
 
@@ -67,10 +75,10 @@ class Store(OpenedFolder):
         """
         path = Path(path)
         check_name(path.name)
-        encoder = encoder or Encoder.load()
-        stored = StoredEncoder(encoder.name, encoder.options, encoder.fingerprint, encoder.dimension)
+        encoder, settings = encoder or Encoder.load(), settings or CollectionSettings()
+        stored = StoredEncoder.of(encoder, settings)
         meta: dict[str, Any] = {
-            "settings": (settings or CollectionSettings()).to_json(),
+            "settings": settings.to_json(),
             "encoder": stored.to_json(),
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "canary": make_canary(encoder),
@@ -82,7 +90,7 @@ class Store(OpenedFolder):
             scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
             scratch.mkdir()
             try:
-                _make(scratch, meta, stored.dimension)
+                _make(scratch, meta, stored)
                 _rename(scratch, path)
                 sync_folder(path.parent)
             finally:
@@ -227,7 +235,7 @@ class Store(OpenedFolder):
 
     def export(self, target: IO[bytes]) -> None:
         """Write the newest committed state as one archive, while others read and write; see :meth:`load`."""
-        export_archive(self.path, self.stored_encoder.dimension, target)
+        export_archive(self.path, self.stored_encoder, target)
 
     @classmethod
     def load(cls, source: IO[bytes], indexes: str | Path, name: str | None = None) -> Self:
@@ -250,6 +258,16 @@ class Store(OpenedFolder):
         """
         with errors_translated(self.path), self._reading() as connection:
             return passages_where(connection, wanted, self.path)
+
+    def words(self, passages: Sequence[StoredPassage]) -> list[StoredWords]:
+        """The words of passages of a state that is :meth:`pinned`, in a collection that keeps them."""
+        with errors_translated(self.path):
+            return read_words(self._connection, passages, self.path)
+
+    def places(self, rows: Sequence[int]) -> list[tuple[StoredPassage, Span]]:
+        """The passage and the place of the word of each of these rows, in a state that is :meth:`pinned`."""
+        with errors_translated(self.path):
+            return read_places(self._connection, rows, self.path)
 
     def vectors_of(self, document: str) -> list[int] | None:
         """Vector ids of a document's passages in order; ``None`` if there is no such document."""
@@ -280,7 +298,7 @@ class Store(OpenedFolder):
     def _reencoding(self, encoder: Encoder) -> Store:
         """The collection that a re-encoding grows in: that of a run that was stopped, or a new one."""
         path = self.path / SCRATCH
-        stored = StoredEncoder(encoder.name, encoder.options, encoder.fingerprint, encoder.dimension)
+        stored = StoredEncoder.of(encoder, self.settings)
         meta = {**(self._meta or {}), "encoder": stored.to_json(), "canary": make_canary(encoder)}
         with suppress(SemsearchError):
             if exists(path):
@@ -291,7 +309,7 @@ class Store(OpenedFolder):
         with errors_translated(self.path):
             shutil.rmtree(path, ignore_errors=True)
             path.mkdir()
-            _make(path, meta, stored.dimension)
+            _make(path, meta, stored)
         return Store(path, encoder)
 
     def _checked(self, encoder: Encoder) -> Encoder:
@@ -310,14 +328,15 @@ def checked_encoder(encoder: Encoder, stored: StoredEncoder, name: str) -> Encod
     return encoder
 
 
-def _make(folder: Path, meta: dict[str, Any], dimension: int) -> None:
+def _make(folder: Path, meta: dict[str, Any], encoder: StoredEncoder) -> None:
     (folder / DATABASE).touch()
     connection = connect(folder / DATABASE, write=True)
     try:
         create_schema(connection, meta)
     finally:
         connection.close()
-    VectorFile(vector_file(folder, 0), dimension).create()
+    for file in vector_files(folder, 0, encoder).values():
+        file.create()
     sync_folder(folder)
 
 

@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 
 from semsearch.collection.database import content_hash, encode_metadata
-from semsearch.collection.passages import Prepared, prepare
+from semsearch.collection.passages import EncodedPassages, Prepared, prepare
 from semsearch.collection.settings import CollectionSettings
+from semsearch.collection.words import encode_words, unit_length
 from semsearch.collection.writer import Stored, Writer
 from semsearch.encoder import Encoded, Encoder
 from semsearch.errors import DuplicateIdError, InputError
-from semsearch.types import Document, Float32, Metric, Role, SyncReport
+from semsearch.types import Document, Metric, Role, SyncReport
 
-__all__ = ["Sync", "encode_prepared", "identified", "storable", "unit_length"]
+__all__ = ["Sync", "encode_prepared", "identified", "storable"]
 
 BATCH_CHARACTERS = 250_000
 BATCH_DOCUMENTS = 4096
@@ -115,7 +116,7 @@ class Sync:
         return self.report
 
     def _stream(self, documents: Iterable[Document | str], pool: Executor) -> None:
-        pending: tuple[list[Prepared], Future[Encoded]] | None = None
+        pending: tuple[list[Prepared], Future[EncodedPassages]] | None = None
         for batch in _batches(map(identified, documents)):
             prepared = self._plan(batch)
             future = pool.submit(self._encode, prepared)
@@ -162,23 +163,23 @@ class Sync:
         if blank:
             self._writer.delete(blank)
 
-    def _encode(self, prepared: list[Prepared]) -> Encoded:
+    def _encode(self, prepared: list[Prepared]) -> EncodedPassages:
         """Vectors of all passages of a batch; a text that occurs twice is encoded once."""
         if self._dry_run:
             count = sum(len(one.spans) for one in prepared)
-            return Encoded(np.zeros((count, 0), np.float32), np.zeros(count, np.int64))
+            return EncodedPassages(Encoded(np.zeros((count, 0), np.float32), np.zeros(count, np.int64)))
         if prepared and self._check:  # once, and only if anything is to be encoded
             self._check()
             self._check = None
         return encode_prepared(prepared, self._settings, self._encoder)
 
-    def _commit(self, prepared: list[Prepared], future: Future[Encoded]) -> None:
+    def _commit(self, prepared: list[Prepared], future: Future[EncodedPassages]) -> None:
         encoded = future.result()
         if prepared and not self._dry_run:
             self._writer.commit(prepared, encoded)
-        self._counts["passages"] += len(encoded.cut)
-        self._counts["truncated"] += encoded.truncated
-        self._counts["tokens_cut"] += encoded.tokens_cut
+        self._counts["passages"] += len(encoded.pooled.cut)
+        self._counts["truncated"] += encoded.pooled.truncated
+        self._counts["tokens_cut"] += encoded.pooled.tokens_cut
         self._progress(self.report)
 
     def _prune(self, sources: Sequence[str]) -> None:
@@ -189,8 +190,17 @@ class Sync:
         self._counts["removed"] += len(gone)
 
 
-def encode_prepared(prepared: Sequence[Prepared], settings: CollectionSettings, encoder: Encoder) -> Encoded:
-    """Vectors of all passages in order, as they are stored; a text that occurs twice is encoded once."""
+def encode_prepared(prepared: Sequence[Prepared], settings: CollectionSettings, encoder: Encoder) -> EncodedPassages:
+    """Vectors of all passages in order, as they are stored, and of their words if they are to be kept."""
+    pooled = _pooled(prepared, settings, encoder)
+    if not settings.tokens:
+        return EncodedPassages(pooled)
+    texts = [text for one in prepared for text in one.texts()]
+    return EncodedPassages(pooled, encode_words(encoder, texts, [span for one in prepared for span in one.spans]))
+
+
+def _pooled(prepared: Sequence[Prepared], settings: CollectionSettings, encoder: Encoder) -> Encoded:
+    """A text that occurs twice is encoded once."""
     texts = [text for one in prepared for text in one.texts()]
     if not texts:
         return Encoded(np.zeros((0, encoder.dimension), np.float32), np.zeros(0, np.int64))
@@ -211,12 +221,6 @@ def _encoded(encoder: Encoder, texts: list[str]) -> Encoded:
     half = len(texts) // 2
     first, second = _encoded(encoder, texts[:half]), _encoded(encoder, texts[half:])
     return Encoded(np.concatenate([first.vectors, second.vectors]), np.concatenate([first.cut, second.cut]))
-
-
-def unit_length(vectors: Float32) -> Float32:
-    """Rows scaled to length 1, so that their inner product is the cosine; a zero row stays zero."""
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)  # squares of float32 may overflow
-    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 
 def _refuse_takeover(document: Document, known: Stored) -> None:

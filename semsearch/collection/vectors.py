@@ -1,9 +1,9 @@
-"""The vector file: an append-only float16 matrix on disk, a checksum a row.
+"""A vector file: an append-only matrix on disk, a checksum a row.
 
 Layout, little-endian, no header, row after row (row number = vector id)::
 
-    float16[dimension]  the vector
-    0-2 bytes           zeros, up to a multiple of 4
+    code[dimension]     the vector, in float16 or uint8 (semsearch.index.codes)
+    0-3 bytes           zeros, up to a multiple of 4
     uint32              CRC-32 (zlib) of the two above, started with the row number
 
 The row number in the checksum makes a row that is right but in the wrong place an error too.
@@ -20,23 +20,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from semsearch.collection.places import PASSAGES, WORDS, Matrix, vector_file
+from semsearch.collection.settings import StoredEncoder
 from semsearch.errors import DamagedError, InputError
+from semsearch.index import Code
 from semsearch.types import Float32, Int64
 
-__all__ = ["LARGEST", "StoredRows", "VectorFile"]
+__all__ = ["StoredRows", "VectorFile", "vector_files"]
 
 CRC_BYTES = 4
-LARGEST = float(np.finfo(np.float16).max)
-"""Largest number that a row can hold."""
 
 
 class VectorFile:
     """Creates, appends and opens; the first two are the writer's alone."""
 
-    def __init__(self, path: Path, dimension: int) -> None:
+    def __init__(self, path: Path, dimension: int, code: Code = Code.FLOAT16) -> None:
         self.path = path
         self.dimension = dimension
-        self.stride = 2 * dimension + -2 * dimension % CRC_BYTES + CRC_BYTES
+        self.code = code
+        self.stride = -(-code.size(dimension) // CRC_BYTES) * CRC_BYTES + CRC_BYTES
 
     def create(self) -> None:
         """Make the empty file."""
@@ -64,7 +66,7 @@ class VectorFile:
         What has been found sound in ``earlier``, of the same file, is not looked at again.
         """
         if rows == 0:
-            return StoredRows(self.path, np.empty((0, self.stride), np.uint8))
+            return StoredRows(self.path, np.empty((0, self.stride), np.uint8), self.code)
         try:
             matrix = np.asarray(np.memmap(self.path, np.uint8, "r", shape=(rows, self.stride)))
         except (FileNotFoundError, ValueError) as error:
@@ -72,28 +74,39 @@ class VectorFile:
                 f"vector file {self.path} does not hold the {rows} committed rows ({error}); "
                 f"run: semsearch verify {self.path.parent.name}"
             ) from error
-        return StoredRows(self.path, matrix, earlier)
+        return StoredRows(self.path, matrix, self.code, earlier)
 
     def _encoded(self, first: int, vectors: Float32) -> npt.NDArray[np.uint8]:
         rows = np.zeros((len(vectors), self.stride), np.uint8)
-        if not (np.abs(vectors) <= LARGEST).all():
+        if not (np.abs(vectors) <= self.code.largest).all():
             raise InputError(
-                f"a vector of the model holds a number that is not finite or beyond ±{LARGEST:,.0f}, the largest that "
-                "is stored; use the metric cosine, or another model"
+                f"a vector of the model holds a number that is not finite or beyond ±{self.code.largest:,.0f}, the "
+                "largest that is stored; use the metric cosine, or another model"
             )
-        numbers = np.ascontiguousarray(vectors, dtype="<f2").view(np.uint8)
+        numbers = self.code.encoded(vectors)
         rows[:, : numbers.shape[1]] = numbers
         checksums = np.fromiter(_checksums(rows, range(len(rows)), first), "<u4", len(rows))
         rows[:, -CRC_BYTES:] = checksums.view(np.uint8).reshape(-1, CRC_BYTES)
         return rows
 
 
+def vector_files(folder: Path, epoch: int, encoder: StoredEncoder) -> dict[Matrix, VectorFile]:
+    """The vector files of a collection: of its passages, and of its words if it keeps them."""
+    files = {PASSAGES: VectorFile(vector_file(folder, epoch), encoder.dimension, PASSAGES.code)}
+    if encoder.hidden_size is not None:
+        files[WORDS] = VectorFile(vector_file(folder, epoch, WORDS), encoder.hidden_size, WORDS.code)
+    return files
+
+
 class StoredRows:
     """Committed rows, mapped; each is compared with its checksum before its numbers count, once a process."""
 
-    def __init__(self, path: Path, matrix: npt.NDArray[np.uint8], earlier: StoredRows | None = None) -> None:
+    def __init__(
+        self, path: Path, matrix: npt.NDArray[np.uint8], code: Code, earlier: StoredRows | None = None
+    ) -> None:
         self._path = path
         self.matrix = matrix
+        self.code = code
         self._sound = np.zeros(len(matrix), dtype=bool)
         if earlier is not None:
             known = min(len(matrix), len(earlier.matrix))

@@ -19,10 +19,13 @@ import numpy as np
 
 from semsearch.collection.committed import last_noted
 from semsearch.collection.database import connect, errors_translated, passage_crc
-from semsearch.collection.places import DATABASE, is_own, vector_file
-from semsearch.collection.seals import check_seal, read_state
-from semsearch.collection.snapshot import DOCUMENT, checked_document
-from semsearch.collection.vectors import VectorFile
+from semsearch.collection.places import DATABASE, PASSAGES, WORDS, Matrix, is_own, vector_file
+from semsearch.collection.reading import DOCUMENT, checked_document
+from semsearch.collection.seals import check_seal, has_words, read_state
+from semsearch.collection.settings import StoredEncoder
+from semsearch.collection.snapshot import word_rows
+from semsearch.collection.vectors import VectorFile, vector_files
+from semsearch.collection.words import unpacked, words_crc
 from semsearch.errors import DamagedError, SemsearchError
 
 __all__ = ["Finding", "Part", "Report", "verify_folder"]
@@ -81,11 +84,18 @@ class Look:
     noted: int
     """The commit that was noted last, before the connection was opened."""
 
-    def vectors(self) -> tuple[VectorFile, int]:
-        """The vector file, and how many rows of it are committed."""
+    def matrices(self) -> tuple[Matrix, ...]:
+        """Which vectors the collection keeps."""
+        return (PASSAGES, WORDS) if has_words(self.connection) else (PASSAGES,)
+
+    def vectors(self) -> Iterator[tuple[Matrix, VectorFile, int]]:
+        """The vector files, and how many rows of each are committed."""
         _, epoch, rows, *_ = read_state(self.connection)
         stored = self.connection.execute("SELECT value FROM meta WHERE key = 'encoder'").fetchone()
-        return VectorFile(vector_file(self.folder, epoch), int(json.loads(stored[0])["dimension"])), rows
+        files = vector_files(self.folder, epoch, StoredEncoder.from_json(json.loads(stored[0])))
+        yield PASSAGES, files[PASSAGES], rows
+        if WORDS in files:
+            yield WORDS, files[WORDS], word_rows(self.connection)
 
 
 MENDS = {
@@ -204,30 +214,66 @@ def _passages(look: Look) -> Iterator[tuple[str, str, str]]:
         yield Part.PASSAGE, str(vector), f"its document {document} is not there"
 
 
+def _words(look: Look) -> Iterator[tuple[str, str, str]]:
+    """Checksums of what is said of words, that they are inside their passages, and that no row is two words."""
+    if WORDS not in look.matrices():
+        return
+    query = (
+        "SELECT p.vector, p.start, p.stop, w.first, w.number, w.spans, w.crc "
+        "FROM passages p LEFT JOIN words w ON w.passage = p.vector ORDER BY p.vector"
+    )
+    behind = 0
+    for vector, start, stop, first, number, spans, crc in look.connection.execute(query):
+        if first is None or words_crc(vector, first, number, spans) != crc:
+            yield Part.PASSAGE, str(vector), "its words do not match their checksum"
+            continue
+        found = unpacked(spans, start)
+        if len(found) != number or (number and found[-1, 1] > stop):
+            yield Part.PASSAGE, str(vector), "its words are not inside it"
+        if first < behind:
+            yield Part.PASSAGE, str(vector), f"word {first} is one of another passage, too"
+        behind = first + number
+    if behind > word_rows(look.connection):
+        yield Part.DATABASE, DATABASE, f"there are words up to {behind - 1}, more than are committed"
+    lost = "SELECT passage FROM words WHERE passage NOT IN (SELECT vector FROM passages)"
+    for (vector,) in look.connection.execute(lost):
+        yield Part.PASSAGE, str(vector), "has words, and is not there"
+
+
 def _vectors(look: Look) -> Iterator[tuple[str, str, str]]:
-    """Checksums of all rows of the vector file."""
-    file, rows = look.vectors()
-    here = min(rows, file.path.stat().st_size // file.stride if file.path.exists() else 0)
-    if here < rows:
-        yield Part.VECTOR, f"{here}-{rows - 1}", f"{file.path.name} ends before them"
-    stored = file.open(here)
-    for first in range(0, here, BLOCK):
-        for row in stored.wrong(np.arange(first, min(first + BLOCK, here), dtype=np.int64)).tolist():
-            yield Part.VECTOR, str(row), "does not match its checksum"
+    """Checksums of all rows of the vector files."""
+    for matrix, file, rows in look.vectors():
+        here = min(rows, file.path.stat().st_size // file.stride if file.path.exists() else 0)
+        if here < rows:
+            yield Part.VECTOR, f"{here}-{rows - 1}", f"{file.path.name} ends before them"
+        stored = file.open(here)
+        for first in range(0, here, BLOCK):
+            for row in stored.wrong(np.arange(first, min(first + BLOCK, here), dtype=np.int64)).tolist():
+                yield Part.VECTOR, _row(matrix, row), "does not match its checksum"
+
+
+def _row(matrix: Matrix, row: int | str) -> str:
+    return str(row) if matrix == PASSAGES else f"of word {row}"
 
 
 def _appends(look: Look) -> Iterator[tuple[str, str, str]]:
-    """Checksums of whole appends to the vector file, which must follow each other."""
-    file, rows = look.vectors()
+    """Checksums of whole appends to the vector files, which must follow each other."""
+    for matrix, file, rows in look.vectors():
+        yield from _appends_to(look, matrix, file, rows)
+
+
+def _appends_to(look: Look, matrix: Matrix, file: VectorFile, rows: int) -> Iterator[tuple[str, str, str]]:
     expected = 0
-    for first, count, crc in look.connection.execute("SELECT first, rows, crc FROM blocks ORDER BY first"):
+    table = matrix.blocks
+    query = f"SELECT first, rows, crc FROM {table} ORDER BY first"  # noqa: S608 - a name of ours
+    for first, count, crc in look.connection.execute(query):
         if first != expected or not 0 < count <= rows - first:
             yield Part.DATABASE, DATABASE, f"the record of the append at row {first} is not where it must be"
             return
         with file.path.open("rb") as stream:
             stream.seek(first * file.stride)
             if zlib.crc32(stream.read(count * file.stride)) != crc:
-                yield Part.VECTOR, f"{first}-{first + count - 1}", "do not match the checksum of their append"
+                yield Part.VECTOR, _row(matrix, f"{first}-{first + count - 1}"), "do not match their append's checksum"
         expected += count
     if expected != rows:
         yield Part.DATABASE, DATABASE, f"appends of {expected} rows are recorded, {rows} are committed"
@@ -235,7 +281,7 @@ def _appends(look: Look) -> Iterator[tuple[str, str, str]]:
 
 def _index(look: Look) -> Iterator[tuple[str, str, str]]:
     """Checksums of the index files."""
-    for file, sha256 in look.connection.execute("SELECT file, sha256 FROM indexes ORDER BY first"):
+    for file, sha256 in _index_files(look):
         try:
             if not is_own(file):
                 raise ValueError(f"{file!r} is no name of an index file")
@@ -246,18 +292,31 @@ def _index(look: Look) -> Iterator[tuple[str, str, str]]:
             continue
         if found != sha256:
             yield Part.INDEX, file, "does not match its checksum"
-    for key, value in look.connection.execute("SELECT key, value FROM tuning"):
-        json.loads(value or f"tuning has nothing for {key}")
+    for matrix in look.matrices():
+        table = matrix.tuning
+        for key, value in look.connection.execute(f"SELECT key, value FROM {table}"):  # noqa: S608 - a name of ours
+            json.loads(value or f"{table} has nothing for {key}")
+
+
+def _index_files(look: Look) -> list[tuple[str, str]]:
+    """Names and checksums of the index files."""
+    found = []
+    for matrix in look.matrices():
+        table = matrix.indexes
+        query = f"SELECT file, sha256 FROM {table} ORDER BY first"  # noqa: S608 - a name of ours
+        found += look.connection.execute(query).fetchall()
+    return found
 
 
 def _orphans(look: Look) -> Iterator[tuple[str, str, str]]:
     """Files of ours that no record names: of a crash, or of states that are no more."""
     epoch = read_state(look.connection)[1]
-    wanted = {row[0] for row in look.connection.execute("SELECT file FROM indexes")} | {f"vectors-{epoch}.f16"}
+    wanted = {file for file, _ in _index_files(look)}
+    wanted |= {vector_file(look.folder, epoch, matrix).name for matrix in look.matrices()}
     for entry in sorted(look.folder.iterdir()):
         if is_own(entry.name) and entry.name not in wanted:
             yield Part.FILE, entry.name, "belongs to no committed state"
 
 
-CHECKS = (_pages, _tables, _documents, _passages, _vectors, _appends, _index, _orphans)
+CHECKS = (_pages, _tables, _documents, _passages, _words, _vectors, _appends, _index, _orphans)
 """Each yields the part, the name and the problem of what it finds."""

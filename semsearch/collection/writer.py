@@ -1,6 +1,6 @@
 """The only code that changes a collection.
 
-A write is: append the new rows to the vector file, fsync it, then commit the SQLite transaction that
+A write is: append the new rows to the vector files, fsync them, then commit the SQLite transaction that
 counts them. Until that commit nothing has happened; after it everything has.
 """
 
@@ -26,21 +26,24 @@ from semsearch.collection.database import (
     passage_crc,
 )
 from semsearch.collection.indexing import IndexBuilder, IndexState, read_index_state, write_index_state
-from semsearch.collection.passages import Prepared
-from semsearch.collection.places import DATABASE, vector_file
+from semsearch.collection.passages import EncodedPassages, Prepared
+from semsearch.collection.places import DATABASE, PASSAGES, WORDS, Matrix
 from semsearch.collection.seals import damaged, document_crc, seal
-from semsearch.collection.snapshot import state
-from semsearch.collection.vectors import VectorFile
-from semsearch.encoder import Encoded
+from semsearch.collection.settings import StoredEncoder
+from semsearch.collection.snapshot import state, word_rows
+from semsearch.collection.vectors import StoredRows, VectorFile, vector_files
+from semsearch.collection.words import packed, words_crc
 from semsearch.errors import DuplicateIdError
 from semsearch.index import Rows, Target, check_factory
-from semsearch.types import Document, Metric
+from semsearch.types import Document, Float32, Int64, Metric
 
 __all__ = ["Stored", "Writer"]
 
 DEAD_SHARE = 0.3
 DEAD_ROWS = 10_000
 """Deleted rows are removed from the files when they are more than this share of all, and this many."""
+Block = tuple[int, int, int]
+"""An append to a vector file: its first row, how many rows it has, and its checksum."""
 AUTO = "auto"
 """The factory of those who leave the choice to the program."""
 COMPACTED_ROWS = 16_384
@@ -78,35 +81,57 @@ class Writer:
         self,
         connection: sqlite3.Connection,
         folder: Path,
-        dimension: int,
+        encoder: StoredEncoder,
         metric: Metric,
         notify: Callable[[str], None] | None = None,
     ) -> None:
         self._connection = connection
         self.folder = folder
-        self._dimension = dimension
-        self._metric = metric
+        self._encoder = encoder
+        self._metrics = {PASSAGES: metric} if encoder.hidden_size is None else {PASSAGES: metric, WORDS: Metric.COSINE}
         self._notify = notify or (lambda _: None)
         with errors_translated(folder):
             self._execute("CREATE TEMP TABLE seen (id TEXT PRIMARY KEY, hash BLOB) WITHOUT ROWID")
 
     @_translated
-    def commit(self, batch: Sequence[Prepared], encoded: Encoded) -> None:
+    def commit(self, batch: Sequence[Prepared], encoded: EncodedPassages) -> None:
         """Add documents, or replace those whose id is there, with one vector a span, in one commit."""
         generation, _, rows = state(self._connection)
-        crc = self._vectors().append(rows, encoded.vectors) if len(encoded.vectors) else 0
+        appended = [self._appended(PASSAGES, encoded.pooled.vectors)]
+        word = self._rows(WORDS) if encoded.words is not None else 0
+        if encoded.words:
+            appended.append(self._appended(WORDS, np.concatenate([one.vectors for one in encoded.words])))
         with self._transaction():
             vector = 0
             for prepared in batch:
                 number = self._put_document(prepared.document, len(prepared.spans))
                 for ordinal, span in enumerate(prepared.spans):
-                    values = (rows + vector, number, ordinal, *span, int(encoded.cut[vector]))
-                    check = passage_crc(rows + vector, number, ordinal, span, int(encoded.cut[vector]))
-                    self._execute("INSERT INTO passages VALUES (?,?,?,?,?,?,?)", (*values, check))
+                    cut = int(encoded.pooled.cut[vector])
+                    check = passage_crc(rows + vector, number, ordinal, span, cut)
+                    values = (rows + vector, number, ordinal, *span, cut, check)
+                    self._execute("INSERT INTO passages VALUES (?,?,?,?,?,?,?)", values)
+                    if encoded.words is not None:
+                        word = self._put_words(rows + vector, word, packed(encoded.words[vector].spans, span[0]))
                     vector += 1
-            if vector:
-                self._execute("INSERT OR REPLACE INTO blocks VALUES (?,?,?)", (rows, vector, crc))
+            for block in filter(None, appended):
+                self._note_block(*block)
             self._execute("UPDATE state SET generation = ?, rows = ?", (generation + 1, rows + vector))
+
+    def _appended(self, matrix: Matrix, vectors: Float32) -> tuple[Matrix, Block] | None:
+        """Write rows behind the committed ones; what is to be noted of them, if there are any."""
+        first = self._rows(matrix)
+        return (matrix, (first, len(vectors), self._file(matrix).append(first, vectors))) if len(vectors) else None
+
+    def _note_block(self, matrix: Matrix, block: Block) -> None:
+        table = matrix.blocks
+        self._execute(f"INSERT OR REPLACE INTO {table} VALUES (?,?,?)", block)  # noqa: S608 - a name of ours
+
+    def _put_words(self, passage: int, first: int, spans: bytes) -> int:
+        """Note where a passage's words are; gives the row behind them."""
+        number = (len(spans) - 1) // (2 * spans[0])
+        values = (passage, first, number, spans)
+        self._execute("INSERT INTO words VALUES (?,?,?,?,?)", (*values, words_crc(*values)))
+        return first + number
 
     @_translated
     def update(self, documents: Sequence[Document]) -> None:
@@ -191,8 +216,7 @@ class Writer:
         if dead > max(DEAD_ROWS, DEAD_SHARE * rows):
             self.compact()
         else:
-            before = read_index_state(self._connection)
-            self._record(self._builder().renewed(before), before)
+            self._renew()
 
     @_translated
     def compact(self) -> None:
@@ -201,65 +225,87 @@ class Writer:
         Until then, and after a crash before it, the old files count.
         """
         generation, epoch, rows = state(self._connection)
-        before = read_index_state(self._connection)
         if not self._execute("SELECT count(*) FROM dead").fetchone()[0]:
-            self._record(self._builder().renewed(before, anew=True), before)
+            self._renew(anew=True)
             return
-        compacted = VectorFile(vector_file(self.folder, epoch + 1), self._dimension)
-        compacted.path.unlink(missing_ok=True)  # of a compaction that was interrupted
-        compacted.create()
         self._notify(f"removing deleted rows from {rows:,}")
-        blocks = list(self._copied(compacted))
-        kept = sum(count for _, count, _ in blocks)
-        index = self._builder(compacted, kept).renewed(before, anew=True)
+        compacted = {matrix: self._compacted(matrix, epoch + 1) for matrix in self._metrics}
         sync_folder(self.folder)
         with self._transaction():
             self._renumber()
             self._execute("DELETE FROM dead")
-            self._execute("DELETE FROM blocks")
-            self._connection.executemany("INSERT INTO blocks VALUES (?,?,?)", blocks)
-            write_index_state(self._connection, index)
+            for matrix, (blocks, index) in compacted.items():
+                table = matrix.blocks
+                self._execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
+                for block in blocks:
+                    self._note_block(matrix, block)
+                write_index_state(self._connection, index, matrix)
+            kept = sum(count for _, count, _ in compacted[PASSAGES][0])
             self._execute("UPDATE state SET generation = ?, epoch = ?, rows = ?", (generation + 1, epoch + 1, kept))
         self.sweep()
+
+    def _compacted(self, matrix: Matrix, epoch: int) -> tuple[list[Block], IndexState]:
+        """Copy the rows that count to the file of another epoch, and build their index."""
+        target = self._file(matrix, epoch)
+        target.path.unlink(missing_ok=True)  # of a compaction that was interrupted
+        target.create()
+        blocks = list(self._copied(matrix, target))
+        rows = target.open(sum(count for _, count, _ in blocks))
+        return blocks, self._builder(matrix, rows).renewed(read_index_state(self._connection, matrix), anew=True)
 
     @_translated
     def use_index(self, factory: str) -> None:
         """Build the index of this FAISS factory string from now on; ``auto`` leaves the choice to the program."""
         before = read_index_state(self._connection)
         if factory != AUTO:
-            check_factory(factory, self._dimension, self._metric)
-        self._record(replace(before, factory=None if factory == AUTO else factory), before)
+            check_factory(factory, self._encoder.dimension, self._metrics[PASSAGES])
+        self._record(PASSAGES, replace(before, factory=None if factory == AUTO else factory), before)
 
     @_translated
     def tune(self, target: Target) -> IndexState:
         """Choose the operating point that serves this target best, now and when the index is measured again."""
         before = read_index_state(self._connection)
         wanted = replace(before, target=target)
-        tuned = self._builder().tuned(wanted, again=True) if before.parts else wanted
-        self._record(tuned, before)
+        tuned = self._builder(PASSAGES).tuned(wanted, again=True) if before.parts else wanted
+        self._record(PASSAGES, tuned, before)
         return tuned
 
-    def _vectors(self) -> VectorFile:
-        return VectorFile(vector_file(self.folder, state(self._connection)[1]), self._dimension)
+    def _file(self, matrix: Matrix, epoch: int | None = None) -> VectorFile:
+        """The vector file of the committed epoch, or of another."""
+        return vector_files(self.folder, state(self._connection)[1] if epoch is None else epoch, self._encoder)[matrix]
 
-    def _builder(self, vectors: VectorFile | None = None, rows: int | None = None) -> IndexBuilder:
+    def _rows(self, matrix: Matrix) -> int:
+        """How many rows of a vector file are committed."""
+        return word_rows(self._connection) if matrix == WORDS else state(self._connection)[2]
+
+    def _searchable(self, matrix: Matrix, stored: StoredRows | None = None) -> Rows:
+        """The committed rows, or those of another vector file."""
+        file = self._file(matrix)
+        return Rows(stored or file.open(self._rows(matrix)), file.dimension, self._metrics[matrix])
+
+    def _builder(self, matrix: Matrix, stored: StoredRows | None = None) -> IndexBuilder:
         """A builder over the committed rows, or over those of another vector file."""
-        generation, _, committed = state(self._connection)
-        stored = (vectors or self._vectors()).open(committed if rows is None else rows)
+        generation = state(self._connection)[0]
         return IndexBuilder(
             self.folder,
-            Rows(stored, self._dimension, self._metric),
-            lambda first: f"index-{generation + 1}-{first}.faiss",
+            self._searchable(matrix, stored),
+            lambda first: f"{matrix.index}-{generation + 1}-{first}.faiss",
             self._notify,
         )
 
-    def _record(self, index: IndexState, before: IndexState) -> None:
+    def _renew(self, anew: bool = False) -> None:
+        """Build what is due of each index, or all of it."""
+        for matrix in self._metrics:
+            before = read_index_state(self._connection, matrix)
+            self._record(matrix, self._builder(matrix).renewed(before, anew), before)
+
+    def _record(self, matrix: Matrix, index: IndexState, before: IndexState) -> None:
         """Commit an index whose files are there already."""
         if index == before:
             return
         sync_folder(self.folder)
         with self._transaction():
-            write_index_state(self._connection, index)
+            write_index_state(self._connection, index, matrix)
             self._execute("UPDATE state SET generation = generation + 1")
         self.sweep()
 
@@ -271,25 +317,32 @@ class Writer:
 
     def sweep(self) -> None:
         """Remove the files of earlier states, and what a crash left behind; who has them open keeps them."""
-        _, epoch, _ = state(self._connection)
-        wanted = {part.file for part in read_index_state(self._connection).parts} | {
-            vector_file(self.folder, epoch).name
-        }
-        for pattern in ("*index-*.faiss*", "vectors-*.f16"):
+        wanted = {self._file(matrix).path.name for matrix in self._metrics}
+        wanted |= {part.file for matrix in self._metrics for part in read_index_state(self._connection, matrix).parts}
+        for pattern in ("*index-*.faiss*", "vectors-*.f16", "words-*.u8"):
             for file in self.folder.glob(pattern):
                 if file.name not in wanted:
                     file.unlink(missing_ok=True)
 
-    def _copied(self, target: VectorFile) -> Iterator[tuple[int, int, int]]:
-        """Append the rows of all passages to another file; yields each append's first row, rows and checksum."""
-        source = Rows(self._vectors().open(state(self._connection)[2]), self._dimension, self._metric)
-        live = np.fromiter((row[0] for row in self._execute("SELECT vector FROM passages ORDER BY vector")), np.int64)
+    def _copied(self, matrix: Matrix, target: VectorFile) -> Iterator[Block]:
+        """Append the rows that count to another file; yields what is to be noted of each append."""
+        source = self._searchable(matrix)
+        live = self._live(matrix)
         for first in range(0, len(live), COMPACTED_ROWS):
             vectors = source.take(live[first : first + COMPACTED_ROWS])
             yield first, len(vectors), target.append(first, vectors)
 
+    def _live(self, matrix: Matrix) -> Int64:
+        """The rows of passages, or of their words, in the order of passages."""
+        if matrix == WORDS:
+            spans = self._execute("SELECT first, number FROM words ORDER BY passage").fetchall()
+            return np.concatenate([np.arange(0), *(np.arange(first, first + number) for first, number in spans)])
+        return np.fromiter((row[0] for row in self._execute("SELECT vector FROM passages ORDER BY vector")), np.int64)
+
     def _renumber(self) -> None:
-        """Give passages the vector ids 0, 1, 2, … in their order."""
+        """Give passages the vector ids 0, 1, 2, … in their order, and their words likewise."""
+        if WORDS in self._metrics:
+            self._renumber_words()
         self._execute("CREATE TEMP TABLE former AS SELECT * FROM passages ORDER BY vector")
         self._execute("DELETE FROM passages")
         rows = self._execute("SELECT document, ordinal, start, stop, cut FROM former ORDER BY vector")
@@ -301,6 +354,15 @@ class Writer:
             ),
         )
         self._execute("DROP TABLE former")
+
+    def _renumber_words(self) -> None:
+        former = self._execute("SELECT passage, first, number, spans, crc FROM words ORDER BY passage").fetchall()
+        if not all(words_crc(*row[:4]) == row[4] for row in former):
+            raise damaged(self.folder, "the words of a passage do not match their checksum")
+        self._execute("DELETE FROM words")
+        word = 0
+        for passage, row in enumerate(former):
+            word = self._put_words(passage, word, row[3])
 
     def _put_document(self, document: Document, passages: int) -> int:
         row = self._execute("SELECT number FROM documents WHERE id = ?", (document.id,)).fetchone()
@@ -322,6 +384,10 @@ class Writer:
 
     def _bury(self, number: int) -> None:
         """Mark the rows of a document's passages as dead, and forget the passages."""
+        if WORDS in self._metrics:
+            self._execute(
+                "DELETE FROM words WHERE passage IN (SELECT vector FROM passages WHERE document = ?)", (number,)
+            )
         self._execute("INSERT INTO dead SELECT vector FROM passages WHERE document = ?", (number,))
         self._execute("DELETE FROM passages WHERE document = ?", (number,))
 

@@ -157,15 +157,23 @@ class Encoder:
         Without ``special`` the model is fed the bare tokens, with no special token around them. Warns as
         :meth:`encode` does.
         """
+        found, cut = self.encode_tokens_counted(texts, layer, special)
+        self._warn_of(cut)
+        return found
+
+    def encode_tokens_counted(
+        self, texts: Sequence[str], layer: int | tuple[int, ...] = -1, special: bool = True
+    ) -> tuple[list[TokenVectors], Int64]:
+        """As :meth:`encode_tokens`, with the tokens cut off each text, int64[texts], instead of a warning."""
         _check_texts(texts)
         layers = self.check_layers(layer)
         tokens = self._tokenizer.tokenize(texts, special=special, cut=True)
-        self._warn_of(self._cut(texts, tokens, special))
         filled = [number for number, text in enumerate(tokens) if text.ids]
         found = self._runtime.hidden([tokens[number].ids for number in filled], layers) if filled else []
         empty = np.empty((0, self.spec.hidden_size), dtype=np.float32)
         vectors = dict(zip(filled, found, strict=True))
-        return [TokenVectors(text, vectors.get(number, empty)) for number, text in enumerate(tokens)]
+        every = [TokenVectors(text, vectors.get(number, empty)) for number, text in enumerate(tokens)]
+        return every, self._cut(texts, tokens, special)
 
     def encode_ids(self, ids: Sequence[Sequence[int]], layer: int | tuple[int, ...] = -1) -> list[Float32]:
         """As :meth:`encode_tokens` for texts that are given as token ids, which the model reads as they are.

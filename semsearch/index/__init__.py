@@ -2,6 +2,7 @@
 
 from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.bitmaps import Bitmap, all_but, bitmap_of
+from semsearch.index.codes import Code
 from semsearch.index.part import Part, check_factory
 from semsearch.index.plan import Plan, build_part, choose
 from semsearch.index.recall import DEFAULT_TARGET, Measured, Target, tune
@@ -12,6 +13,7 @@ __all__ = [
     "DEFAULT_TARGET",
     "ApproximateIndex",
     "Bitmap",
+    "Code",
     "Measured",
     "MemoryRows",
     "Part",

@@ -1,7 +1,7 @@
 """Vectors where they lie, and their exact scores: every answer is made of these numbers.
 
-Vectors are float16 rows in memory or in a mapped file. FAISS scores them in place, in float32 arithmetic;
-nothing is converted or copied for a scan, which is therefore bound by the memory's bandwidth.
+Vectors are coded rows (see :mod:`semsearch.index.codes`) in memory or in a mapped file. FAISS scores them in place, in
+float32 arithmetic; nothing is converted or copied for a scan, which is therefore bound by the memory's bandwidth.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.index.bitmaps import Bitmap, count, members, span_of
+from semsearch.index.codes import Code
 from semsearch.index.threads import run
 from semsearch.types import Float32, Int64, Metric
 
@@ -39,7 +40,9 @@ class RowSource(Protocol):
     """Where vectors lie."""
 
     matrix: npt.NDArray[np.uint8]
-    """uint8[rows, stride]: each row begins with its vector as little-endian float16."""
+    """uint8[rows, stride]: each row begins with its vector."""
+    code: Code
+    """What its bytes mean."""
 
     def check(self, ids: Int64) -> None:
         """Raise if one of these rows is not what was written."""
@@ -51,8 +54,9 @@ class RowSource(Protocol):
 class MemoryRows:
     """Vectors in memory; nothing can have happened to them."""
 
-    def __init__(self, vectors: npt.NDArray[Any]) -> None:
-        self.matrix = np.ascontiguousarray(vectors, dtype="<f2").view(np.uint8)
+    def __init__(self, vectors: npt.NDArray[Any], code: Code = Code.FLOAT16) -> None:
+        self.matrix = code.encoded(vectors)
+        self.code = code
 
     def check(self, ids: Int64) -> None:
         """Nothing to compare with."""
@@ -199,7 +203,7 @@ class Rows:
         import faiss
 
         faiss.omp_set_num_threads(1)
-        index = faiss.IndexScalarQuantizer(self.dimension, faiss.ScalarQuantizer.QT_fp16, faiss_metric(self.metric))
+        index = self._source.code.quantizer(self.dimension, faiss_metric(self.metric))
         index.code_size = index.sq.code_size = matrix.shape[1]
         index.ntotal = len(matrix)
         codes = index.codes

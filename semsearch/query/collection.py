@@ -61,16 +61,22 @@ class Collection(Store):
 
         return analogy(self, positive, negative, k, formula)
 
-    def contexts(self, word: str, sentence: str | None = None, k: int = 10) -> list[Occurrence]:
+    def contexts(
+        self, word: str, sentence: str | None = None, k: int = 10, *, same_word: bool = False
+    ) -> list[Occurrence]:
         """The ``k`` occurrences of ``word`` nearest to it in the sense that it has in ``sentence``, best first.
 
         The score is the cosine of the last layer's vectors, less the mean of all occurrences: above 0 is on the side
         of the sentence. Without a sentence they are compared with the word by itself.
+
+        A collection made with ``tokens`` is asked for the nearest occurrences of any word, by the cosine alone,
+        unless they must be of the ``same_word``.
+
         ``word`` is one word or several, whatever their case. Of a frequent one a sample of the passages is encoded,
         of which a :class:`SampleWarning` tells. Raises :class:`QueryError` if the sentence or the collection has no
         such word.
         """
-        return contexts(self, word, sentence, k)
+        return contexts(self, word, sentence, k, same_word)
 
     def senses(self, word: str, k: int = 3) -> list[Sense]:
         """The occurrences of ``word`` in groups of like contexts, the largest first, with the ``k`` most central.

@@ -113,3 +113,26 @@ def test_bad_input_of_the_context_commands(refused, banks, arguments, named):
     message = refused(*arguments, "--indexes", banks)
     for part in named:
         assert part in message
+
+
+def test_a_collection_with_word_vectors(run, banks):
+    """``index --tokens`` keeps them, ``status`` counts them, ``contexts`` finds other words near in that sense."""
+    records = "".join(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(TEXTS))
+    made = run("index", "words", "-", "--as", "jsonl", "--tokens", stdin=records)
+    assert made.exit_code == 0, made.stderr
+    assert json.loads(run("status", "words", "--format", "json").stdout)["words"] > 70
+    assert json.loads(run("status", "banks", "--indexes", banks, "--format", "json").stdout)["words"] is None
+    question = ["words", "shore", "--in", "They sat on the shore of the river.", "--format", "json", "-k", "8"]
+    found = json.loads(run("contexts", *question).stdout)
+    assert len(found) == 8
+    assert {row["document"] for row in found} <= {"0", "1", "2", "3"}
+    same = json.loads(run("contexts", "words", "bank", "--same-word", "--format", "json", "-k", "20").stdout)
+    assert {row["word"].lower() for row in same} == {"bank"}
+    assert len(same) == 10
+
+
+def test_word_vectors_are_a_choice_for_the_whole_collection(run, refused, banks):
+    """A collection that was built without them does not get them later by accident."""
+    message = refused("index", "banks", "-", "--tokens", "--indexes", banks, stdin="A bank.")
+    assert "was built with --tokens left out" in message
+    assert run("index", "banks", "-", "--dry-run", "--indexes", banks, stdin="A bank.").exit_code == 0

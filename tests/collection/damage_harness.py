@@ -12,22 +12,29 @@ import sqlite3
 import sys
 import warnings
 from pathlib import Path
+from unittest.mock import patch
 
 from fake_encoder import FakeEncoder
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.collection import repair_folder, verify_folder
 from semsearch.errors import SemsearchError
+from semsearch.index import plan
 
 QUERIES = ("bee wings", "jet engine 7", "soup")
 WORDS = ("bee", "wings", "honey", "jet", "engine", "cloud", "soup", "basil", "tomato", "violin", "string", "bow")
 STATUS = ("documents", "passages", "deleted", "model", "dimension", "fingerprint", "unit", "metric", "generation")
 
 
-def build(path):
-    """A collection with an index, deleted rows, a document of several passages, and rows behind the index."""
+def build(path, tokens=False):
+    """A collection with an index, deleted rows, a document of several passages, and rows behind the index.
+
+    With ``tokens`` it keeps word vectors, which have an index, too.
+    """
     chance = random.Random(5)  # noqa: S311 - no secret
-    with Collection.create(path, FakeEncoder(), CollectionSettings(unit="sentence")) as collection:
+    settings = CollectionSettings(unit="sentence", tokens=tokens)
+    small = patch.multiple(plan, EXACT_MS=0.0, LATENCY_MS=1e9, LISTS=1)
+    with small, Collection.create(path, FakeEncoder(), settings) as collection:
         texts = [" ".join(chance.choices(WORDS, k=6)) + f" {n}. Second {n}." for n in range(60)]
         collection.add(Document(text, id=f"d{n}", metadata={"n": n}) for n, text in enumerate(texts))
         collection.use_index("Flat")
@@ -36,9 +43,9 @@ def build(path):
         collection.add([Document("A late bee. It hums. It stings.", id="late", title="Late", source="/late")])
 
 
-def build_with_log(path):
+def build_with_log(path, tokens=False):
     """The same, and its last commits are in a write-ahead log that nobody has merged, as a killed writer leaves it."""
-    build(path.with_name("live"))
+    build(path.with_name("live"), tokens)
     live = path.with_name("live")
     held = sqlite3.connect(live / "collection.db", isolation_level=None)
     held.execute("BEGIN")
@@ -88,6 +95,10 @@ def answers(path):
                 hits = collection.search(query, k=1000, exact=exact)
                 found[f"{query} {exact}"] = [[repr(hit)] for hit in hits]
         found["similar"] = [hit.document for hit in collection.similar("late", k=5)]
+        for word in ("bee", "soup") if collection.settings.tokens else ():
+            for same in (False, True):
+                hits = collection.contexts(word, k=1000, same_word=same)
+                found[f"{word} {same} word"] = [[repr(hit)] for hit in hits]
     return found
 
 
@@ -132,14 +143,17 @@ def repaired(path, sound):
     if lost:
         return "put aside"
     found = answers(path)
-    if any(sorted(map(no_rank, found[name])) != sorted(map(no_rank, sound[name])) for name in sound if " " in name):
+    if any(no_ranks(name, found) != no_ranks(name, sound) for name in sound if " " in name):
         return "other results after the repair"
     return "mended"
 
 
-def no_rank(hit):
-    """A hit without its rank: equal scores may change places when rows are numbered anew."""
-    return hit[0].split(", score")[1]
+def no_ranks(name, found):
+    """Hits without their ranks: equal scores may change places when rows are numbered anew.
+
+    A mean of words that are numbered anew is summed up in another order, which scores of one word's places show.
+    """
+    return sorted(hit[0].split(", document" if name.endswith("word") else ", score")[1] for hit in found[name])
 
 
 def main(pristine, scratch):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from semsearch.encoder import Encoded, EncoderOptions
+from semsearch.types import TextTokens, TokenVectors
 
 TOKEN = re.compile(r"\w{1,6}|[^\w\s\0]")
 
@@ -31,7 +32,7 @@ class FakeEncoder:
         self.dimension = dimension
         self.max_seq_length = max_seq_length
         self.options = EncoderOptions()
-        self.spec = SimpleNamespace(document_prompt="")
+        self.spec = SimpleNamespace(document_prompt="", hidden_size=dimension)
         self.encoded = []
 
     def encode(self, texts, role=None):
@@ -49,6 +50,41 @@ class FakeEncoder:
         room = self.max_seq_length - self.special_count
         cut = [max(len(TOKEN.findall(text)) - room, 0) for text in texts]
         return Encoded(self.encode(texts, role), np.array(cut, np.int64))
+
+    def encode_tokens(self, texts, layer=-1, special=True):
+        """As :meth:`encode_tokens_counted`, without the counts."""
+        return self.encode_tokens_counted(texts, layer, special)[0]
+
+    def encode_tokens_counted(self, texts, layer=-1, special=True):
+        """A token's vector is its own direction and a little of those of all tokens of its text."""
+        del layer, special
+        room = self.max_seq_length - self.special_count
+        found = [self._cut(tokens, room) for tokens in self.tokenize(texts)]
+        cut = [len(tokens.ids) - len(kept.ids) for tokens, kept in zip(self.tokenize(texts), found, strict=True)]
+        return [TokenVectors(tokens, self._in_context(tokens)) for tokens in found], np.array(cut, np.int64)
+
+    def tokenize(self, texts, special=True):
+        """Tokens without special ones, whatever is asked; ids are checksums."""
+        del special
+        found = []
+        for text, (spans, starts) in zip(texts, self.content_offsets(texts), strict=True):
+            words = tuple(text[start:end] for start, end in spans)
+            ids = tuple(zlib.crc32(word.encode("utf-8", "replace")) for word in words)
+            found.append(TextTokens(words, ids, tuple(spans), (False,) * len(ids), tuple(starts)))
+        return found
+
+    def decode(self, ids):
+        """Something for each id."""
+        return " ".join(map(str, ids))
+
+    def _in_context(self, tokens):
+        own = np.array([word_vector(token.lower(), self.dimension) for token in tokens.tokens], np.float32)
+        own = own.reshape(len(tokens.tokens), self.dimension)
+        return own + 0.5 * own.mean(axis=0, keepdims=True) if len(own) else own
+
+    @staticmethod
+    def _cut(tokens, room):
+        return TextTokens(*(getattr(tokens, name)[:room] for name in ("tokens", "ids", "offsets", "special", "starts")))
 
     def content_offsets(self, texts):
         """Spans of tokens, and whether each begins a word."""

@@ -2,7 +2,8 @@
 
 Run as a program: ``kill_harness.py FOLDER < kills.jsonl`` prints one line of JSON a kill: ``{"step": 7}`` dies before
 the seventh durable step, ``{"seconds": 0.1}`` whenever that is; ``"power": true`` (with a step) also drops all that
-was written and not fsynced. Everything runs in forks of this process, which itself starts no thread.
+was written and not fsynced; ``"tokens": true`` is about a collection that keeps word vectors. Everything runs in forks
+of this process, which itself starts no thread.
 
 The fault points exist here alone: the functions that make something durable are wrapped in the writer's process.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -203,14 +205,14 @@ def forked(work):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def prepare(folder, kind):
+def prepare(folder, kind, tokens):
     """The collection that the writer begins with."""
     if kind == "migrate":
         with zipfile.ZipFile(GOLDEN) as archive:
             archive.extractall(folder.parent)
         (folder.parent / "format-1").rename(folder)
     else:
-        with Collection.create(folder, FakeEncoder(), CollectionSettings(unit="line")):
+        with Collection.create(folder, FakeEncoder(), CollectionSettings(unit="line", tokens=tokens)):
             pass
 
 
@@ -242,6 +244,7 @@ def check(folder, states):
         assert collection.status().passages == len(passages)
         np.testing.assert_allclose([hit.score for hit in hits], cosines(QUERY, passages), atol=1e-5)
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        check_words(collection, texts)
         collection.add([Document("a last bee", id="last")])
         assert collection.search("a last bee", k=1)[0].document == "last"
         assert collection.delete(["last"]) == 1
@@ -249,6 +252,20 @@ def check(folder, states):
         assert {hit.document for hit in collection.search(QUERY, k=10_000)} == ids
     report = verify_folder(folder)
     assert report.sound, report.findings
+
+
+def check_words(collection, texts):
+    """Every word of the documents is found where it stands, and no other."""
+    if not collection.settings.tokens or not texts:
+        return
+    hits = collection.contexts(QUERY.split()[0], k=10_000)
+    found = sorted((hit.document, hit.start, hit.word) for hit in hits)
+    assert found == sorted((one, *place) for one, body in texts.items() for place in words(body))
+
+
+def words(body):
+    """Place and spelling of the words of a text."""
+    return [(found.start(), found.group()) for found in re.finditer(r"\w+", body)]
 
 
 def lines(hits, document):
@@ -259,7 +276,7 @@ def lines(hits, document):
 def one_kill(folder, how):
     """Kill a writer once; gives what happened."""
     kind = how.get("kind", "write")
-    assert not forked(lambda: prepare(folder, kind))
+    assert not forked(lambda: prepare(folder, kind, how.get("tokens", False)))
     operations = plan(how.get("seed", 0)) if kind == "write" else []
     states = model(operations)
     reader, done = os.pipe()

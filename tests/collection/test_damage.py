@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,13 +39,14 @@ def tried(sound, scratch, chosen):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.parametrize("tokens", [False, True], ids=["passages", "words"])
 @pytest.mark.parametrize("log", [False, True], ids=["merged", "log"])
 @pytest.mark.parametrize(
     ("flips", "cuts"), [(40, 12), pytest.param(500, 100, marks=pytest.mark.long)], ids=["few", "many"]
 )
-def test_damage_is_harmless_or_reported(tmp_path, flips, cuts, log):
+def test_damage_is_harmless_or_reported(tmp_path, flips, cuts, log, tokens):
     """After a flipped byte or a cut, results are the same, or an error names ``verify``, which finds it, too."""
-    (build_with_log if log else build)(tmp_path / "sound")
+    (build_with_log if log else build)(tmp_path / "sound", tokens)
     chosen = [
         {**one, "repair": number % 4 == 0}
         for number, one in enumerate(damages(tmp_path / "sound", flips, cuts, seed=flips))
@@ -57,7 +60,8 @@ def test_damage_is_harmless_or_reported(tmp_path, flips, cuts, log):
     assert not [one for one in repairs if one not in fine and "cannot be mended" not in one]
     assert {one["outcome"] for one in results} == {"same", "reported", "warned"}  # the damages were worth trying
     files = {one["file"] for one in results if one["outcome"] == "reported"}
-    assert files >= {"collection.db", "vectors-0.f16"} | ({"collection.db-wal"} if log else set())
+    assert files >= {"collection.db", "words-0.u8" if tokens else "vectors-0.f16"}
+    assert ("collection.db-wal" in files) == log
 
 
 @pytest.fixture
@@ -129,8 +133,6 @@ def test_a_document_that_cannot_be_saved_is_put_aside_and_named(whole):
 
 def test_documents_survive_lost_settings(whole):
     """Without settings a collection cannot be mended; the message names a file with all its documents."""
-    import sqlite3
-
     connection = sqlite3.connect(whole / "collection.db", isolation_level=None)
     connection.execute("UPDATE meta SET value = '{' WHERE key = 'encoder'")
     connection.close()
@@ -139,6 +141,15 @@ def test_documents_survive_lost_settings(whole):
     file = next(whole.glob("damaged-*.jsonl"))
     assert str(file) in str(caught.value)
     assert len(file.read_text(encoding="utf-8").splitlines()) == 51
+
+
+def test_a_lost_date_is_no_reason_to_lose_more(whole):
+    """When the collection was made is not known after the repair; everything else is."""
+    with closing(sqlite3.connect(whole / "collection.db")) as connection, connection:
+        connection.execute("DELETE FROM meta WHERE key = 'created'")
+    assert repair_folder(whole, lambda _: FakeEncoder(), lambda _: None).documents == 51
+    with Collection.open(whole, FakeEncoder()) as collection:
+        assert (collection.status().documents, collection.created) == (51, "")
 
 
 def test_a_reader_goes_on_over_a_repair(whole):

@@ -14,8 +14,8 @@ import pytest
 HARNESS = Path(__file__).with_name("kill_harness.py")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")
 
-STEPS = 49
-"""Durable steps of the harness's plan; a test says if there are more."""
+STEPS = {False: 49, True: 61}
+"""Durable steps of the harness's plan, without and with word vectors; a test says if there are more."""
 MIGRATION = [{"kind": "migrate", "step": step, "power": power} for step in (1, 2) for power in (False, True)]
 
 
@@ -40,25 +40,30 @@ def killed(folder, kills, timeout):
 
 def test_the_plan_ends_well_when_nobody_kills_it(tmp_path):
     """Without a kill all operations are there, with and without the loss of power; so many steps are durable."""
-    plain, power = killed(tmp_path / "k", [{"step": None}, {"step": None, "power": True}], 60)
-    assert (plain["ended"], plain["steps"], plain["killed"]) == (10, STEPS, False)
-    assert (power["ended"], power["killed"]) == (10, False)
+    for tokens in (False, True):
+        every = {"step": None, "tokens": tokens}
+        plain, power = killed(tmp_path / "k", [every, every | {"power": True}], 60)
+        assert (plain["ended"], plain["steps"], plain["killed"]) == (10, STEPS[tokens], False)
+        assert (power["ended"], power["killed"]) == (10, False)
 
 
+@pytest.mark.parametrize("tokens", [False, True], ids=["passages", "words"])
 @pytest.mark.parametrize("power", [False, True], ids=["process", "power"])
-def test_a_writer_that_dies_at_a_durable_step(tmp_path, power):
+def test_a_writer_that_dies_at_a_durable_step(tmp_path, power, tokens):
     """Before some of the steps: the last committed state is there, and writing goes on; likewise in a migration."""
-    chosen = random.Random(3 + power).sample(range(1, STEPS + 1), 7)  # noqa: S311 - no secret
-    kills = [{"step": step, "power": power} for step in chosen]
+    chosen = random.Random(3 + power).sample(range(1, STEPS[tokens] + 1), 7)  # noqa: S311 - no secret
+    kills = [{"step": step, "power": power, "tokens": tokens} for step in chosen]
     results = killed(tmp_path / "k", kills + [one for one in MIGRATION if one["power"] == power], 120)
     assert all(one["killed"] for one in results)
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("tokens", [False, True], ids=["passages", "words"])
 @pytest.mark.parametrize("power", [False, True], ids=["process", "power"])
-def test_a_writer_that_dies_at_every_durable_step(tmp_path, power):
+def test_a_writer_that_dies_at_every_durable_step(tmp_path, power, tokens):
     """Before each of them the same."""
-    results = killed(tmp_path / "k", [{"step": step, "power": power} for step in range(1, STEPS + 1)], 280)
+    kills = [{"step": step, "power": power, "tokens": tokens} for step in range(1, STEPS[tokens] + 1)]
+    results = killed(tmp_path / "k", kills, 280)
     assert all(one["killed"] for one in results)
 
 
@@ -66,6 +71,6 @@ def test_a_writer_that_dies_at_every_durable_step(tmp_path, power):
 def test_a_writer_that_dies_at_any_moment(tmp_path, count):
     """At random moments, in the middle of whatever it does: the same."""
     chance = random.Random(count)  # noqa: S311 - no secret
-    kills = [{"seconds": chance.random() * 0.35, "seed": number} for number in range(count)]
+    kills = [{"seconds": chance.random() * 0.35, "seed": number, "tokens": number % 2 == 1} for number in range(count)]
     results = killed(tmp_path / "k", kills, 280)
     assert sum(one["killed"] for one in results) > count / 2

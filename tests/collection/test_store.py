@@ -397,7 +397,7 @@ def test_a_snapshot_is_kept_until_a_commit(make):
     second = collection.snapshot()
     assert second is not first
     assert second.searcher is not first.searcher
-    assert second.parts == first.parts
+    assert second.passages.parts == first.passages.parts
     assert (first.rows - len(first.dead), second.rows - len(second.dead)) == (1, 0)
 
 

@@ -7,9 +7,9 @@ import zlib
 import numpy as np
 import pytest
 
-from semsearch.collection.vectors import LARGEST, VectorFile
+from semsearch.collection.vectors import VectorFile
 from semsearch.errors import DamagedError, InputError
-from semsearch.index import Rows
+from semsearch.index import Code, Rows
 
 DIMENSIONS = (1, 2, 3, 8, 385)
 
@@ -171,7 +171,7 @@ def test_numbers_that_a_row_cannot_hold_are_refused(file, number):
 
 def test_the_largest_numbers_are_held(file):
     """±65504 and numbers too small for float16 are stored, the latter as zero."""
-    matrix = np.full((3, file.dimension), LARGEST, np.float32) * np.array([[1], [-1], [1e-12]], np.float32)
+    matrix = np.full((3, file.dimension), Code.FLOAT16.largest, np.float32) * np.array([[1], [-1], [1e-12]], np.float32)
     matrix[2] = 1e-12
     file.append(0, matrix)
     expected = np.array([[65504.0], [-65504.0], [0]]).repeat(file.dimension, axis=1)

@@ -117,3 +117,11 @@ def test_half_precision_weights(small_bert: Path, load: Load, tmp_path: Path) ->
     encoder, reference = load(folder), Reference(folder)
     np.testing.assert_array_equal(encoder.static_vectors(), reference.table())
     check_layers(encoder, reference, ["A bee has wings.", "a jet"], [2])
+
+
+def test_what_is_cut_off_is_counted(encoder: Encoder) -> None:
+    """Instead of a warning there are the tokens that were not read; the vectors are the same."""
+    found, cut = encoder.encode_tokens_counted(["word " * 300, "a bee"], 2)
+    assert cut.tolist() == [300 + 2 - encoder.max_seq_length, 0]
+    assert len(found[0].vectors) == encoder.max_seq_length
+    np.testing.assert_allclose(found[1].vectors, encoder.encode_tokens(["a bee"], 2)[0].vectors, atol=1e-5)

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from semsearch.index import Code
 from semsearch.types import Metric
 
 METRICS = tuple(Metric)
@@ -73,6 +74,7 @@ class StridedRows:
         values = np.ascontiguousarray(vectors, dtype="<f2").view(np.uint8)
         noise = np.random.default_rng(9).integers(0, 256, (len(vectors), behind), dtype=np.uint8)
         self.matrix = np.hstack([values, noise])
+        self.code = Code.FLOAT16
         self.broken = set(broken)
         self.seen = set()
 

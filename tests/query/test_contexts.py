@@ -80,7 +80,9 @@ def make(encoder, tmp_path):
     """A collection of these documents."""
 
     def made(*documents, **settings):
-        collection = Collection.create(tmp_path / "made", encoder, CollectionSettings(**settings))
+        collection = Collection.create(
+            tmp_path / f"made-{len(list(tmp_path.iterdir()))}", encoder, CollectionSettings(**settings)
+        )
         collection.add(documents)
         return collection
 
@@ -283,3 +285,24 @@ def test_a_damaged_text_is_not_served(make, change):
         connection.execute(f"UPDATE documents SET {change}")
     with pytest.raises(DamagedError, match="run: semsearch verify"):
         collection.contexts("bank")
+
+
+def test_stored_word_vectors_give_the_same_answers(make, encoder, tmp_path):
+    """Up to their rounding to 255 steps, with the packaged model; and the nearest of all words have the sense, too."""
+    collection = Collection.create(tmp_path / "stored", encoder, CollectionSettings(tokens=True))
+    documents = [Document(id=text, text=text) for text in [*RIVER, *MONEY]]
+    collection.add([*documents, AWKWARD])
+    sentence = "We walked along the bank of the river."
+    fresh = make(*documents, AWKWARD).contexts("bank", sentence, k=100)
+    stored = collection.contexts("bank", sentence, k=100, same_word=True)
+    scores = {(hit.document, hit.start, hit.word, hit.snippet): hit.score for hit in fresh}
+    assert len(stored) == len(fresh) == 14
+    ours = {(hit.document, hit.start, hit.word, hit.snippet): hit.score for hit in stored}
+    assert ours == pytest.approx(scores, abs=0.02)
+    assert {hit.document for hit in stored[:5]} == set(RIVER)
+    assert [sense.count for sense in collection.senses("bank")] == [
+        sense.count for sense in make(*documents, AWKWARD).senses("bank")
+    ]
+    nearest = collection.contexts("shore", "She sat on the shore of the river.", k=6)
+    assert {hit.document for hit in nearest} <= set(RIVER)
+    assert {"river", "water"} <= {hit.word for hit in nearest}

@@ -1,45 +1,77 @@
-"""Where a collection has a word in the sense that a sentence has it in."""
+"""Where a collection has a word, or any word, in the sense that a sentence has one in."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from semsearch.collection import Store, unit_length
+from semsearch.collection import LAYER, Snapshot, Store, unit_length, word_vectors, words_of
 from semsearch.encoder import Encoder
 from semsearch.errors import QueryError
 from semsearch.query.checks import check_k
-from semsearch.query.contexts.occurrences import LAYER, Phrase, occurrence, places
-from semsearch.query.contexts.words import occurrences_of, vector_of, words_of
-from semsearch.types import Float32, Occurrence
+from semsearch.query.contexts.occurrences import Place, direction, distinct, no_words, occurrence, places
+from semsearch.query.contexts.phrases import Phrase
+from semsearch.types import Float32, Int64, Occurrence
 
 __all__ = ["contexts"]
 
+Ranked = list[tuple[float, Place]]
 
-def contexts(store: Store, word: str, sentence: str | None, k: int) -> list[Occurrence]:
-    """The ``k`` occurrences of a word whose contexts are most like that of the word in a sentence, best first."""
+
+def contexts(store: Store, word: str, sentence: str | None, k: int, same_word: bool) -> list[Occurrence]:
+    """The ``k`` occurrences whose contexts are most like that of a word in a sentence, best first.
+
+    They are of the same word, or, in a collection that keeps word vectors, of any word unless asked otherwise.
+    """
     check_k(k)
     phrase = Phrase.read(word, store.encoder)
     query = _in_sentence(phrase, word if sentence is None else sentence, store.encoder)
-    found = places(store, phrase)
-    scores = _scores(np.stack([place.vector for place in found]), query)
-    order = np.argsort(-scores, kind="stable")[:k]
-    return [occurrence(found[row], rank, float(scores[row])) for rank, row in enumerate(order, 1)]
+    with store.pinned() as snapshot:
+        if snapshot.words is None or same_word:
+            ranked = _of_the_word(places(store, snapshot, phrase), query)
+        else:
+            ranked = _of_any_word(store, snapshot, query, k)
+            if not ranked:
+                raise QueryError(no_words(store))
+    return [occurrence(place, rank, score) for rank, (score, place) in enumerate(ranked[:k], 1)]
 
 
-def _scores(vectors: Float32, query: Float32) -> Float32:
+def _of_the_word(found: list[Place], query: Float32) -> Ranked:
     """Cosines without what a word's occurrences have in common, which is more than what tells its senses apart.
 
     That is their mean, drawn towards zero, lest nothing be left where there are few.
     """
+    vectors = np.stack([place.vector for place in found])
     common = vectors.sum(axis=0) / (len(vectors) + 1)
-    scores: Float32 = unit_length(vectors - common) @ unit_length((query - common)[None])[0]
-    return scores
+    scores = unit_length(vectors - common) @ unit_length((query - common)[None])[0]
+    return [(float(scores[row]), found[row]) for row in np.argsort(-scores, kind="stable")]
+
+
+def _of_any_word(store: Store, snapshot: Snapshot, query: Float32, k: int) -> Ranked:
+    """The nearest of all words but punctuation, ``k`` at least; one in two overlapping passages counts once."""
+    assert snapshot.words
+    wanted = 2 * k
+    while True:
+        scores, rows = snapshot.words.searcher.search(query[None], wanted, snapshot.live_words, threads=store.threads)
+        nearest = _places(store, snapshot, rows[0])
+        by_place = {id(place): score for place, score in zip(nearest, scores[0].tolist(), strict=True)}
+        found = [place for place in distinct(nearest) if any(map(str.isalnum, place.written))]
+        if len(found) >= k or len(nearest) < wanted:
+            return sorted([(by_place[id(place)], place) for place in found], key=lambda one: -one[0])
+        wanted *= 4
+
+
+def _places(store: Store, snapshot: Snapshot, rows: Int64) -> list[Place]:
+    """Where the words of these rows stand."""
+    assert snapshot.words
+    vectors = snapshot.words.searcher.rows.take(rows)
+    return [Place(*place, vector) for place, vector in zip(store.places(rows.tolist()), vectors, strict=True)]
 
 
 def _in_sentence(phrase: Phrase, sentence: str, encoder: Encoder) -> Float32:
     """The direction of a phrase in a sentence, float32[hidden size]; of all its words if it is there twice."""
     (found,) = encoder.encode_tokens([sentence], LAYER)
-    there = occurrences_of(phrase.words, sentence, words_of(sentence, found.tokens))
+    words = words_of(sentence, found.tokens)
+    there = phrase.places(sentence, [word.span for word in words])
     if not there:
         raise QueryError(f"{phrase.text!r} is not a word of the sentence {sentence!r:.80}; give a sentence that has it")
-    return vector_of([word for words in there for word in words], found)
+    return direction(word_vectors([word for place in there for word in words[place]], found))

@@ -1,63 +1,40 @@
-"""The places where a collection has a word, found by its spelling, with what the encoder makes of each."""
+"""The places where a collection has a word, found by its spelling, with its direction at each."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from semsearch.collection import Store, StoredPassage, read_text
-from semsearch.encoder import Encoder
+from semsearch.collection import (
+    PassageWords,
+    Snapshot,
+    Store,
+    StoredPassage,
+    encode_words,
+    read_text,
+    unit_length,
+)
 from semsearch.errors import QueryError, SampleWarning
-from semsearch.query.contexts.words import Word, folded, occurrences_of, vector_of, words_of
+from semsearch.query.contexts.phrases import Phrase
 from semsearch.query.tokens.spelling import nearest_spellings
 from semsearch.types import Float32, Occurrence, Span
 
-__all__ = ["AROUND", "LAYER", "Phrase", "Place", "occurrence", "places", "snippet", "spread"]
+__all__ = ["AROUND", "Place", "direction", "distinct", "no_words", "occurrence", "places", "snippet", "spread"]
 
 T = TypeVar("T")
-LAYER = -1
-"""The hidden layer that ranks a word's occurrences best by sense; docs/architecture.md has the measurements."""
 PASSAGES = 2000
+"""Passages that are looked at for one question at most."""
 CHARACTERS = 100_000
-"""Passages, and characters of them, that are encoded for one question at most, which takes some seconds."""
-BATCH = 128
-"""Passages whose token vectors are in memory at a time."""
+"""Characters of them that are encoded at most, which takes some seconds."""
 SUGGESTED = 200_000
 """Different words of a collection, among which the one that was meant is looked for."""
 AROUND = 60
 """Characters of a snippet before and behind the word, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """A word, or several, to be found whatever their case: ``words`` are folded."""
-
-    text: str
-    words: tuple[str, ...]
-
-    @classmethod
-    def read(cls, text: str, encoder: Encoder) -> Phrase:
-        """The phrase in the tokenizer's words; raises for one that has no token but special ones."""
-        (tokens,) = encoder.tokenize([text], special=False)
-        if not encoder.decode(tokens.ids).strip():
-            raise QueryError(f"there is no token but special ones in {text!r}; give a word")
-        return cls(text, tuple(folded(text[slice(*word.span)]) for word in words_of(text, tokens)))
-
-    def matcher(self) -> Callable[[str], object]:
-        """A quick test that no text with the phrase fails; few without it pass.
-
-        No tokenizer begins a word between two letters of ASCII.
-        """
-        first, last = self.words[0][0], self.words[-1][-1]
-        before = "(?<![a-z])" if first.isascii() and first.isalpha() else ""
-        behind = "(?![a-z])" if last.isascii() and last.isalpha() else ""
-        pattern = re.compile(before + r"[\W_]*".join(map(re.escape, self.words)) + behind)
-        return lambda text: pattern.search(folded(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +46,27 @@ class Place:
     vector: Float32
 
     @property
+    def written(self) -> str:
+        """The word as the document has it."""
+        return self.passage.document.text[slice(*self.span)]
+
+    @property
     def room(self) -> int:
         """Characters of the passage on the side of the word that has fewer."""
         return min(self.span[0] - self.passage.start, self.passage.stop - self.span[1])
 
 
-def places(store: Store, phrase: Phrase) -> list[Place]:
+def places(store: Store, snapshot: Snapshot, phrase: Phrase) -> list[Place]:
     """The places of a phrase in the order of documents, in a sample of the passages if too many have it.
 
     Raises a :class:`QueryError` if there is none; warns with :class:`SampleWarning` of a sample.
     """
-    with store.pinned():
-        candidates = store.passages_where(phrase.matcher())
-        chosen = _sample(store, candidates)
-        found = _distinct(_encoded(chosen, phrase, store.encoder))
-        if not found:
-            raise QueryError(_not_there(store, phrase))
+    candidates = store.passages_where(phrase.matcher())
+    chosen = _sample(store, candidates)
+    words = _encoded(store, chosen) if snapshot.words is None else _stored(store, snapshot, chosen)
+    found = distinct(_found(phrase, chosen, words))
+    if not found:
+        raise QueryError(_not_there(store, phrase))
     if len(chosen) < len(candidates):
         warnings.warn(
             f"{len(candidates):,} passages may have {phrase.text!r}; {len(chosen):,} of them, evenly spread, were "
@@ -95,10 +77,18 @@ def places(store: Store, phrase: Phrase) -> list[Place]:
     return found
 
 
+def direction(vectors: Float32) -> Float32:
+    """The direction of several words taken together, float32[hidden size]: the mean of theirs, at length 1."""
+    mean: Float32 = unit_length(vectors.mean(axis=0, keepdims=True))[0]
+    return mean
+
+
 def _sample(store: Store, candidates: Sequence[int]) -> list[StoredPassage]:
-    """As many of the passages as can be encoded while the user waits, evenly spread."""
+    """As many of the passages as can be looked at while the user waits, evenly spread."""
     chosen = spread(candidates, PASSAGES)
     passages = store.passages(chosen)
+    if store.settings.tokens:
+        return [passages[vector] for vector in chosen]
     characters = sum(one.stop - one.start for one in passages.values())
     share = min(CHARACTERS / max(characters, 1), 1)
     return spread([passages[vector] for vector in chosen], max(int(share * len(chosen)), 1))
@@ -111,22 +101,27 @@ def spread(values: Sequence[T], count: int) -> list[T]:
     return [values[at] for at in np.linspace(0, len(values) - 1, count).astype(int)]
 
 
-def _encoded(passages: Sequence[StoredPassage], phrase: Phrase, encoder: Encoder) -> Iterator[Place]:
-    for first in range(0, len(passages), BATCH):
-        part = passages[first : first + BATCH]
-        texts = [read_text(passage.document, (passage.start, passage.stop)) for passage in part]
-        for passage, text, found in zip(part, texts, encoder.encode_tokens(texts, LAYER), strict=True):
-            title = len(text) - (passage.stop - passage.start)  # it stands before the passage
-            for words in occurrences_of(phrase.words, text, words_of(text, found.tokens)):
-                if words[0].span[0] >= title:
-                    yield Place(passage, _moved(words, passage.start - title), vector_of(words, found))
+def _encoded(store: Store, passages: Sequence[StoredPassage]) -> list[PassageWords]:
+    spans = [(passage.start, passage.stop) for passage in passages]
+    texts = [read_text(passage.document, span) for passage, span in zip(passages, spans, strict=True)]
+    return encode_words(store.encoder, texts, spans)
 
 
-def _moved(words: Sequence[Word], by: int) -> Span:
-    return words[0].span[0] + by, words[-1].span[1] + by
+def _stored(store: Store, snapshot: Snapshot, passages: Sequence[StoredPassage]) -> Iterator[PassageWords]:
+    assert snapshot.words
+    for words in store.words(passages):
+        rows = np.arange(words.first, words.first + len(words.spans))
+        yield PassageWords(words.spans, snapshot.words.searcher.rows.take(rows))
 
 
-def _distinct(found: Iterator[Place]) -> list[Place]:
+def _found(phrase: Phrase, passages: Sequence[StoredPassage], words: Iterable[PassageWords]) -> Iterator[Place]:
+    for passage, own in zip(passages, words, strict=True):
+        spans = own.spans.tolist()
+        for place in phrase.places(passage.document.text, spans):
+            yield Place(passage, (spans[place][0][0], spans[place][-1][1]), direction(own.vectors[place]))
+
+
+def distinct(found: Iterable[Place]) -> list[Place]:
     """One place for each occurrence: where passages overlap, the one with more context on both sides."""
     best: dict[tuple[str | None, int], Place] = {}
     for place in found:
@@ -134,6 +129,11 @@ def _distinct(found: Iterator[Place]) -> list[Place]:
         if key not in best or place.room > best[key].room:
             best[key] = place
     return list(best.values())
+
+
+def no_words(store: Store) -> str:
+    """What is to be said of an empty collection."""
+    return f"collection {store.name!r} has no words; add documents to it: semsearch index {store.name} PATH"
 
 
 def _not_there(store: Store, phrase: Phrase) -> str:
@@ -147,7 +147,7 @@ def _not_there(store: Store, phrase: Phrase) -> str:
 
     store.passages_where(collect)
     if not seen:
-        return f"collection {store.name!r} has no words; add documents to it: semsearch index {store.name} PATH"
+        return no_words(store)
     close = nearest_spellings(phrase.text, seen)
     advice = f"did you mean {' or '.join(map(repr, close))}?" if close else "see what it has: semsearch search"
     return f"there is no {phrase.text!r} in collection {store.name!r}; {advice}"
@@ -161,7 +161,7 @@ def occurrence(place: Place, rank: int, score: float) -> Occurrence:
         score=score,
         document=str(document.id),
         passage=place.passage.ordinal,
-        word=document.text[start:end],
+        word=place.written,
         start=start,
         end=end,
         snippet=snippet(place),
@@ -180,4 +180,4 @@ def snippet(place: Place) -> str:
         before = "…" + (before.split(maxsplit=1)[-1] if " " in before.strip() else before)
     if end < passage.stop:
         behind = (behind.rsplit(maxsplit=1)[0] if " " in behind.strip() else behind) + "…"
-    return before + text[slice(*place.span)] + behind
+    return before + place.written + behind

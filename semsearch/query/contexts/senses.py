@@ -9,7 +9,8 @@ import numpy as np
 from semsearch.collection import Snapshot, Store, unit_length
 from semsearch.query.checks import check_k
 from semsearch.query.contexts.clusters import groups
-from semsearch.query.contexts.occurrences import AROUND, Phrase, Place, occurrence, places, snippet, spread
+from semsearch.query.contexts.occurrences import AROUND, Place, occurrence, places, snippet, spread
+from semsearch.query.contexts.phrases import Phrase
 from semsearch.query.contexts.typical import typical, vocabularies
 from semsearch.types import Float32, Occurrence, Sense
 
@@ -24,7 +25,7 @@ def senses(store: Store, word: str, k: int) -> list[Sense]:
     check_k(k)
     phrase = Phrase.read(word, store.encoder)
     with store.pinned() as snapshot:
-        found = places(store, phrase)
+        found = places(store, snapshot, phrase)
         elsewhere = _beginnings(store, snapshot)
     vectors = np.stack([place.vector for place in found])
     labels = groups(vectors)

@@ -6,8 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from semsearch.collection import words_of
 from semsearch.encoder import Encoder
-from semsearch.query.contexts.words import folded, words_of
+from semsearch.query.contexts.phrases import folded
 
 __all__ = ["typical", "vocabularies"]
 

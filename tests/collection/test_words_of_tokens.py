@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from semsearch.query.contexts.words import folded, occurrences_of, vector_of, words_of
-from semsearch.types import TextTokens, TokenVectors
+from semsearch.collection.words import packed, unpacked, word_vectors, words_of
+from semsearch.query.contexts.phrases import Phrase, folded
+from semsearch.types import TextTokens
 
 PIECES = st.sampled_from(
     [
@@ -69,10 +70,12 @@ def test_a_word_is_found_whole_and_whatever_its_case(encoder, parts):
     """Found are the words that are written so, and none that only contain it or that have another accent."""
     text = "".join(piece + gap for piece, gap in parts)
     (tokens,) = encoder.tokenize([text])
-    found = occurrences_of(("bank",), text, words_of(text, tokens))
+    spans = [word.span for word in words_of(text, tokens)]
+    found = [spans[place] for place in Phrase.read("Bank", encoder).places(text, spans)]
     starts = np.cumsum([0, *(len(piece + gap) for piece, gap in parts)])
     expected = [(int(at), piece) for at, (piece, _) in zip(starts, parts, strict=False) if piece.lower() == "bank"]
-    assert [(words[0].span[0], text[words[0].span[0] : words[-1].span[1]]) for words in found] == expected
+    assert [(span[0], text[slice(*span)]) for (span,) in found] == expected
+    assert bool(Phrase.read("Bank", encoder).matcher()(text)) >= bool(expected)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +92,11 @@ def test_a_word_is_found_whole_and_whatever_its_case(encoder, parts):
 )
 def test_phrases(encoder, phrase, text, expected):
     """Several words, words with marks, and words in scripts without spaces are found by the tokenizer's words."""
-    asked, given_text = (words_of(one, encoder.tokenize([one])[0]) for one in (phrase, text))
-    found = occurrences_of([folded(word) for word in written(phrase, asked)], text, given_text)
-    assert [text[words[0].span[0] : words[-1].span[1]] for words in found] == expected
+    spans = [word.span for word in words_of(text, encoder.tokenize([text])[0])]
+    asked = Phrase.read(phrase, encoder)
+    assert asked.matcher()(text)
+    found = [spans[place] for place in asked.places(text, spans)]
+    assert [text[place[0][0] : place[-1][1]] for place in found] == expected
 
 
 def test_tokens_with_spaces_before_them_and_punctuation_behind():
@@ -117,13 +122,23 @@ def test_folding_is_blind_to_case_and_normal_form(text):
 
 
 def test_the_vector_of_a_word_is_the_mean_of_its_pieces(encoder):
-    """And that of several words the mean of theirs; both at length one."""
+    """At length one."""
     text = "unaffable bees"
     (found,) = encoder.encode_tokens([text], 2)
     words = words_of(text, found.tokens)
     assert [re.sub("##", "", "".join(found.tokens.tokens[slice(*word.tokens)])) for word in words] == text.split()
     unaffable, bees = found.vectors[1:4].sum(axis=0), found.vectors[4]
     unaffable, bees = (one / np.linalg.norm(one) for one in (unaffable, bees))
-    both = (unaffable + bees) / np.linalg.norm(unaffable + bees)
-    np.testing.assert_allclose(vector_of(words[:1], found), unaffable, atol=1e-6)
-    np.testing.assert_allclose(vector_of(words, TokenVectors(found.tokens, found.vectors)), both, atol=1e-6)
+    np.testing.assert_allclose(word_vectors(words, found), [unaffable, bees], atol=1e-6)
+    assert word_vectors([], found).shape == (0, 384)
+
+
+@given(st.lists(st.tuples(st.integers(0, 70_000), st.integers(1, 300)), max_size=20), st.integers(0, 1 << 40))
+def test_spans_are_kept_in_few_bytes(gaps, start):
+    """What is packed is unpacked, and where gaps and words are short, two bytes a word do."""
+    ends = np.cumsum(np.array(gaps, np.int64).reshape(-1)) + start
+    spans = ends.reshape(-1, 2)
+    content = packed(spans, start)
+    np.testing.assert_array_equal(unpacked(content, start), spans)
+    if all(max(gap) < 256 for gap in gaps):
+        assert len(content) == 1 + 2 * len(gaps)

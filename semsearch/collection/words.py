@@ -1,0 +1,149 @@
+"""Words of a text as the tokenizer has them, whole again: where they stand, their vectors, and how both are kept."""
+
+from __future__ import annotations
+
+import unicodedata
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from semsearch.encoder import Encoder
+from semsearch.types import Float32, Int64, Span, TextTokens, TokenVectors
+
+__all__ = [
+    "LAYER",
+    "PassageWords",
+    "Word",
+    "encode_words",
+    "packed",
+    "unpacked",
+    "word_vectors",
+    "words_crc",
+    "words_of",
+]
+
+LAYER = -1
+"""The hidden layer that ranks a word's occurrences best by sense; docs/architecture.md has the measurements.
+
+Collections keep vectors of this layer: another one makes them to be encoded again.
+"""
+BATCH = 128
+"""Texts whose token vectors are in memory at a time."""
+JOINER = "\u200d"
+"""The zero-width joiner: what is around it is one character to its reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """``span`` is where a word stands in its text, ``tokens`` which tokens it is made of."""
+
+    span: Span
+    tokens: Span
+
+
+@dataclass(frozen=True, slots=True)
+class PassageWords:
+    """The words of a passage: spans in its document's text, int64[n, 2], and directions, float32[n, hidden size]."""
+
+    spans: Int64
+    vectors: Float32
+
+
+def words_of(text: str, tokens: TextTokens) -> list[Word]:
+    """The words that a text's tokens are pieces of, in order, without special tokens.
+
+    A token goes on with a word if the tokenizer says so, unless one of the two is punctuation, which some
+    tokenizers leave at words. White space is no part of a word; combining marks are, though tokenizers drop them.
+    """
+    found: list[Word] = []
+    for number, (start, end) in enumerate(tokens.offsets):
+        start, end = _trimmed(text, start, end)
+        if tokens.special[number] or start == end:
+            continue
+        if found and _goes_on(text, found[-1].span[1], start, tokens.starts[number]):
+            before = found.pop()
+            found.append(Word((before.span[0], max(before.span[1], end)), (before.tokens[0], number + 1)))
+        else:
+            found.append(Word((start, end), (number, number + 1)))
+    return found
+
+
+def word_vectors(words: Sequence[Word], found: TokenVectors) -> Float32:
+    """The direction of each word, float32[words, hidden size]: the mean of its pieces' vectors at length 1."""
+    means = [found.vectors[slice(*word.tokens)].mean(axis=0) for word in words]
+    return unit_length(np.stack(means)) if means else np.empty((0, found.vectors.shape[1]), np.float32)
+
+
+def encode_words(encoder: Encoder, texts: Sequence[str], passages: Sequence[Span]) -> list[PassageWords]:
+    """The words of passages, each the end of the text that the encoder reads for it, and a span of its document.
+
+    Words that do not fit the model have no vector, and words before the passage, in its title, do not count.
+    """
+    return [
+        _passage_words(text, span, found)
+        for first in range(0, len(texts), BATCH)
+        for text, span, found in zip(
+            texts[first : first + BATCH],
+            passages[first : first + BATCH],
+            encoder.encode_tokens_counted(texts[first : first + BATCH], LAYER)[0],
+            strict=True,
+        )
+    ]
+
+
+def packed(spans: Int64, start: int) -> bytes:
+    """Spans one behind the other, from ``start`` on, as a byte that is 1, 2 or 4 and numbers of so many bytes.
+
+    The numbers are the gap before each span and its length, little-endian.
+    """
+    numbers = np.diff(spans.reshape(-1), prepend=start)
+    size = next(size for size in (1, 2, 4) if numbers.max(initial=0) < 1 << (8 * size))
+    return bytes([size]) + numbers.astype(f"<u{size}").tobytes()
+
+
+def unpacked(content: bytes, start: int) -> Int64:
+    """The inverse of :func:`packed`: int64[n, 2]."""
+    numbers = np.frombuffer(content, f"<u{content[0]}", offset=1).astype(np.int64)
+    return (numbers.cumsum() + start).reshape(-1, 2)
+
+
+def words_crc(passage: int, first: int, number: int, spans: bytes) -> int:
+    """Checksum of a row of the table ``words``."""
+    return zlib.crc32(repr((passage, first, number, spans)).encode())
+
+
+def unit_length(vectors: Float32) -> Float32:
+    """Rows scaled to length 1, so that their inner product is the cosine; a zero row stays zero."""
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)  # squares of float32 may overflow
+    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
+
+
+def _passage_words(text: str, passage: Span, found: TokenVectors) -> PassageWords:
+    title = len(text) - (passage[1] - passage[0])  # it stands before the passage
+    words = [word for word in words_of(text, found.tokens) if word.span[0] >= title]
+    spans = np.array([word.span for word in words], np.int64).reshape(-1, 2) + (passage[0] - title)
+    return PassageWords(spans, word_vectors(words, found))
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
+    """Byte-level tokens have the space before a word; marks at its end belong to it."""
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end < len(text) and _is_mark(text[end]):
+        end += 1
+    return start, end
+
+
+def _goes_on(text: str, end: int, start: int, starts: bool) -> bool:
+    """Whether a token at ``start`` belongs to the word that ends at ``end``; two may be pieces of one character."""
+    return start < end or (not starts and _in_words(text[end - 1]) and _in_words(text[start]))
+
+
+def _in_words(character: str) -> bool:
+    return character.isalnum() or _is_mark(character)
+
+
+def _is_mark(character: str) -> bool:
+    return character == JOINER or unicodedata.category(character).startswith("M")

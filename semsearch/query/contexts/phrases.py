@@ -1,0 +1,56 @@
+"""A word, or several, to be found in texts whatever their case."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from semsearch.collection import words_of
+from semsearch.encoder import Encoder
+from semsearch.errors import QueryError
+from semsearch.types import Span
+
+__all__ = ["Phrase", "folded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """``words`` are the tokenizer's, folded, one after the other; ``text`` is how they were given."""
+
+    text: str
+    words: tuple[str, ...]
+
+    @classmethod
+    def read(cls, text: str, encoder: Encoder) -> Phrase:
+        """The phrase of a text; raises for one that has no token but special ones."""
+        (tokens,) = encoder.tokenize([text], special=False)
+        if not encoder.decode(tokens.ids).strip():
+            raise QueryError(f"there is no token but special ones in {text!r}; give a word")
+        return cls(text, tuple(folded(text[slice(*word.span)]) for word in words_of(text, tokens)))
+
+    def matcher(self) -> Callable[[str], object]:
+        """A quick test that no text with the phrase fails; few without it pass.
+
+        No tokenizer begins a word between two letters of ASCII.
+        """
+        first, last = self.words[0][0], self.words[-1][-1]
+        before = "(?<![a-z])" if first.isascii() and first.isalpha() else ""
+        behind = "(?![a-z])" if last.isascii() and last.isalpha() else ""
+        pattern = re.compile(before + r"[\W_]*".join(map(re.escape, self.words)) + behind)
+        return lambda text: pattern.search(folded(text))
+
+    def places(self, text: str, spans: Sequence[Span]) -> list[slice]:
+        """Which of a text's words, given by their spans, are the phrase, as slices of ``spans``."""
+        written = [folded(text[start:end]) for start, end in spans]
+        length = len(self.words)
+        starts = [at for at, one in enumerate(written) if one == self.words[0]]
+        return [slice(at, at + length) for at in starts if tuple(written[at : at + length]) == self.words]
+
+
+def folded(text: str) -> str:
+    """A text for comparing without regard to case: Unicode's canonical caseless matching (chapter 3, D145)."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
