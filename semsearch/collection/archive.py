@@ -35,7 +35,6 @@ from semsearch.collection.database import (
     FORMAT,
     NEEDS,
     connect,
-    errors_translated,
     format_of,
     merge_log,
     read_meta,
@@ -48,9 +47,10 @@ from semsearch.collection.places import DATABASE, PASSAGES, WORDS, taken, vector
 from semsearch.collection.seals import has_words, read_state, seal
 from semsearch.collection.settings import StoredEncoder, check_name
 from semsearch.collection.snapshot import word_rows
+from semsearch.collection.storage_errors import errors_translated
+from semsearch.collection.transaction import sync_folder
 from semsearch.collection.vectors import vector_files
 from semsearch.collection.verify import verify_folder
-from semsearch.collection.writer import sync_folder
 from semsearch.errors import DamagedError, FormatError, InputError, StorageError
 
 __all__ = ["ARCHIVE", "export_archive", "import_archive"]

@@ -13,12 +13,12 @@ import re
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from semsearch.collection.seals import damaged, read_state, seal, settings_crc
-from semsearch.errors import CollectionError, DamagedError, FormatError, LockedError, StorageError
+from semsearch.errors import FormatError
 from semsearch.types import Document, Metadata, Span
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "connect",
     "content_hash",
     "create_schema",
-    "errors_translated",
     "format_of",
     "merge_log",
     "passage_crc",
@@ -274,33 +273,3 @@ def chunks(values: Sequence[Any], size: int = 500) -> Iterator[Sequence[Any]]:
 def marks(values: Iterable[Any]) -> str:
     """Parameter marks for a list of values: ``?,?,?``."""
     return ",".join("?" for _ in values)
-
-
-@contextmanager
-def errors_translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into this program's errors."""
-    try:
-        yield
-    except sqlite3.ProgrammingError:
-        raise
-    except sqlite3.DatabaseError as error:
-        raise _translated(error, path) from error
-    except UnicodeDecodeError as error:  # even SQLite's own message, which quotes what it has found
-        raise damaged(path, "a text in it is no text") from error
-    except OSError as error:
-        raise StorageError(
-            f"collection {path} cannot be read or written ({error.strerror or error}); "
-            "check the disk's free space and the folder's permissions. What was committed is safe"
-        ) from error
-
-
-def _translated(error: sqlite3.DatabaseError, path: Path) -> CollectionError:
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return LockedError(f"collection {path} is busy ({text}); wait for the other process and try again")
-    if any(word in text for word in ("full", "readonly", "read-only", "unable to open", "disk I/O")):
-        return StorageError(
-            f"collection {path} cannot be written ({text}); check the disk's free space and the "
-            "folder's permissions. What was committed is safe"
-        )
-    return DamagedError(f"database of collection {path} is damaged ({text}); run: semsearch verify {path.name}")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from semsearch.collection.database import errors_translated
 from semsearch.collection.places import exists, not_found
+from semsearch.collection.storage_errors import errors_translated
 from semsearch.errors import LockedError, StorageError
 
 __all__ = ["LOCK", "LOCK_SECONDS", "clear", "writer_lock"]

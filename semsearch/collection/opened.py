@@ -15,7 +15,6 @@ from semsearch.collection.database import (
     FORMAT,
     Connection,
     connect,
-    errors_translated,
     format_of,
     merge_log,
     read_meta,
@@ -26,6 +25,7 @@ from semsearch.collection.places import DATABASE, exists, not_found
 from semsearch.collection.seals import check_seal, read_state
 from semsearch.collection.settings import CollectionSettings, StoredEncoder
 from semsearch.collection.snapshot import Snapshot, load_snapshot, state
+from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.writer import Writer
 from semsearch.errors import CollectionNotFoundError, DamagedError, DamagedIndexWarning, SemsearchError
 

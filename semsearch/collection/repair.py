@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from semsearch.collection.committed import last_noted
-from semsearch.collection.database import connect, create_schema, errors_translated, merge_log
+from semsearch.collection.database import connect, create_schema, merge_log
 from semsearch.collection.indexing import IndexState
 from semsearch.collection.locking import writer_lock
 from semsearch.collection.passages import EncodedPassages, Prepared, prepare
@@ -27,10 +27,12 @@ from semsearch.collection.places import DATABASE, PASSAGES, WORDS, Matrix
 from semsearch.collection.reading import StoredWords
 from semsearch.collection.salvage import UNKNOWN, Salvage, SavedPassage, Unsaved
 from semsearch.collection.settings import CollectionSettings, StoredEncoder
+from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.sync import encode_prepared
+from semsearch.collection.transaction import sync_folder
 from semsearch.collection.vectors import StoredRows, vector_files
 from semsearch.collection.words import PassageWords
-from semsearch.collection.writer import Writer, sync_folder
+from semsearch.collection.writer import Writer
 from semsearch.encoder import Encoded, Encoder
 from semsearch.errors import DamagedError, SemsearchError
 from semsearch.index import Rows, Target
@@ -107,7 +109,7 @@ class _Repair:
                 writer = Writer(connection, self._folder, self._stored, self._settings.metric, self._notify)
                 for numbers in _slices(self._salvage.numbers(), BATCH):
                     self._copy(writer, numbers, old)
-                writer.keep_index_choice(_index_choice(self._salvage.tuning()))
+                writer.indexes.keep_choice(_index_choice(self._salvage.tuning()))
             self._count_lost()
             aside = _write_aside(self._folder, generation, self._aside, "does not match its hash")
             sync_folder(self._folder)
@@ -171,7 +173,7 @@ class _Repair:
         with closing(connect(self._folder / DATABASE, write=True)) as connection:
             writer = Writer(connection, self._folder, self._stored, self._settings.metric, self._notify)
             writer.maintain()
-            writer.sweep()
+            writer.indexes.sweep()
             merge_log(connection)
 
 

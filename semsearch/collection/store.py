@@ -15,7 +15,7 @@ import numpy as np
 
 from semsearch.collection.archive import export_archive, import_archive
 from semsearch.collection.canary import check_canary, make_canary
-from semsearch.collection.database import connect, create_schema, errors_translated
+from semsearch.collection.database import connect, create_schema
 from semsearch.collection.locking import LOCK, clear
 from semsearch.collection.opened import OpenedFolder
 from semsearch.collection.places import DATABASE, exists, not_found, taken
@@ -32,10 +32,11 @@ from semsearch.collection.reencode import SCRATCH, stored_documents, swap_in
 from semsearch.collection.seals import checked_ids
 from semsearch.collection.settings import CollectionSettings, StoredEncoder, check_name
 from semsearch.collection.status import Status, read_status
+from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.sync import Sync, storable
+from semsearch.collection.transaction import sync_folder
 from semsearch.collection.vectors import vector_files
 from semsearch.collection.verify import Report, verify_folder
-from semsearch.collection.writer import sync_folder
 from semsearch.encoder import Encoder
 from semsearch.errors import InputError, QueryError, SemsearchError, SpaceMismatchError
 from semsearch.index import Target
@@ -199,7 +200,7 @@ class Store(OpenedFolder):
         self.attach(encoder)
         with self._writing(notify) as writer:
             writer.maintain()
-            writer.sweep()
+            writer.indexes.sweep()
         return report
 
     def compact(self, *, notify: Callable[[str], None] | None = None) -> None:
@@ -210,7 +211,7 @@ class Store(OpenedFolder):
     def use_index(self, factory: str) -> None:
         """Have the index of a FAISS factory string, such as ``HNSW32``, when it is next built, or ``auto``."""
         with self._writing() as writer:
-            writer.use_index(factory)
+            writer.indexes.choose(factory)
 
     def tune(self, *, recall: float | None = None, latency_ms: float | None = None) -> Status:
         """Choose how much of the index a query looks at: for a recall@10, or for the milliseconds of a query.
@@ -219,7 +220,7 @@ class Store(OpenedFolder):
         """
         target = _target(recall, latency_ms)
         with self._writing() as writer:
-            writer.tune(target)
+            writer.indexes.tune(target)
         return self.status()
 
     def rows(self) -> Iterator[tuple[StoredPassage, Float32]]:

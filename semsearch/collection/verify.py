@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from semsearch.collection.committed import last_noted
-from semsearch.collection.database import connect, errors_translated, passage_crc
+from semsearch.collection.database import connect, passage_crc
 from semsearch.collection.places import DATABASE, PASSAGES, WORDS, Matrix, is_own, vector_file
 from semsearch.collection.reading import DOCUMENT, checked_document
 from semsearch.collection.seals import check_seal, has_words, read_state
 from semsearch.collection.settings import StoredEncoder
 from semsearch.collection.snapshot import word_rows
+from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.vectors import VectorFile, vector_files
 from semsearch.collection.words import unpacked, words_crc
 from semsearch.errors import DamagedError, SemsearchError

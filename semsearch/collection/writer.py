@@ -6,48 +6,34 @@ counts them. Until that commit nothing has happened; after it everything has.
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import wraps
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 
-from semsearch.collection.committed import note_commit
-from semsearch.collection.database import (
-    chunks,
-    content_hash,
-    encode_metadata,
-    errors_translated,
-    marks,
-    passage_crc,
-)
-from semsearch.collection.indexing import IndexBuilder, IndexState, read_index_state, write_index_state
+from semsearch.collection.compaction import compact
+from semsearch.collection.database import chunks, content_hash, encode_metadata, marks, passage_crc
+from semsearch.collection.index_writer import IndexWriter
+from semsearch.collection.matrices import Matrices
 from semsearch.collection.passages import EncodedPassages, Prepared
-from semsearch.collection.places import DATABASE, PASSAGES, WORDS, Matrix
-from semsearch.collection.seals import damaged, document_crc, seal
+from semsearch.collection.places import PASSAGES, WORDS
+from semsearch.collection.seals import damaged, document_crc
 from semsearch.collection.settings import StoredEncoder
-from semsearch.collection.snapshot import state, word_rows
-from semsearch.collection.vectors import StoredRows, VectorFile, vector_files
+from semsearch.collection.snapshot import state
+from semsearch.collection.storage_errors import errors_translated, translated
+from semsearch.collection.transaction import Transaction
 from semsearch.collection.words import packed, words_crc
 from semsearch.errors import DuplicateIdError
-from semsearch.index import Rows, Target, check_factory
-from semsearch.types import Document, Float32, Int64, Metric
+from semsearch.types import Document, Metric
 
 __all__ = ["Stored", "Writer"]
 
 DEAD_SHARE = 0.3
 DEAD_ROWS = 10_000
 """Deleted rows are removed from the files when they are more than this share of all, and this many."""
-Block = tuple[int, int, int]
-"""An append to a vector file: its first row, how many rows it has, and its checksum."""
-AUTO = "auto"
-"""The factory of those who leave the choice to the program."""
-COMPACTED_ROWS = 16_384
-"""Rows that are copied at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +43,6 @@ class Stored:
     number: int
     hash: bytes
     source: str | None
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _translated(method: Callable[Concatenate[Writer, P], R]) -> Callable[Concatenate[Writer, P], R]:
-    """Turn what the database and the file system raise in a method into this program's errors."""
-
-    @wraps(method)
-    def call(self: Writer, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with errors_translated(self.folder):
-            return method(self, *args, **kwargs)
-
-    return call
 
 
 class Writer:
@@ -87,21 +58,21 @@ class Writer:
     ) -> None:
         self._connection = connection
         self.folder = folder
-        self._encoder = encoder
-        self._metrics = {PASSAGES: metric} if encoder.hidden_size is None else {PASSAGES: metric, WORDS: Metric.COSINE}
         self._notify = notify or (lambda _: None)
+        self._matrices = Matrices(connection, folder, encoder, metric)
+        self.indexes = IndexWriter(connection, self._matrices, self._notify)
         with errors_translated(folder):
             self._execute("CREATE TEMP TABLE seen (id TEXT PRIMARY KEY, hash BLOB) WITHOUT ROWID")
 
-    @_translated
+    @translated
     def commit(self, batch: Sequence[Prepared], encoded: EncodedPassages) -> None:
         """Add documents, or replace those whose id is there, with one vector a span, in one commit."""
         generation, _, rows = state(self._connection)
-        appended = [self._appended(PASSAGES, encoded.pooled.vectors)]
-        word = self._rows(WORDS) if encoded.words is not None else 0
+        appended = {PASSAGES: self._matrices.append(PASSAGES, encoded.pooled.vectors)}
+        word = self._matrices.count(WORDS) if encoded.words is not None else 0
         if encoded.words:
-            appended.append(self._appended(WORDS, np.concatenate([one.vectors for one in encoded.words])))
-        with self._transaction():
+            appended[WORDS] = self._matrices.append(WORDS, np.concatenate([one.vectors for one in encoded.words]))
+        with Transaction(self._connection):
             vector = 0
             for prepared in batch:
                 number = self._put_document(prepared.document, len(prepared.spans))
@@ -113,18 +84,9 @@ class Writer:
                     if encoded.words is not None:
                         word = self._put_words(rows + vector, word, packed(encoded.words[vector].spans, span[0]))
                     vector += 1
-            for block in filter(None, appended):
-                self._note_block(*block)
+            for matrix, blocks in appended.items():
+                self._matrices.note(matrix, blocks)
             self._execute("UPDATE state SET generation = ?, rows = ?", (generation + 1, rows + vector))
-
-    def _appended(self, matrix: Matrix, vectors: Float32) -> tuple[Matrix, Block] | None:
-        """Write rows behind the committed ones; what is to be noted of them, if there are any."""
-        first = self._rows(matrix)
-        return (matrix, (first, len(vectors), self._file(matrix).append(first, vectors))) if len(vectors) else None
-
-    def _note_block(self, matrix: Matrix, block: Block) -> None:
-        table = matrix.blocks
-        self._execute(f"INSERT OR REPLACE INTO {table} VALUES (?,?,?)", block)  # noqa: S608 - a name of ours
 
     def _put_words(self, passage: int, first: int, spans: bytes) -> int:
         """Note where a passage's words are; gives the row behind them."""
@@ -133,10 +95,10 @@ class Writer:
         self._execute("INSERT INTO words VALUES (?,?,?,?,?)", (*values, words_crc(*values)))
         return first + number
 
-    @_translated
+    @translated
     def update(self, documents: Sequence[Document]) -> None:
         """Replace what is stored beside the text (source, metadata); vectors stay."""
-        with self._transaction():
+        with Transaction(self._connection):
             for document in documents:
                 digest = content_hash(document)
                 row = self._execute("SELECT number, passages FROM documents WHERE id = ?", (document.id,)).fetchone()
@@ -147,11 +109,11 @@ class Writer:
                 )
             self._execute("UPDATE state SET generation = generation + 1")
 
-    @_translated
+    @translated
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents with their passages, in one commit; returns how many were there."""
         removed = 0
-        with self._transaction():
+        with Transaction(self._connection):
             for part in chunks(ids):
                 numbers = self._execute(f"SELECT number FROM documents WHERE id IN ({marks(part)})", part)  # noqa: S608
                 for (number,) in numbers.fetchall():
@@ -162,7 +124,7 @@ class Writer:
                 self._execute("UPDATE state SET generation = generation + 1")
         return removed
 
-    @_translated
+    @translated
     def stored(self, ids: Sequence[str]) -> dict[str, Stored]:
         """What is known of those of the ids that are in the collection."""
         found = {}
@@ -177,13 +139,13 @@ class Writer:
                 found[identifier] = Stored(number, digest, source)
         return found
 
-    @_translated
+    @translated
     def same_words(self, stored: Stored, document: Document) -> bool:
         """Whether text and title are as stored, so that the vectors still hold."""
         row = self._execute("SELECT text, title FROM documents WHERE number = ?", (stored.number,)).fetchone()
         return bool(row == (document.text, document.title))
 
-    @_translated
+    @translated
     def see(self, document: Document) -> bool:
         """Whether a document is the first of its id since the writer was made; False for the same one again.
 
@@ -198,7 +160,7 @@ class Writer:
             raise DuplicateIdError(f"two documents have the id {document.id!r}{where}; give each its own")
         return known is None
 
-    @_translated
+    @translated
     def unseen(self, source: str) -> list[str]:
         """Ids of the documents that come from a source, or from below it, and were not seen."""
         rows = self._execute(
@@ -208,7 +170,7 @@ class Writer:
         )
         return [row[0] for row in rows]
 
-    @_translated
+    @translated
     def maintain(self) -> None:
         """What is due after a write: remove deleted rows if they are many, and renew the index."""
         _, _, rows = state(self._connection)
@@ -216,153 +178,16 @@ class Writer:
         if dead > max(DEAD_ROWS, DEAD_SHARE * rows):
             self.compact()
         else:
-            self._renew()
+            self.indexes.renew()
 
-    @_translated
+    @translated
     def compact(self) -> None:
-        """Write the vector file without its deleted rows and the index anew, and put both in place in one commit.
-
-        Until then, and after a crash before it, the old files count.
-        """
-        generation, epoch, rows = state(self._connection)
+        """Remove deleted rows from the files, and build the index anew."""
         if not self._execute("SELECT count(*) FROM dead").fetchone()[0]:
-            self._renew(anew=True)
+            self.indexes.renew(anew=True)
             return
-        self._notify(f"removing deleted rows from {rows:,}")
-        compacted = {matrix: self._compacted(matrix, epoch + 1) for matrix in self._metrics}
-        sync_folder(self.folder)
-        with self._transaction():
-            self._renumber()
-            self._execute("DELETE FROM dead")
-            for matrix, (blocks, index) in compacted.items():
-                table = matrix.blocks
-                self._execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
-                for block in blocks:
-                    self._note_block(matrix, block)
-                write_index_state(self._connection, index, matrix)
-            kept = sum(count for _, count, _ in compacted[PASSAGES][0])
-            self._execute("UPDATE state SET generation = ?, epoch = ?, rows = ?", (generation + 1, epoch + 1, kept))
-        self.sweep()
-
-    def _compacted(self, matrix: Matrix, epoch: int) -> tuple[list[Block], IndexState]:
-        """Copy the rows that count to the file of another epoch, and build their index."""
-        target = self._file(matrix, epoch)
-        target.path.unlink(missing_ok=True)  # of a compaction that was interrupted
-        target.create()
-        blocks = list(self._copied(matrix, target))
-        rows = target.open(sum(count for _, count, _ in blocks))
-        return blocks, self._builder(matrix, rows).renewed(read_index_state(self._connection, matrix), anew=True)
-
-    @_translated
-    def use_index(self, factory: str) -> None:
-        """Build the index of this FAISS factory string from now on; ``auto`` leaves the choice to the program."""
-        before = read_index_state(self._connection)
-        if factory != AUTO:
-            check_factory(factory, self._encoder.dimension, self._metrics[PASSAGES])
-        self._record(PASSAGES, replace(before, factory=None if factory == AUTO else factory), before)
-
-    @_translated
-    def tune(self, target: Target) -> IndexState:
-        """Choose the operating point that serves this target best, now and when the index is measured again."""
-        before = read_index_state(self._connection)
-        wanted = replace(before, target=target)
-        tuned = self._builder(PASSAGES).tuned(wanted, again=True) if before.parts else wanted
-        self._record(PASSAGES, tuned, before)
-        return tuned
-
-    def _file(self, matrix: Matrix, epoch: int | None = None) -> VectorFile:
-        """The vector file of the committed epoch, or of another."""
-        return vector_files(self.folder, state(self._connection)[1] if epoch is None else epoch, self._encoder)[matrix]
-
-    def _rows(self, matrix: Matrix) -> int:
-        """How many rows of a vector file are committed."""
-        return word_rows(self._connection) if matrix == WORDS else state(self._connection)[2]
-
-    def _searchable(self, matrix: Matrix, stored: StoredRows | None = None) -> Rows:
-        """The committed rows, or those of another vector file."""
-        file = self._file(matrix)
-        return Rows(stored or file.open(self._rows(matrix)), file.dimension, self._metrics[matrix])
-
-    def _builder(self, matrix: Matrix, stored: StoredRows | None = None) -> IndexBuilder:
-        """A builder over the committed rows, or over those of another vector file."""
-        generation = state(self._connection)[0]
-        return IndexBuilder(
-            self.folder,
-            self._searchable(matrix, stored),
-            lambda first: f"{matrix.index}-{generation + 1}-{first}.faiss",
-            self._notify,
-        )
-
-    def _renew(self, anew: bool = False) -> None:
-        """Build what is due of each index, or all of it."""
-        for matrix in self._metrics:
-            before = read_index_state(self._connection, matrix)
-            self._record(matrix, self._builder(matrix).renewed(before, anew), before)
-
-    def _record(self, matrix: Matrix, index: IndexState, before: IndexState) -> None:
-        """Commit an index whose files are there already."""
-        if index == before:
-            return
-        sync_folder(self.folder)
-        with self._transaction():
-            write_index_state(self._connection, index, matrix)
-            self._execute("UPDATE state SET generation = generation + 1")
-        self.sweep()
-
-    @_translated
-    def keep_index_choice(self, wanted: IndexState) -> None:
-        """Note which index the user wants, without building one."""
-        with self._transaction():
-            write_index_state(self._connection, wanted)
-
-    def sweep(self) -> None:
-        """Remove the files of earlier states, and what a crash left behind; who has them open keeps them."""
-        wanted = {self._file(matrix).path.name for matrix in self._metrics}
-        wanted |= {part.file for matrix in self._metrics for part in read_index_state(self._connection, matrix).parts}
-        for pattern in ("*index-*.faiss*", "vectors-*.f16", "words-*.u8"):
-            for file in self.folder.glob(pattern):
-                if file.name not in wanted:
-                    file.unlink(missing_ok=True)
-
-    def _copied(self, matrix: Matrix, target: VectorFile) -> Iterator[Block]:
-        """Append the rows that count to another file; yields what is to be noted of each append."""
-        source = self._searchable(matrix)
-        live = self._live(matrix)
-        for first in range(0, len(live), COMPACTED_ROWS):
-            vectors = source.take(live[first : first + COMPACTED_ROWS])
-            yield first, len(vectors), target.append(first, vectors)
-
-    def _live(self, matrix: Matrix) -> Int64:
-        """The rows of passages, or of their words, in the order of passages."""
-        if matrix == WORDS:
-            spans = self._execute("SELECT first, number FROM words ORDER BY passage").fetchall()
-            return np.concatenate([np.arange(0), *(np.arange(first, first + number) for first, number in spans)])
-        return np.fromiter((row[0] for row in self._execute("SELECT vector FROM passages ORDER BY vector")), np.int64)
-
-    def _renumber(self) -> None:
-        """Give passages the vector ids 0, 1, 2, … in their order, and their words likewise."""
-        if WORDS in self._metrics:
-            self._renumber_words()
-        self._execute("CREATE TEMP TABLE former AS SELECT * FROM passages ORDER BY vector")
-        self._execute("DELETE FROM passages")
-        rows = self._execute("SELECT document, ordinal, start, stop, cut FROM former ORDER BY vector")
-        self._connection.executemany(
-            "INSERT INTO passages VALUES (?,?,?,?,?,?,?)",
-            (
-                (vector, number, ordinal, start, stop, cut, passage_crc(vector, number, ordinal, (start, stop), cut))
-                for vector, (number, ordinal, start, stop, cut) in enumerate(rows)
-            ),
-        )
-        self._execute("DROP TABLE former")
-
-    def _renumber_words(self) -> None:
-        former = self._execute("SELECT passage, first, number, spans, crc FROM words ORDER BY passage").fetchall()
-        if not all(words_crc(*row[:4]) == row[4] for row in former):
-            raise damaged(self.folder, "the words of a passage do not match their checksum")
-        self._execute("DELETE FROM words")
-        word = 0
-        for passage, row in enumerate(former):
-            word = self._put_words(passage, word, row[3])
+        self._notify(f"removing deleted rows from {state(self._connection)[2]:,}")
+        compact(self._connection, self._matrices, self.indexes)
 
     def _put_document(self, document: Document, passages: int) -> int:
         row = self._execute("SELECT number FROM documents WHERE id = ?", (document.id,)).fetchone()
@@ -384,7 +209,7 @@ class Writer:
 
     def _bury(self, number: int) -> None:
         """Mark the rows of a document's passages as dead, and forget the passages."""
-        if WORDS in self._metrics:
+        if WORDS in self._matrices.kinds:
             self._execute(
                 "DELETE FROM words WHERE passage IN (SELECT vector FROM passages WHERE document = ?)", (number,)
             )
@@ -393,42 +218,3 @@ class Writer:
 
     def _execute(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         return self._connection.execute(sql, values)
-
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._connection)
-
-
-class _Transaction:
-    """``BEGIN IMMEDIATE`` … ``COMMIT``, or ``ROLLBACK`` when the block raises."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                seal(self._connection)
-                self._connection.execute("COMMIT")
-                self._note()
-        finally:
-            if self._connection.in_transaction:  # the block failed, or the commit did: a full disk
-                self._connection.execute("ROLLBACK")
-
-    def _note(self) -> None:
-        path = Path(self._connection.execute("PRAGMA database_list").fetchone()[2])
-        if path.name == DATABASE:  # and not one that is to become it
-            note_commit(path.parent, state(self._connection)[0])
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new files of a folder durable (POSIX only; Windows does so by itself)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
