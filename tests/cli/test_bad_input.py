@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from semsearch.collection import writer
+from semsearch.collection.vectors import VectorFile
 
 
 @pytest.fixture(scope="session")
@@ -240,7 +240,7 @@ def test_a_full_disk_is_told_and_keeps_what_was_committed(refused, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer.VectorFile, "append", full)
+    monkeypatch.setattr(VectorFile, "append", full)
     message = refused("index", "garden", "good.txt")
     assert "No space left on device" in message
     assert "What was committed is safe" in message

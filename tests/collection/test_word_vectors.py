@@ -261,12 +261,21 @@ def test_a_damaged_file_of_word_vectors_is_reported_and_mended(filled, damage):
         assert places(again.contexts("bee", k=100)) == expected
 
 
-def test_a_compaction_does_not_seal_damage(filled):
-    """Places that do not match their checksum are not copied under a new one."""
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (DAMAGES["spans"], "words of a passage do not match"),
+        ("UPDATE passages SET stop = stop - 1 WHERE vector = 1", "passage 1 does not match"),
+    ],
+)
+def test_a_compaction_does_not_seal_damage(filled, damage, message):
+    """Places that do not match their checksum are not copied under a new one, and all stays as it was."""
     filled.delete(["3"])
-    change(filled, DAMAGES["spans"])
-    with pytest.raises(DamagedError, match="words of a passage do not match"):
+    change(filled, damage)
+    with pytest.raises(DamagedError, match=message):
         filled.compact()
+    with closing(sqlite3.connect(filled.path / "collection.db")) as connection:
+        assert connection.execute("SELECT epoch, count(*) FROM state, dead").fetchone() == (0, 1)
 
 
 def test_settings_that_contradict_each_other_are_damage(filled):
