@@ -17,6 +17,7 @@ import numpy as np
 
 from semsearch.errors import InputError
 from semsearch.index.bitmaps import Bitmap
+from semsearch.index.lists import Lists
 from semsearch.index.rows import faiss_metric
 from semsearch.settings import thread_count
 from semsearch.types import Float32, Int64, Metric
@@ -38,6 +39,7 @@ class Part:
         self.first = first
         self.stop = first + int(faiss_index.ntotal)
         self._inner = _inner(faiss_index)
+        self._lists = _lists(faiss_index)
 
     @classmethod
     def build(
@@ -103,11 +105,18 @@ class Part:
             return int(self._inner.nlist)
         return GRAPH_EFFORT if isinstance(self._inner, faiss.IndexHNSW) else 0
 
-    def candidates(self, queries: Float32, count: int, effort: int, allowed: Bitmap | None) -> tuple[Float32, Int64]:
+    def list_scores(self, queries: Float32) -> Float32 | None:
+        """How near the lists of an inverted file are, as :class:`Lists` has it; ``None`` if there is no choice."""
+        return self._lists.scores(_pad(queries)) if self._lists else None
+
+    def candidates(
+        self, queries: Float32, count: int, effort: int, allowed: Bitmap | None, margin: float | None = None
+    ) -> tuple[Float32, Int64]:
         """About the ``count`` nearest rows, with FAISS's own approximate distances, -1 where there are fewer.
 
-        ``effort`` is ``nprobe`` of an inverted file, ``efSearch`` of a graph. An index that refuses selectors
-        gives rows that are not ``allowed`` too, which the caller must drop in any case.
+        ``effort`` is ``nprobe`` of an inverted file, ``efSearch`` of a graph; with a ``margin`` each query looks at the
+        lists that are near enough to it instead. An index that refuses selectors gives rows that are not ``allowed``
+        too, which the caller must drop in any case.
         """
         import faiss
 
@@ -115,18 +124,26 @@ class Part:
         count = min(count, self.stop - self.first)
         queries = _pad(queries)
         try:
-            distances, ids = self._faiss.search(queries, count, params=self._parameters(effort, allowed))
+            distances, ids = self._search(queries, count, effort, allowed, margin)
         except RuntimeError:
             if allowed is None:
                 raise
-            distances, ids = self._faiss.search(queries, count, params=self._parameters(effort, None))
+            distances, ids = self._search(queries, count, effort, None, margin)
         return distances, np.where(ids < 0, -1, ids + self.first)
+
+    def _search(
+        self, queries: Float32, count: int, effort: int, allowed: Bitmap | None, margin: float | None
+    ) -> tuple[Float32, Int64]:
+        if margin is not None and self._lists:
+            return self._lists.search(queries, count, margin, _selector(allowed))
+        found: tuple[Float32, Int64] = self._faiss.search(queries, count, params=self._parameters(effort, allowed))
+        return found
 
     def _parameters(self, effort: int, allowed: Bitmap | None) -> Any:
         """FAISS's search parameters; ``None`` for an index without any and no filter, since some refuse all."""
         import faiss
 
-        selector: dict[str, Any] = {} if allowed is None else {"sel": faiss.IDSelectorBitmap(allowed)}
+        selector = _selector(allowed)
         if isinstance(self._inner, faiss.IndexIVF):
             found = faiss.SearchParametersIVF(nprobe=max(1, min(effort, self._inner.nlist)), **selector)
         elif isinstance(self._inner, faiss.IndexHNSW):
@@ -155,6 +172,26 @@ def _inner(index: Any) -> Any:
     while isinstance(index, faiss.IndexPreTransform):
         index = faiss.downcast_index(index.index)
     return index
+
+
+def _lists(index: Any) -> Lists | None:
+    """The lists of an inverted file, if there are several, whose centroids are compared one by one."""
+    import faiss
+
+    transforms = []
+    while isinstance(index, faiss.IndexPreTransform):
+        transforms += [index.chain.at(number) for number in range(index.chain.size())]
+        index = faiss.downcast_index(index.index)
+    if not isinstance(index, faiss.IndexIVF) or index.nlist == 1:
+        return None
+    flat = isinstance(faiss.downcast_index(index.quantizer), faiss.IndexFlat)
+    return Lists(transforms, index) if flat else None
+
+
+def _selector(allowed: Bitmap | None) -> dict[str, Any]:
+    import faiss
+
+    return {} if allowed is None else {"sel": faiss.IDSelectorBitmap(allowed)}
 
 
 def check_factory(factory: str, dimension: int, metric: Metric) -> None:

@@ -1,0 +1,106 @@
+"""Which lists a query looks at: those near enough to it, compared with plain arithmetic and with FAISS's own search."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+import pytest
+from brute_force import asked, stored
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semsearch.index import ApproximateIndex, Part, bitmap_of
+from semsearch.index.lists import distance_behind
+from semsearch.types import Metric
+
+ROWS = 400
+FACTORIES = (
+    "IVF8,Flat",
+    "IVF8,PQ4x4fs_64",
+    "IVF8,PQ4x4fs",
+    "IVF8,SQ8",
+    "IVF8,PQ4x4",
+    "PCAR4,IVF8,PQ2x4fs",
+    "IVF8,RaBitQ",
+)
+
+
+def built(factory, metric=Metric.COSINE, first=0):
+    """A part over random rows, and the rows."""
+    matrix = stored(ROWS, 8, metric)
+    return Part.build(factory, 8, metric, first, matrix, [matrix]), matrix
+
+
+def list_of_each_row(part):
+    """The list that each row is in, int64[rows]."""
+    inner = part._inner
+    found = np.full(ROWS, -1)
+    for number in range(inner.nlist):
+        size = inner.invlists.list_size(number)
+        found[faiss.rev_swig_ptr(inner.invlists.get_ids(number), size)] = number
+    return found
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+@pytest.mark.parametrize("factory", FACTORIES)
+def test_with_a_margin_beyond_all_lists_the_answer_is_that_of_all_lists(factory, metric):
+    """Rows and distances are FAISS's own, however many queries ask at a time."""
+    part, _ = built(factory, metric, first=80)
+    queries = 3 * asked(7, 8, metric)
+    expected = part.candidates(queries, 30, 8, None)
+    for some in (slice(0, 7), slice(2, 3)):
+        distances, ids = part.candidates(queries[some], 30, 8, None, np.inf)
+        np.testing.assert_allclose(distances, expected[0][some], rtol=1e-5, atol=1e-5)
+        assert np.mean(ids == expected[1][some]) > 0.95  # rows of equal distance may stand for each other
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+@given(margin=st.floats(-1.5, 3), seed=st.integers(0, 5))
+def test_rows_come_from_the_lists_within_the_margin_and_the_nearest(metric, margin, seed):
+    """A list counts whose score, by plain arithmetic, is at least half of the best less the margin."""
+    part, _ = built("IVF8,Flat", metric)
+    queries = 2 * asked(5, 8, metric, seed)
+    _, ids = part.candidates(queries, ROWS, 8, None, margin)
+    centroids = part._inner.quantizer.reconstruct_n(0, 8).astype(np.float64)
+    if metric is Metric.L2:
+        scores = -((queries[:, None, :] - centroids) ** 2).sum(axis=2)
+    else:
+        scores = queries @ centroids.T / np.linalg.norm(queries, axis=1, keepdims=True)
+    behind = scores.max(axis=1, keepdims=True) / 2 - scores
+    wanted = (behind <= margin) | (scores == scores.max(axis=1, keepdims=True))
+    doubtful = np.abs(behind - margin) < 1e-4
+    lists = list_of_each_row(part)
+    for row, here, unsure in zip(ids, wanted, doubtful, strict=True):
+        found = set(row[row >= 0].tolist())
+        assert set(np.flatnonzero((here & ~unsure)[lists])) <= found
+        assert found <= set(np.flatnonzero((here | unsure)[lists]))
+
+
+def test_a_filter_holds_within_the_margin():
+    """No row comes that is not allowed."""
+    part, _ = built("IVF8,PQ4x4fs_64")
+    allowed = np.arange(0, ROWS, 3)
+    _, ids = part.candidates(asked(4, 8), 60, 8, bitmap_of(ROWS, allowed), 0.4)
+    assert np.isin(ids[ids >= 0], allowed).all()
+    assert (ids >= 0).any()
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+def test_the_margin_of_an_effort_is_so_many_lists_on_the_average(metric):
+    """Counted over queries and parts; all lists need no margin, and an index without lists has none."""
+    parts = [built("IVF8,PQ4x4fs_64", metric)[0], built("IVF8,PQ4x4fs_64", metric, ROWS)[0]]
+    index, queries = ApproximateIndex(parts, metric), asked(200, 8, metric)
+    for effort in (1, 3, 6):
+        margin = index.margin(queries, effort)
+        counts = [(distance_behind(part.list_scores(queries)) <= margin).sum(axis=1).mean() for part in parts]
+        assert np.mean(counts) == pytest.approx(effort, abs=0.1)
+    assert index.margin(queries, 8) is None
+    for factory in ("HNSW8", "Flat", "IVF1,PQ4x4fs_64"):
+        assert ApproximateIndex([built(factory)[0]], Metric.COSINE).margin(asked(9, 8), 1) is None
+
+
+def test_zero_queries_and_a_zero_vector_are_answered():
+    """No query gives no row of answers; a vector of zeros, whose length divides nothing, gives rows."""
+    part, _ = built("IVF8,Flat", Metric.DOT)
+    assert part.candidates(np.empty((0, 8), np.float32), 5, 8, None, 0.1)[1].shape == (0, 5)
+    assert (part.candidates(np.zeros((1, 8), np.float32), 5, 8, None, 0.1)[1] >= 0).all()
