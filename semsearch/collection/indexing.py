@@ -23,6 +23,7 @@ from semsearch.index import (
     Part,
     Plan,
     Point,
+    Reach,
     Rows,
     Target,
     build_part,
@@ -43,7 +44,7 @@ MEASURED_AGAIN = 1.25
 """Growth at which recall is measured anew."""
 STALE = 1.5
 """Rows added or deleted, as a share of those that were measured, that make the figures doubtful."""
-UNTUNED = Point(effort=1, candidates=300)
+UNTUNED = Point(Reach(1), candidates=300)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.bitmaps import Bitmap, all_but, bitmap_of
 from semsearch.index.codes import Code
+from semsearch.index.lists import Reach
 from semsearch.index.part import Part, check_factory
 from semsearch.index.plan import Plan, build_part, choose
 from semsearch.index.recall import DEFAULT_TARGET, Measured, Target, tune
@@ -19,6 +20,7 @@ __all__ = [
     "Part",
     "Plan",
     "Point",
+    "Reach",
     "Rows",
     "Searcher",
     "Target",

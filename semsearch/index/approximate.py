@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from semsearch.index.bitmaps import Bitmap, span_of
-from semsearch.index.lists import distance_behind
+from semsearch.index.lists import Reach, Share
 from semsearch.index.part import Part
 from semsearch.index.threads import run
 from semsearch.types import Float32, Int64, Metric
@@ -22,14 +23,11 @@ __all__ = ["ApproximateIndex", "Point"]
 class Point:
     """An operating point: how much of the index a query looks at, and how many candidates are scored exactly.
 
-    ``effort`` is what a query spends on each part; with a ``margin`` it is what queries spend on the average, each as
-    much as it needs (see :mod:`semsearch.index.lists`). ``candidates`` is for up to 10 results; more results take more
-    candidates in proportion.
+    ``candidates`` is for up to 10 results; more results take more candidates in proportion.
     """
 
-    effort: int
+    reach: Reach
     candidates: int
-    margin: float | None = None
 
     def count(self, k: int) -> int:
         """Candidates for ``k`` results."""
@@ -54,32 +52,33 @@ class ApproximateIndex:
         """The largest sensible effort of a part."""
         return max((part.effort_limit for part in self.parts), default=0)
 
-    def margin(self, queries: Float32, effort: int) -> float | None:
-        """The margin with which these queries look at ``effort`` lists of a part on the average, if there are lists."""
-        scores = [part.list_scores(queries) for part in self.parts]
-        behind = [distance_behind(one).reshape(-1) for one in scores if one is not None]
+    def reach(self, queries: Float32, effort: int) -> Reach:
+        """How far to look; if there are lists, so that these queries see ``effort`` of them on the average."""
+        behind = [one.reshape(-1) for part in self.parts if (one := part.distances_behind(queries)) is not None]
         if not behind or effort >= self.effort_limit:
-            return None
-        return float(np.quantile(np.concatenate(behind), effort / self.effort_limit))
+            return Reach(effort)
+        return Reach(effort, float(np.quantile(np.concatenate(behind), effort / self.effort_limit)))
 
     def candidates(
-        self,
-        queries: Float32,
-        count: int,
-        effort: int,
-        allowed: Bitmap | None = None,
-        threads: int = 1,
-        margin: float | None = None,
+        self, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None = None, threads: int = 1
     ) -> Int64:
         """About the ``count`` nearest rows to each query, nearest first: int64[m, <= count], -1 for none."""
-        spans = ((part, self._inside(part, allowed)) for part in self.parts)
-        tasks = [partial(part.candidates, queries, count, effort, inside, margin) for part, inside in spans]
+        tasks = [
+            partial(part.candidates, queries, count, reach, inside, share)
+            for part, inside in ((part, self._inside(part, allowed)) for part in self.parts)
+            for share in self._shares(part, threads)
+        ]
         found = run(tasks, threads)
         distances = np.concatenate([part for part, _ in found], axis=1)
         ids = np.concatenate([part for _, part in found], axis=1)
         distances = np.where(ids < 0, self._worst, distances)
         order = np.argsort(distances if self._worst > 0 else -distances, axis=1, kind="stable")[:, :count]
         return np.take_along_axis(ids, order, axis=1)
+
+    def _shares(self, part: Part, threads: int) -> list[Share]:
+        """As few for each part as keep all threads busy."""
+        number = threads // math.gcd(threads, len(self.parts)) if part.is_shared else 1
+        return [Share(one, number) for one in range(number)]
 
     @staticmethod
     def _inside(part: Part, allowed: Bitmap | None) -> Bitmap | None:

@@ -7,13 +7,37 @@ the lists that score half as much as the nearest one, less a margin that is the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from semsearch.types import Float32, Int64
 
-__all__ = ["Lists", "distance_behind"]
+__all__ = ["ALL", "Lists", "Reach", "Share"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a query looks: ``effort`` is ``nprobe`` of an inverted file, ``efSearch`` of a graph.
+
+    With a ``margin``, the lists of an inverted file count that are no farther behind, and ``effort`` says how many
+    they are on the average.
+    """
+
+    effort: int
+    margin: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Every so many-th of a query's lists: the share ``number``, from 0, ``of`` so many."""
+
+    number: int
+    of: int
+
+
+ALL = Share(0, 1)
 
 
 class Lists:
@@ -24,27 +48,27 @@ class Lists:
 
         self._transforms = transforms
         self._faiss = inverted_file
-        self._centroids: Float32 = inverted_file.quantizer.reconstruct_n(0, inverted_file.nlist)
-        self._squares = (self._centroids**2).sum(axis=1)
         self._is_l2 = inverted_file.metric_type == faiss.METRIC_L2
 
-    def scores(self, queries: Float32) -> Float32:
-        """How near each list is to each query, float32[m, lists]; higher is nearer.
+    def distances_behind(self, queries: Float32) -> Float32:
+        """How far each list is behind half of what the nearest one scores, float32[m, lists] in ascending order.
 
-        The inner product of query and centroid, of which the query's length is taken out, or the squared distance
-        with a minus in front.
+        The score of a list is the inner product of query and centroid, of which the query's length is taken out, or
+        their squared distance with a minus in front.
         """
-        return self._scores(queries, self._distances(self._transformed(queries)))
+        return self._behind(queries, self._nearest(self._transformed(queries))[0])
 
-    def search(self, queries: Float32, count: int, margin: float, selector: dict[str, Any]) -> tuple[Float32, Int64]:
-        """About the ``count`` nearest rows as FAISS has them, of lists that are no farther behind than ``margin``."""
+    def search(
+        self, queries: Float32, count: int, reach: Reach, share: Share, selector: dict[str, Any]
+    ) -> tuple[Float32, Int64]:
+        """About the ``count`` nearest rows as FAISS has them, in a share of the lists within reach of each query."""
         import faiss
 
         inside = self._transformed(queries)
-        all_distances = self._distances(inside)
-        lists = _lists_within(distance_behind(self._scores(queries, all_distances)), margin)
-        list_distances = np.take_along_axis(all_distances, np.maximum(lists, 0), axis=1)
-        distances, ids = np.empty((len(queries), count), np.float32), np.empty((len(queries), count), np.int64)
+        list_distances, lists = self._within(queries, inside, reach, share)
+        distances, ids = np.empty((len(queries), count), np.float32), np.full((len(queries), count), -1, np.int64)
+        if not lists.size:
+            return distances, ids
         self._faiss.search_preassigned_c(
             len(queries),
             faiss.swig_ptr(inside),
@@ -59,36 +83,31 @@ class Lists:
         )
         return distances, ids
 
+    def _within(self, queries: Float32, inside: Float32, reach: Reach, share: Share) -> tuple[Float32, Int64]:
+        """Distances and numbers of lists, nearest first, float32[m, n] and int64[m, n], -1 for none."""
+        distances, lists = self._nearest(inside)
+        number = max(1, min(reach.effort, lists.shape[1]))
+        if reach.margin is not None:
+            outside = self._behind(queries, distances) > reach.margin
+            outside[:, 0] = False  # the nearest is looked at in any case
+            lists = np.where(outside, -1, lists)
+            number = lists.shape[1] - int(outside.sum(axis=1).min(initial=0))
+        kept = slice(share.number, number, share.of)
+        return np.ascontiguousarray(distances[:, kept]), np.ascontiguousarray(lists[:, kept])
+
     def _transformed(self, queries: Float32) -> Float32:
         for transform in self._transforms:
             queries = transform.apply(queries)
         return queries
 
-    def _distances(self, inside: Float32) -> Float32:
-        """What FAISS calls the distances of the centroids."""
-        products: Float32 = inside @ self._centroids.T
-        if not self._is_l2:
-            return products
-        squares = (inside**2).sum(axis=1)[:, None] + self._squares
-        return np.asarray(np.maximum(squares - 2 * products, 0), np.float32)
+    def _nearest(self, inside: Float32) -> tuple[Float32, Int64]:
+        """All lists with their distances as FAISS has them, nearest first; in this thread, unlike NumPy's product."""
+        found: tuple[Float32, Int64] = self._faiss.quantizer.search(inside, self._faiss.nlist)
+        return found
 
-    def _scores(self, queries: Float32, distances: Float32) -> Float32:
+    def _behind(self, queries: Float32, distances: Float32) -> Float32:
         if self._is_l2:
-            return -distances
+            return np.asarray(distances - distances[:, :1] / 2, np.float32)
         lengths = np.linalg.norm(queries, axis=1, keepdims=True)
-        return np.asarray(distances / np.where(lengths > 0, lengths, 1), np.float32)
-
-
-def distance_behind(scores: Float32) -> Float32:
-    """How far each list is behind half of what the nearest one scores, float32[m, lists]."""
-    behind: Float32 = scores.max(axis=1, keepdims=True) / 2 - scores
-    return behind
-
-
-def _lists_within(behind: Float32, margin: float) -> Int64:
-    """Each query's lists within the margin, and the nearest in any case, nearest first: int64[m, n], -1 for none."""
-    number = max(1, int((behind <= margin).sum(axis=1).max(initial=0)))
-    lists = np.argsort(behind, axis=1)[:, :number]
-    outside = np.take_along_axis(behind, lists, axis=1) > margin
-    outside[:, 0] = False
-    return np.where(outside, -1, lists)
+        scores = distances / np.where(lengths > 0, lengths, 1)
+        return np.asarray(scores[:, :1] / 2 - scores, np.float32)

@@ -17,7 +17,7 @@ import numpy as np
 
 from semsearch.errors import InputError
 from semsearch.index.bitmaps import Bitmap
-from semsearch.index.lists import Lists
+from semsearch.index.lists import ALL, Lists, Reach, Share
 from semsearch.index.rows import faiss_metric
 from semsearch.settings import thread_count
 from semsearch.types import Float32, Int64, Metric
@@ -105,18 +105,22 @@ class Part:
             return int(self._inner.nlist)
         return GRAPH_EFFORT if isinstance(self._inner, faiss.IndexHNSW) else 0
 
-    def list_scores(self, queries: Float32) -> Float32 | None:
-        """How near the lists of an inverted file are, as :class:`Lists` has it; ``None`` if there is no choice."""
-        return self._lists.scores(_pad(queries)) if self._lists else None
+    def distances_behind(self, queries: Float32) -> Float32 | None:
+        """How far lists are behind, as :class:`Lists` has it; ``None`` if there is no choice of lists."""
+        return self._lists.distances_behind(_pad(queries)) if self._lists else None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several threads can have a share each of one search."""
+        return self._lists is not None
 
     def candidates(
-        self, queries: Float32, count: int, effort: int, allowed: Bitmap | None, margin: float | None = None
+        self, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None = None, share: Share = ALL
     ) -> tuple[Float32, Int64]:
         """About the ``count`` nearest rows, with FAISS's own approximate distances, -1 where there are fewer.
 
-        ``effort`` is ``nprobe`` of an inverted file, ``efSearch`` of a graph; with a ``margin`` each query looks at the
-        lists that are near enough to it instead. An index that refuses selectors gives rows that are not ``allowed``
-        too, which the caller must drop in any case.
+        An index that refuses selectors gives rows that are not ``allowed`` too, which the caller must drop in any
+        case.
         """
         import faiss
 
@@ -124,26 +128,29 @@ class Part:
         count = min(count, self.stop - self.first)
         queries = _pad(queries)
         try:
-            distances, ids = self._search(queries, count, effort, allowed, margin)
+            distances, ids = self._search(queries, count, reach, share, allowed)
         except RuntimeError:
             if allowed is None:
                 raise
-            distances, ids = self._search(queries, count, effort, None, margin)
+            distances, ids = self._search(queries, count, reach, share, None)
         return distances, np.where(ids < 0, -1, ids + self.first)
 
     def _search(
-        self, queries: Float32, count: int, effort: int, allowed: Bitmap | None, margin: float | None
+        self, queries: Float32, count: int, reach: Reach, share: Share, allowed: Bitmap | None
     ) -> tuple[Float32, Int64]:
-        if margin is not None and self._lists:
-            return self._lists.search(queries, count, margin, _selector(allowed))
-        found: tuple[Float32, Int64] = self._faiss.search(queries, count, params=self._parameters(effort, allowed))
+        import faiss
+
+        selector = {} if allowed is None else {"sel": faiss.IDSelectorBitmap(allowed)}
+        if self._lists:
+            return self._lists.search(queries, count, reach, share, selector)
+        parameters = self._parameters(reach.effort, selector)
+        found: tuple[Float32, Int64] = self._faiss.search(queries, count, params=parameters)
         return found
 
-    def _parameters(self, effort: int, allowed: Bitmap | None) -> Any:
+    def _parameters(self, effort: int, selector: dict[str, Any]) -> Any:
         """FAISS's search parameters; ``None`` for an index without any and no filter, since some refuse all."""
         import faiss
 
-        selector = _selector(allowed)
         if isinstance(self._inner, faiss.IndexIVF):
             found = faiss.SearchParametersIVF(nprobe=max(1, min(effort, self._inner.nlist)), **selector)
         elif isinstance(self._inner, faiss.IndexHNSW):
@@ -186,12 +193,6 @@ def _lists(index: Any) -> Lists | None:
         return None
     flat = isinstance(faiss.downcast_index(index.quantizer), faiss.IndexFlat)
     return Lists(transforms, index) if flat else None
-
-
-def _selector(allowed: Bitmap | None) -> dict[str, Any]:
-    import faiss
-
-    return {} if allowed is None else {"sel": faiss.IDSelectorBitmap(allowed)}
 
 
 def check_factory(factory: str, dimension: int, metric: Metric) -> None:

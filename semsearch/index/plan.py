@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semsearch.index.approximate import ApproximateIndex
+from semsearch.index.lists import Reach
 from semsearch.index.part import Part, padded
 from semsearch.index.rows import Rows
 from semsearch.settings import thread_count
@@ -18,10 +19,10 @@ __all__ = ["Plan", "build_part", "choose"]
 
 EXACT_MS = 1.0
 """An exact scan that takes a query no longer than this needs no index."""
-PART_ROWS = 1 << 19
+PART_ROWS = 1 << 20
+"""Rows under one index: a longer part is slower to renew, and more of them are slower to search."""
 LATENCY_MS = 4.0
 """A scan of all codes that takes a query longer than this gives way to lists, of which a query sees a share."""
-MANY_LISTS_PART_ROWS = 1 << 20
 LISTS, MANY_LISTS = 256, 1024
 CODE_LADDER = ((192, "PCAR{half},", 6), (192, "", 4), (64, "", 2), (1, "", 1))
 """Least dimension, transform, and dimensions that share a code of four bits; from the shortest code to the longest.
@@ -72,7 +73,7 @@ def choose(rows: Rows, level: int = 0) -> Plan | None:
         return None
     few = Plan(_factory(rows.dimension, fitting[0], LISTS), PART_ROWS, fitting[0])
     if count > PART_ROWS and count * _scan_ms_a_row(rows, few) > LATENCY_MS:
-        return Plan(_factory(rows.dimension, fitting[0], MANY_LISTS), MANY_LISTS_PART_ROWS, fitting[0])
+        return Plan(_factory(rows.dimension, fitting[0], MANY_LISTS), PART_ROWS, fitting[0])
     return few
 
 
@@ -109,7 +110,7 @@ def _scan_ms_a_row(rows: Rows, plan: Plan) -> float:
     stop = min(len(rows), 1 << 16)
     index = ApproximateIndex([build_part(rows, plan, 0, stop)], rows.metric)
     queries = rows.block(0, TIMED)
-    return _fastest_ms(lambda query: index.candidates(query, 100, LISTS), queries) / stop / thread_count()
+    return _fastest_ms(lambda query: index.candidates(query, 100, Reach(LISTS)), queries) / stop / thread_count()
 
 
 def _fastest_ms(search: Callable[[Float32], object], queries: Float32) -> float:

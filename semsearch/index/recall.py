@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.index.approximate import ApproximateIndex, Point
+from semsearch.index.lists import Reach
 from semsearch.index.rows import Rows
 from semsearch.settings import thread_count
 from semsearch.types import Float32, Int64
@@ -61,11 +62,12 @@ class Measured:
     p95_ms: float
     queries: int
     rows: int
+    margin: float | None = None
 
     @property
     def point(self) -> Point:
         """Where it was measured."""
-        return Point(self.effort, self.candidates)
+        return Point(Reach(self.effort, self.margin), self.candidates)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -82,8 +84,8 @@ def tune(rows: Rows, index: ApproximateIndex, target: Target) -> Measured:
     queries = rows.take(ids)
     truth = _truth(rows, index.covered, queries, ids)
     tried = [
-        (Point(effort, count), recalls)
-        for effort, curve in _curves(rows, index, queries, truth, target)
+        (Point(reach, count), recalls)
+        for reach, curve in _curves(rows, index, queries, truth, target)
         for count, recalls in _worth_timing(curve, target)
     ]
     times = _times(rows, index, [point for point, _ in tried], queries[:TIMED])
@@ -121,15 +123,16 @@ Curve = list[tuple[int, npt.NDArray[np.float64]]]
 
 def _curves(
     rows: Rows, index: ApproximateIndex, queries: Float32, truth: list[_Truth], target: Target
-) -> Iterator[tuple[int, Curve]]:
+) -> Iterator[tuple[Reach, Curve]]:
     """From the greatest effort down, as long as the target is in sight."""
     wanted = max(1, min(NEIGHBOURS, index.covered - 1))
     for effort in reversed(_efforts(index.effort_limit)):
-        found = index.candidates(queries, min(CANDIDATES[-1], index.covered), effort, threads=thread_count())
+        reach = index.reach(queries, effort)
+        found = index.candidates(queries, min(CANDIDATES[-1], index.covered), reach, threads=thread_count())
         hits = np.stack([_is_neighbour(rows, *one) for one in zip(queries, found, truth, strict=True)]).cumsum(axis=1)
         counts = [count for count in CANDIDATES if count < found.shape[1]] + [found.shape[1]]
         curve = [(count, np.minimum(hits[:, count - 1] / wanted, 1)) for count in counts]
-        yield effort, curve
+        yield reach, curve
         if target.recall is not None and _surely(curve[-1][1]) < target.recall:
             return
 
@@ -171,7 +174,7 @@ def _times(rows: Rows, index: ApproximateIndex, points: list[Point], queries: Fl
         for place, point in enumerate(points):
             query = queries[(number + place * len(queries) // len(points)) % len(queries)][None]
             begun = time.perf_counter()
-            candidates = index.candidates(query, point.candidates, point.effort, threads=thread_count())
+            candidates = index.candidates(query, point.candidates, point.reach, threads=thread_count())
             rows.rescore(query, candidates, NEIGHBOURS)
             times[place].append(1000 * (time.perf_counter() - begun))
     return times
@@ -180,7 +183,8 @@ def _times(rows: Rows, index: ApproximateIndex, points: list[Point], queries: Fl
 def _measured(point: Point, recalls: npt.NDArray[np.float64], times: list[float], rows: int) -> Measured:
     low, high = _interval(recalls)
     p50, p95 = np.percentile(times, (50, 95)).tolist()
-    return Measured(point.effort, point.candidates, float(recalls.mean()), low, high, p50, p95, len(recalls), rows)
+    reach, recall = point.reach, float(recalls.mean())
+    return Measured(reach.effort, point.candidates, recall, low, high, p50, p95, len(recalls), rows, reach.margin)
 
 
 def _interval(recalls: npt.NDArray[np.float64]) -> tuple[float, float]:

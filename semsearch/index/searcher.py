@@ -59,8 +59,7 @@ class Searcher:
         return self.rows.within(query, least, allowed)
 
     def _approximate(self, queries: Float32, k: int, allowed: Bitmap | None, threads: int) -> tuple[Float32, Int64]:
-        point = self.point
-        candidates = self.index.candidates(queries, point.count(k), point.effort, allowed, threads, point.margin)
+        candidates = self.index.candidates(queries, self.point.count(k), self.point.reach, allowed, threads)
         if allowed is not None:  # some indexes take no selector
             candidates = np.where((candidates >= 0) & contains(allowed, np.maximum(candidates, 0)), candidates, -1)
         scores, ids = self.rows.rescore(queries, candidates, k)

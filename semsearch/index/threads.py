@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -20,16 +20,18 @@ R = TypeVar("R")
 def run(tasks: Sequence[Callable[[], R]], threads: int) -> list[R]:
     """Results of the tasks, which must not call this function themselves, in their order.
 
-    The calling thread does its share: one query that two threads answer waits for one other thread only.
+    The calling thread works, too: one query that two threads answer waits for one other thread only.
     """
-    shares = [tasks[number::threads] for number in range(min(threads, len(tasks)))]
-    others = [_pool(threads - 1).submit(_done, share) for share in shares[1:]]
-    results = [_done(share) for share in shares[:1]] + [other.result() for other in others]
-    return [results[number % threads][number // threads] for number in range(len(tasks))]
+    pending = iter(enumerate(tasks))  # whoever is free takes the next: threads begin late, and are not equally fast
+    others = [_pool(threads - 1).submit(_done, pending) for _ in range(min(threads, len(tasks)) - 1)]
+    results = _done(pending)
+    for other in others:
+        results |= other.result()
+    return [results[number] for number in range(len(tasks))]
 
 
-def _done(tasks: Sequence[Callable[[], R]]) -> list[R]:
-    return [task() for task in tasks]
+def _done(pending: Iterator[tuple[int, Callable[[], R]]]) -> dict[int, R]:
+    return {number: task() for number, task in pending}
 
 
 @functools.cache

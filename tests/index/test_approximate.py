@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from brute_force import METRICS, asked, stored, true_scores
 
-from semsearch.index import ApproximateIndex, Part, Point, bitmap_of
+from semsearch.index import ApproximateIndex, Part, Point, Reach, bitmap_of
 from semsearch.types import Metric
 
 SPANS = ((0, 64), (64, 72), (72, 200))
@@ -32,7 +32,7 @@ def test_exact_parts_give_the_nearest_rows_in_order(metric, threads, count):
     index = ApproximateIndex(parts(matrix, "Flat", metric), metric)
     assert index.covered == 200
     assert index.effort_limit == 0
-    found = index.candidates(queries, count, 1, threads=threads)
+    found = index.candidates(queries, count, Reach(1), threads=threads)
     truth = true_scores(queries, matrix, metric)
     assert found.shape == (5, min(count, 200))
     got = np.take_along_axis(truth, found, axis=1)
@@ -47,7 +47,7 @@ def test_a_filter_is_cut_into_the_parts(metric, threads):
     truth = true_scores(queries, matrix, metric)
     for allowed in ([3, 63, 64, 71, 72, 199], [66], [], range(0, 200, 7)):
         allowed = np.array(list(allowed), dtype=np.int64)
-        found = index.candidates(queries, 50, 1, bitmap_of(200, allowed), threads)
+        found = index.candidates(queries, 50, Reach(1), bitmap_of(200, allowed), threads)
         taken = min(50, len(allowed))
         assert (found[:, taken:] == -1).all()
         assert all(sorted(row) == sorted(allowed.tolist()) for row in found[:, :taken].tolist() if taken < 50)
@@ -76,4 +76,4 @@ def test_parts_leave_no_gap():
 @pytest.mark.parametrize(("k", "count"), [(1, 35), (9, 35), (10, 35), (11, 39), (20, 70), (1000, 3500)])
 def test_more_results_take_more_candidates(k, count):
     """Up to ten results take as many as were measured, and more in proportion, rounded up."""
-    assert Point(effort=1, candidates=35).count(k) == count
+    assert Point(Reach(1), candidates=35).count(k) == count

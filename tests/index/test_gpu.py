@@ -7,7 +7,7 @@ import pytest
 from brute_force import METRICS, StridedRows, asked, check_exact, stored, true_scores
 
 from semsearch.errors import DeviceError
-from semsearch.index import ApproximateIndex, MemoryRows, Point, Rows, Searcher, bitmap_of, gpu
+from semsearch.index import ApproximateIndex, MemoryRows, Point, Reach, Rows, Searcher, bitmap_of, gpu
 from semsearch.index.gpu import FaissScan, GpuRows, TorchScan
 from semsearch.types import Metric
 
@@ -110,7 +110,9 @@ def test_a_row_that_is_damaged_is_noticed_before_it_is_copied():
 def test_a_searcher_works_on_a_device(metric):
     """The contract of a search is the same: k allowed rows with their true scores."""
     matrix, wanted = stored(COUNT, 8, metric), asked(3, 8, metric)
-    searcher = Searcher(GpuRows(StridedRows(matrix), 8, metric, "cpu"), ApproximateIndex([], metric), Point(1, 10))
+    searcher = Searcher(
+        GpuRows(StridedRows(matrix), 8, metric, "cpu"), ApproximateIndex([], metric), Point(Reach(1), 10)
+    )
     truth = true_scores(wanted, matrix, metric)
     for allowed in sets(COUNT):
         bitmap = None if allowed is None else bitmap_of(COUNT, allowed)

@@ -9,8 +9,7 @@ from brute_force import asked, stored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.index import ApproximateIndex, Part, bitmap_of
-from semsearch.index.lists import distance_behind
+from semsearch.index import ApproximateIndex, Part, Reach, bitmap_of
 from semsearch.types import Metric
 
 ROWS = 400
@@ -27,7 +26,7 @@ FACTORIES = (
 
 def built(factory, metric=Metric.COSINE, first=0):
     """A part over random rows, and the rows."""
-    matrix = stored(ROWS, 8, metric)
+    matrix = stored(ROWS, 8, metric, seed=first)
     return Part.build(factory, 8, metric, first, matrix, [matrix]), matrix
 
 
@@ -47,9 +46,9 @@ def test_with_a_margin_beyond_all_lists_the_answer_is_that_of_all_lists(factory,
     """Rows and distances are FAISS's own, however many queries ask at a time."""
     part, _ = built(factory, metric, first=80)
     queries = 3 * asked(7, 8, metric)
-    expected = part.candidates(queries, 30, 8, None)
+    expected = part.candidates(queries, 30, Reach(8))
     for some in (slice(0, 7), slice(2, 3)):
-        distances, ids = part.candidates(queries[some], 30, 8, None, np.inf)
+        distances, ids = part.candidates(queries[some], 30, Reach(8, np.inf))
         np.testing.assert_allclose(distances, expected[0][some], rtol=1e-5, atol=1e-5)
         assert np.mean(ids == expected[1][some]) > 0.95  # rows of equal distance may stand for each other
 
@@ -60,7 +59,7 @@ def test_rows_come_from_the_lists_within_the_margin_and_the_nearest(metric, marg
     """A list counts whose score, by plain arithmetic, is at least half of the best less the margin."""
     part, _ = built("IVF8,Flat", metric)
     queries = 2 * asked(5, 8, metric, seed)
-    _, ids = part.candidates(queries, ROWS, 8, None, margin)
+    _, ids = part.candidates(queries, ROWS, Reach(8, margin))
     centroids = part._inner.quantizer.reconstruct_n(0, 8).astype(np.float64)
     if metric is Metric.L2:
         scores = -((queries[:, None, :] - centroids) ** 2).sum(axis=2)
@@ -80,7 +79,7 @@ def test_a_filter_holds_within_the_margin():
     """No row comes that is not allowed."""
     part, _ = built("IVF8,PQ4x4fs_64")
     allowed = np.arange(0, ROWS, 3)
-    _, ids = part.candidates(asked(4, 8), 60, 8, bitmap_of(ROWS, allowed), 0.4)
+    _, ids = part.candidates(asked(4, 8), 60, Reach(8, 0.4), bitmap_of(ROWS, allowed))
     assert np.isin(ids[ids >= 0], allowed).all()
     assert (ids >= 0).any()
 
@@ -91,16 +90,30 @@ def test_the_margin_of_an_effort_is_so_many_lists_on_the_average(metric):
     parts = [built("IVF8,PQ4x4fs_64", metric)[0], built("IVF8,PQ4x4fs_64", metric, ROWS)[0]]
     index, queries = ApproximateIndex(parts, metric), asked(200, 8, metric)
     for effort in (1, 3, 6):
-        margin = index.margin(queries, effort)
-        counts = [(distance_behind(part.list_scores(queries)) <= margin).sum(axis=1).mean() for part in parts]
+        reach = index.reach(queries, effort)
+        counts = [(part.distances_behind(queries) <= reach.margin).sum(axis=1).mean() for part in parts]
+        assert reach.effort == effort
         assert np.mean(counts) == pytest.approx(effort, abs=0.1)
-    assert index.margin(queries, 8) is None
+    assert index.reach(queries, 8) == Reach(8)
     for factory in ("HNSW8", "Flat", "IVF1,PQ4x4fs_64"):
-        assert ApproximateIndex([built(factory)[0]], Metric.COSINE).margin(asked(9, 8), 1) is None
+        assert ApproximateIndex([built(factory)[0]], Metric.COSINE).reach(asked(9, 8), 1) == Reach(1)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 5, 16])
+@pytest.mark.parametrize(("factory", "same"), [("IVF8,Flat", 1), ("HNSW8", 1), ("IVF8,PQ4x4fs_64", 0.95)])
+def test_threads_share_the_lists_of_a_query(factory, same, threads):
+    """However many they are, the candidates are those of one thread, but for rows that codes score alike."""
+    parts = [built(factory, first=number * ROWS)[0] for number in range(3)]
+    queries = asked(6, 8)
+    for some in (parts[:1], parts):
+        index = ApproximateIndex(some, Metric.COSINE)
+        for reach in (Reach(8), Reach(2), Reach(3, 0.2), Reach(1, -9)):
+            alone, together = (index.candidates(queries, 40, reach, threads=number) for number in (1, threads))
+            assert (np.sort(alone) == np.sort(together)).mean() >= same
 
 
 def test_zero_queries_and_a_zero_vector_are_answered():
     """No query gives no row of answers; a vector of zeros, whose length divides nothing, gives rows."""
     part, _ = built("IVF8,Flat", Metric.DOT)
-    assert part.candidates(np.empty((0, 8), np.float32), 5, 8, None, 0.1)[1].shape == (0, 5)
-    assert (part.candidates(np.zeros((1, 8), np.float32), 5, 8, None, 0.1)[1] >= 0).all()
+    assert part.candidates(np.empty((0, 8), np.float32), 5, Reach(8, 0.1))[1].shape == (0, 5)
+    assert (part.candidates(np.zeros((1, 8), np.float32), 5, Reach(8, 0.1))[1] >= 0).all()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semsearch.errors import InputError
-from semsearch.index import MemoryRows, Plan, Rows, build_part, choose, plan
+from semsearch.index import MemoryRows, Plan, Reach, Rows, build_part, choose, plan
 from semsearch.index.part import check_factory, padded
 from semsearch.types import Metric
 
@@ -68,7 +68,7 @@ def test_many_rows_have_many_lists(speed):
     assert f"IVF{plan.LISTS}," in choose(ManyRows(rows, 384)).factory
     found = choose(ManyRows(rows + 1, 384))
     assert f"IVF{plan.MANY_LISTS}," in found.factory
-    assert found.part_rows == plan.MANY_LISTS_PART_ROWS
+    assert found.part_rows == plan.PART_ROWS
     speed(exact=500, codes=200)  # however slow, less than a part is not divided
     assert f"IVF{plan.LISTS}," in choose(ManyRows(plan.PART_ROWS, 384)).factory
     assert f"IVF{plan.MANY_LISTS}," in choose(ManyRows(plan.PART_ROWS + 1, 384)).factory
@@ -88,7 +88,7 @@ def test_the_choice_is_measured(monkeypatch, metric, dimension):
     assert "IVF2,PQ" in found.factory
     part = build_part(rows, found, 0, 600)
     assert (part.first, part.stop) == (0, 600)
-    _, ids = part.candidates(asked(3, dimension, metric), 300, 2, None)
+    _, ids = part.candidates(asked(3, dimension, metric), 300, Reach(2))
     best = np.argmax(true_scores(asked(3, dimension, metric), matrix, metric), axis=1)
     assert (ids == best[:, None]).any(axis=1).all()
     monkeypatch.setattr(plan, "PART_ROWS", 100)
@@ -105,7 +105,7 @@ def test_a_part_is_built_of_its_own_rows(monkeypatch):
     rows = Rows(MemoryRows(matrix), 6, Metric.COSINE)
     part = build_part(rows, Plan("Flat", 64), 64, 128)
     assert (part.first, part.stop) == (64, 128)
-    distances, ids = part.candidates(matrix[64:128], 1, 1, None)
+    distances, ids = part.candidates(matrix[64:128], 1, Reach(1))
     assert ids[:, 0].tolist() == list(range(64, 128))
     np.testing.assert_allclose(distances[:, 0], 1, atol=1e-3)
 

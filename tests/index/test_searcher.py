@@ -10,7 +10,7 @@ from brute_force import METRICS, StridedRows, asked, check_exact, check_honest, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsearch.index import ApproximateIndex, MemoryRows, Part, Point, Rows, Searcher, bitmap_of
+from semsearch.index import ApproximateIndex, MemoryRows, Part, Point, Reach, Rows, Searcher, bitmap_of
 from semsearch.index import rows as rows_module
 from semsearch.index import searcher as module
 from semsearch.types import Metric
@@ -82,7 +82,7 @@ def test_always_k_allowed_rows_with_their_true_scores(
     """Whatever the index, what it covers, and how little it looks at: min(k, allowed) rows, each once, none outside."""
     matrix, wanted = matrix_of(metric), asked(queries, DIMENSION, metric, seed)
     rows = Rows(StridedRows(matrix), DIMENSION, metric)
-    searcher = Searcher(rows, index_of(factory, metric, covered), Point(effort, candidates))
+    searcher = Searcher(rows, index_of(factory, metric, covered), Point(Reach(effort), candidates))
     bitmap = None if allowed is None else bitmap_of(ROWS, allowed)
     truth = true_scores(wanted, matrix, metric)
     expected = min(k, ROWS if allowed is None else len(allowed))
@@ -97,7 +97,7 @@ def test_with_an_index_that_misses_nothing_the_answer_is_exact(metric, covered, 
     """Candidates of the index and the rows behind it are merged by their true scores, whichever has the best."""
     matrix, wanted = matrix_of(metric), asked(8, DIMENSION, metric)
     rows = Rows(StridedRows(matrix), DIMENSION, metric)
-    searcher = Searcher(rows, index_of("SQ8", metric, covered), Point(0, 80))
+    searcher = Searcher(rows, index_of("SQ8", metric, covered), Point(Reach(0), 80))
     truth = true_scores(wanted, matrix, metric)
     for allowed in (None, np.arange(0, ROWS, 2), np.arange(90, 260), np.arange(covered - 1, covered + 8) % ROWS):
         bitmap = None if allowed is None else bitmap_of(ROWS, np.sort(allowed))
@@ -110,7 +110,9 @@ def test_with_an_index_that_misses_nothing_the_answer_is_exact(metric, covered, 
 def test_new_rows_are_found_at_once(metric):
     """A row behind the index that is the query itself is the first hit, though the index knows nothing of it."""
     matrix = matrix_of(metric)
-    searcher = Searcher(Rows(MemoryRows(matrix), DIMENSION, metric), index_of("HNSW4", metric, 203), Point(1, 10))
+    searcher = Searcher(
+        Rows(MemoryRows(matrix), DIMENSION, metric), index_of("HNSW4", metric, 203), Point(Reach(1), 10)
+    )
     query = matrix[203:ROWS] * (3 if metric is Metric.DOT else 1)
     _, ids = searcher.search(query, 3)
     best = np.argmax(true_scores(query, matrix[203:], metric), axis=1) + 203
@@ -128,7 +130,7 @@ def test_narrow_filters_never_ask_the_index():
             raise LookupError
 
     index = Forbidden(index_of("SQ8", Metric.COSINE, 200).parts, Metric.COSINE)
-    searcher = Searcher(Rows(MemoryRows(matrix), DIMENSION), index, Point(0, 50))
+    searcher = Searcher(Rows(MemoryRows(matrix), DIMENSION), index, Point(Reach(0), 50))
     wanted = asked(2, DIMENSION)
     truth = true_scores(wanted, matrix, Metric.COSINE)
     for allowed in (np.arange(3), np.array([5, 299, 120])):  # a hundredth of the rows
@@ -157,7 +159,7 @@ def test_an_index_that_breaks_the_filter_or_falls_short_is_made_good(answer, cov
     matrix = matrix_of(Metric.COSINE)
     index = Liar(index_of("SQ8", Metric.COSINE, covered).parts, Metric.COSINE)
     index.answer = answer
-    searcher = Searcher(Rows(MemoryRows(matrix), DIMENSION), index, Point(0, 200))
+    searcher = Searcher(Rows(MemoryRows(matrix), DIMENSION), index, Point(Reach(0), 200))
     wanted, allowed = asked(3, DIMENSION), np.arange(0, ROWS, 2)
     truth = true_scores(wanted, matrix, Metric.COSINE)
     check_honest(searcher.search(wanted, 8, bitmap_of(ROWS, allowed)), truth, 8, allowed)
@@ -169,7 +171,7 @@ def test_an_index_that_breaks_the_filter_or_falls_short_is_made_good(answer, cov
 def test_many_queries_are_answered_like_each_alone(factory):
     """Batches of any size give what their queries give one by one, in their order, in any number of threads."""
     matrix = matrix_of(Metric.COSINE)
-    searcher = Searcher(Rows(MemoryRows(matrix), DIMENSION), index_of(factory, Metric.COSINE, 203), Point(1, 40))
+    searcher = Searcher(Rows(MemoryRows(matrix), DIMENSION), index_of(factory, Metric.COSINE, 203), Point(Reach(1), 40))
     wanted = asked(200, DIMENSION)
     alone = [searcher.search(wanted[number : number + 1], 5) for number in range(200)]
     for threads in (1, 2, 4):
@@ -181,11 +183,11 @@ def test_many_queries_are_answered_like_each_alone(factory):
 def test_nothing_to_find(exact):
     """Without queries, without rows, or with an empty filter there are no hits, in the right shape."""
     searcher = Searcher(
-        Rows(MemoryRows(matrix_of(Metric.COSINE)), DIMENSION), index_of("SQ8", Metric.COSINE, 200), Point(0, 50)
+        Rows(MemoryRows(matrix_of(Metric.COSINE)), DIMENSION), index_of("SQ8", Metric.COSINE, 200), Point(Reach(0), 50)
     )
     nobody = bitmap_of(ROWS, np.empty(0, np.int64))
     empty = Searcher(
-        Rows(MemoryRows(np.empty((0, DIMENSION))), DIMENSION), ApproximateIndex([], Metric.COSINE), Point(0, 50)
+        Rows(MemoryRows(np.empty((0, DIMENSION))), DIMENSION), ApproximateIndex([], Metric.COSINE), Point(Reach(0), 50)
     )
     for found, shape in (
         (searcher.search(asked(0, DIMENSION), 5, exact=exact), (0, 0)),
@@ -201,7 +203,9 @@ def test_nothing_to_find(exact):
 def test_a_score_to_reach_is_exact_with_an_index_too(metric, covered):
     """All allowed rows that reach the score are found, in the index and behind it."""
     matrix, wanted = matrix_of(metric), asked(1, DIMENSION, metric)
-    searcher = Searcher(Rows(MemoryRows(matrix), DIMENSION, metric), index_of("HNSW4", metric, covered), Point(1, 10))
+    searcher = Searcher(
+        Rows(MemoryRows(matrix), DIMENSION, metric), index_of("HNSW4", metric, covered), Point(Reach(1), 10)
+    )
     truth = true_scores(wanted, matrix, metric)[0]
     least = float(np.sort(truth)[-80:-78].mean())
     allowed = np.arange(0, ROWS, 3)
