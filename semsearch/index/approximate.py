@@ -6,12 +6,11 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from semsearch.index.bitmaps import Bitmap, span_of
-from semsearch.index.lists import Reach, Share
+from semsearch.index.lists import Reach
 from semsearch.index.part import Part
 from semsearch.index.threads import run
 from semsearch.types import Float32, Int64, Metric
@@ -63,22 +62,19 @@ class ApproximateIndex:
         self, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None = None, threads: int = 1
     ) -> Int64:
         """About the ``count`` nearest rows to each query, nearest first: int64[m, <= count], -1 for none."""
-        tasks = [
-            partial(part.candidates, queries, count, reach, inside, share)
-            for part, inside in ((part, self._inside(part, allowed)) for part in self.parts)
-            for share in self._shares(part, threads)
+        shares = threads // math.gcd(threads, len(self.parts))  # as few as keep all threads busy: each costs something
+        searches = [
+            (part.first, search)
+            for part in self.parts
+            for search in part.searches(queries, count, reach, self._inside(part, allowed), shares)
         ]
-        found = run(tasks, threads)
-        distances = np.concatenate([part for part, _ in found], axis=1)
-        ids = np.concatenate([part for _, part in found], axis=1)
+        found = run([search for _, search in searches], threads)
+        distances = np.concatenate([some for some, _ in found], axis=1)
+        numbered = [np.where(ids < 0, -1, ids + first) for (first, _), (_, ids) in zip(searches, found, strict=True)]
+        ids = np.concatenate(numbered, axis=1)
         distances = np.where(ids < 0, self._worst, distances)
         order = np.argsort(distances if self._worst > 0 else -distances, axis=1, kind="stable")[:, :count]
         return np.take_along_axis(ids, order, axis=1)
-
-    def _shares(self, part: Part, threads: int) -> list[Share]:
-        """As few for each part as keep all threads busy."""
-        number = threads // math.gcd(threads, len(self.parts)) if part.is_shared else 1
-        return [Share(one, number) for one in range(number)]
 
     @staticmethod
     def _inside(part: Part, allowed: Bitmap | None) -> Bitmap | None:

@@ -7,14 +7,19 @@ the lists that score half as much as the nearest one, less a margin that is the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from semsearch.types import Float32, Int64
 
-__all__ = ["ALL", "Lists", "Reach", "Share"]
+__all__ = ["Lists", "Reach", "Search"]
+
+Search = Callable[[], tuple[Float32, Int64]]
+"""A search that is ready to run: distances float32[m, count] and row numbers int64[m, count], -1 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +32,6 @@ class Reach:
 
     effort: int
     margin: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Every so many-th of a query's lists: the share ``number``, from 0, ``of`` so many."""
-
-    number: int
-    of: int
-
-
-ALL = Share(0, 1)
 
 
 class Lists:
@@ -58,19 +52,37 @@ class Lists:
         """
         return self._behind(queries, self._nearest(self._transformed(queries))[0])
 
-    def search(
-        self, queries: Float32, count: int, reach: Reach, share: Share, selector: dict[str, Any]
+    def searches(
+        self, queries: Float32, count: int, reach: Reach, shares: int, selector: dict[str, Any]
+    ) -> list[Search]:
+        """For the about ``count`` nearest rows: searches in every ``shares``-th of the lists within reach of a query.
+
+        Threads wait for each other in Python: what there is to do in it is done here, once for all shares.
+        """
+        inside = self._transformed(queries)
+        lists, distances = self._within(queries, inside, reach)
+        kept = [slice(number, None, shares) for number in range(min(shares, lists.shape[1]))]
+        return [
+            partial(
+                self._search,
+                inside,
+                count,
+                np.ascontiguousarray(lists[:, share]),
+                np.ascontiguousarray(distances[:, share]),
+                selector,
+            )
+            for share in kept
+        ]
+
+    def _search(
+        self, inside: Float32, count: int, lists: Int64, list_distances: Float32, selector: dict[str, Any]
     ) -> tuple[Float32, Int64]:
-        """About the ``count`` nearest rows as FAISS has them, in a share of the lists within reach of each query."""
         import faiss
 
-        inside = self._transformed(queries)
-        list_distances, lists = self._within(queries, inside, reach, share)
-        distances, ids = np.empty((len(queries), count), np.float32), np.full((len(queries), count), -1, np.int64)
-        if not lists.size:
-            return distances, ids
+        faiss.omp_set_num_threads(1)
+        distances, ids = np.empty((len(inside), count), np.float32), np.empty((len(inside), count), np.int64)
         self._faiss.search_preassigned_c(
-            len(queries),
+            len(inside),
             faiss.swig_ptr(inside),
             count,
             faiss.swig_ptr(lists),
@@ -83,17 +95,16 @@ class Lists:
         )
         return distances, ids
 
-    def _within(self, queries: Float32, inside: Float32, reach: Reach, share: Share) -> tuple[Float32, Int64]:
-        """Distances and numbers of lists, nearest first, float32[m, n] and int64[m, n], -1 for none."""
+    def _within(self, queries: Float32, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:
+        """Numbers and distances of lists, nearest first, int64[m, n] and float32[m, n]; the number -1 for none."""
         distances, lists = self._nearest(inside)
         number = max(1, min(reach.effort, lists.shape[1]))
         if reach.margin is not None:
             outside = self._behind(queries, distances) > reach.margin
             outside[:, 0] = False  # the nearest is looked at in any case
             lists = np.where(outside, -1, lists)
-            number = lists.shape[1] - int(outside.sum(axis=1).min(initial=0))
-        kept = slice(share.number, number, share.of)
-        return np.ascontiguousarray(distances[:, kept]), np.ascontiguousarray(lists[:, kept])
+            number = lists.shape[1] - int(outside.sum(axis=1).min(initial=lists.shape[1] - 1))
+        return lists[:, :number], distances[:, :number]
 
     def _transformed(self, queries: Float32) -> Float32:
         for transform in self._transforms:

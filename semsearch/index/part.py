@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from semsearch.errors import InputError
 from semsearch.index.bitmaps import Bitmap
-from semsearch.index.lists import ALL, Lists, Reach, Share
+from semsearch.index.lists import Lists, Reach, Search
 from semsearch.index.rows import faiss_metric
 from semsearch.settings import thread_count
 from semsearch.types import Float32, Int64, Metric
@@ -109,43 +110,34 @@ class Part:
         """How far lists are behind, as :class:`Lists` has it; ``None`` if there is no choice of lists."""
         return self._lists.distances_behind(_pad(queries)) if self._lists else None
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether several threads can have a share each of one search."""
-        return self._lists is not None
+    def searches(
+        self, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None = None, shares: int = 1
+    ) -> list[Search]:
+        """For the about ``count`` nearest rows, numbered from 0, with FAISS's own distances: up to ``shares`` searches.
 
-    def candidates(
-        self, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None = None, share: Share = ALL
-    ) -> tuple[Float32, Int64]:
-        """About the ``count`` nearest rows, with FAISS's own approximate distances, -1 where there are fewer.
-
-        An index that refuses selectors gives rows that are not ``allowed`` too, which the caller must drop in any
-        case.
+        Each looks at a share of an inverted file's lists; an index without lists has one. An index that refuses
+        selectors gives rows that are not ``allowed`` too, which the caller must drop in any case.
         """
         import faiss
 
         faiss.omp_set_num_threads(1)
-        count = min(count, self.stop - self.first)
-        queries = _pad(queries)
-        try:
-            distances, ids = self._search(queries, count, reach, share, allowed)
-        except RuntimeError:
-            if allowed is None:
-                raise
-            distances, ids = self._search(queries, count, reach, share, None)
-        return distances, np.where(ids < 0, -1, ids + self.first)
-
-    def _search(
-        self, queries: Float32, count: int, reach: Reach, share: Share, allowed: Bitmap | None
-    ) -> tuple[Float32, Int64]:
-        import faiss
-
+        count, queries = min(count, self.stop - self.first), _pad(queries)
         selector = {} if allowed is None else {"sel": faiss.IDSelectorBitmap(allowed)}
         if self._lists:
-            return self._lists.search(queries, count, reach, share, selector)
-        parameters = self._parameters(reach.effort, selector)
-        found: tuple[Float32, Int64] = self._faiss.search(queries, count, params=parameters)
-        return found
+            return self._lists.searches(queries, count, reach, shares, selector)
+        return [partial(self._search, queries, count, reach.effort, selector)]
+
+    def _search(self, queries: Float32, count: int, effort: int, selector: dict[str, Any]) -> tuple[Float32, Int64]:
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        try:
+            distances, ids = self._faiss.search(queries, count, params=self._parameters(effort, selector))
+        except RuntimeError:
+            if not selector:
+                raise
+            return self._search(queries, count, effort, {})
+        return distances, ids
 
     def _parameters(self, effort: int, selector: dict[str, Any]) -> Any:
         """FAISS's search parameters; ``None`` for an index without any and no filter, since some refuse all."""

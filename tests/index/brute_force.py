@@ -90,3 +90,10 @@ class StridedRows:
         if self.broken & set(ids):
             raise zlib.error(f"broken {min(self.broken & set(ids))}")
         self.seen |= set(ids)
+
+
+def candidates(part, queries, count, reach, allowed=None):
+    """What the search of one part finds: FAISS's distances, and row numbers."""
+    (search,) = part.searches(queries, count, reach, allowed)
+    distances, ids = search()
+    return distances, np.where(ids < 0, -1, ids + part.first)

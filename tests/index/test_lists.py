@@ -5,7 +5,7 @@ from __future__ import annotations
 import faiss
 import numpy as np
 import pytest
-from brute_force import asked, stored
+from brute_force import asked, candidates, stored
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,9 +46,9 @@ def test_with_a_margin_beyond_all_lists_the_answer_is_that_of_all_lists(factory,
     """Rows and distances are FAISS's own, however many queries ask at a time."""
     part, _ = built(factory, metric, first=80)
     queries = 3 * asked(7, 8, metric)
-    expected = part.candidates(queries, 30, Reach(8))
+    expected = candidates(part, queries, 30, Reach(8))
     for some in (slice(0, 7), slice(2, 3)):
-        distances, ids = part.candidates(queries[some], 30, Reach(8, np.inf))
+        distances, ids = candidates(part, queries[some], 30, Reach(8, np.inf))
         np.testing.assert_allclose(distances, expected[0][some], rtol=1e-5, atol=1e-5)
         assert np.mean(ids == expected[1][some]) > 0.95  # rows of equal distance may stand for each other
 
@@ -59,7 +59,7 @@ def test_rows_come_from_the_lists_within_the_margin_and_the_nearest(metric, marg
     """A list counts whose score, by plain arithmetic, is at least half of the best less the margin."""
     part, _ = built("IVF8,Flat", metric)
     queries = 2 * asked(5, 8, metric, seed)
-    _, ids = part.candidates(queries, ROWS, Reach(8, margin))
+    _, ids = candidates(part, queries, ROWS, Reach(8, margin))
     centroids = part._inner.quantizer.reconstruct_n(0, 8).astype(np.float64)
     if metric is Metric.L2:
         scores = -((queries[:, None, :] - centroids) ** 2).sum(axis=2)
@@ -79,7 +79,7 @@ def test_a_filter_holds_within_the_margin():
     """No row comes that is not allowed."""
     part, _ = built("IVF8,PQ4x4fs_64")
     allowed = np.arange(0, ROWS, 3)
-    _, ids = part.candidates(asked(4, 8), 60, Reach(8, 0.4), bitmap_of(ROWS, allowed))
+    _, ids = candidates(part, asked(4, 8), 60, Reach(8, 0.4), bitmap_of(ROWS, allowed))
     assert np.isin(ids[ids >= 0], allowed).all()
     assert (ids >= 0).any()
 
@@ -115,5 +115,5 @@ def test_threads_share_the_lists_of_a_query(factory, same, threads):
 def test_zero_queries_and_a_zero_vector_are_answered():
     """No query gives no row of answers; a vector of zeros, whose length divides nothing, gives rows."""
     part, _ = built("IVF8,Flat", Metric.DOT)
-    assert part.candidates(np.empty((0, 8), np.float32), 5, Reach(8, 0.1))[1].shape == (0, 5)
-    assert (part.candidates(np.zeros((1, 8), np.float32), 5, Reach(8, 0.1))[1] >= 0).all()
+    assert candidates(part, np.empty((0, 8), np.float32), 5, Reach(8, 0.1))[1].shape == (0, 5)
+    assert (candidates(part, np.zeros((1, 8), np.float32), 5, Reach(8, 0.1))[1] >= 0).all()

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from brute_force import asked, stored, true_scores
+from brute_force import asked, candidates, stored, true_scores
 
 from semsearch.errors import InputError
 from semsearch.index import Part, Reach, bitmap_of
@@ -55,7 +55,7 @@ def test_candidates_hold_the_nearest_rows(factory, metric):
     part, matrix = built(factory, metric=metric, first=1000)
     queries = asked(9, 8, metric)
     assert (part.first, part.stop) == (1000, 1000 + ROWS)
-    distances, ids = part.candidates(queries, ROWS // 2, Reach(part.effort_limit))
+    distances, ids = candidates(part, queries, ROWS // 2, Reach(part.effort_limit))
     assert distances.shape == ids.shape == (9, ROWS // 2)
     assert ids.dtype == np.int64
     assert ((ids == -1) | ((ids >= 1000) & (ids < 1000 + ROWS))).all()
@@ -73,7 +73,7 @@ def test_any_dimension(dimension, metric):
     assert dimension <= size < dimension + 4
     part, matrix = built(f"IVF1,PQ{size}x4fs", dimension, metric)
     queries = asked(5, dimension, metric)
-    _, ids = part.candidates(queries, 160, Reach(1))
+    _, ids = candidates(part, queries, 160, Reach(1))
     assert share_of_best(ids, true_scores(queries, matrix, metric)) >= 0.97
 
 
@@ -82,11 +82,11 @@ def test_a_filter_is_kept_or_refused_without_harm(factory):
     """An index that takes selectors gives allowed rows only; one that refuses them gives rows all the same."""
     part, _ = built(factory, first=8)
     allowed = bitmap_of(ROWS, np.arange(0, ROWS, 3))
-    _, ids = part.candidates(asked(4, 8), 60, Reach(part.effort_limit), allowed)
+    _, ids = candidates(part, asked(4, 8), 60, Reach(part.effort_limit), allowed)
     found = ids[ids >= 0]
     assert len(found) > 100
     assert ((found - 8) % 3 == 0).all() == (factory not in NO_FILTER)
-    _, ids = part.candidates(asked(4, 8), 60, Reach(part.effort_limit), bitmap_of(ROWS, np.array([5])))
+    _, ids = candidates(part, asked(4, 8), 60, Reach(part.effort_limit), bitmap_of(ROWS, np.array([5])))
     assert factory in NO_FILTER or set(ids.ravel().tolist()) <= {-1, 13}
 
 
@@ -111,7 +111,7 @@ def test_more_effort_finds_more():
     part, matrix = built("IVF16,Flat")
     queries = asked(30, 8)
     truth = true_scores(queries, matrix, Metric.COSINE)
-    found = [share_of_best(part.candidates(queries, 50, Reach(effort))[1], truth) for effort in (0, 1, 4, 16, 99)]
+    found = [share_of_best(candidates(part, queries, 50, Reach(effort))[1], truth) for effort in (0, 1, 4, 16, 99)]
     assert found[0] == found[1] < found[2] < found[3] == found[4] == 1
 
 
@@ -119,7 +119,7 @@ def test_more_effort_finds_more():
 def test_no_more_candidates_than_rows(count):
     """A part gives what it has."""
     part, _ = built("IVF1,PQ4x4fs")
-    _, ids = part.candidates(asked(2, 8), count, Reach(1))
+    _, ids = candidates(part, asked(2, 8), count, Reach(1))
     assert ids.shape == (2, min(count, ROWS))
     assert ids.min() >= 0
 
@@ -129,9 +129,9 @@ def test_transforms_that_are_learned():
     part, matrix = built("OPQ4_8,IVF4,PQ4x4fs", 10, rows=300)
     queries = asked(5, 10)
     assert part.effort_limit == 4
-    _, ids = part.candidates(queries, 150, Reach(4))
+    _, ids = candidates(part, queries, 150, Reach(4))
     assert share_of_best(ids, true_scores(queries, matrix, Metric.COSINE)) >= 0.9
-    _, ids = part.candidates(queries, 60, Reach(4), bitmap_of(300, np.arange(0, 300, 2)))
+    _, ids = candidates(part, queries, 60, Reach(4), bitmap_of(300, np.arange(0, 300, 2)))
     assert (ids[ids >= 0] % 2 == 0).all()
 
 
@@ -160,7 +160,7 @@ def test_what_is_written_is_mapped_again(tmp_path, factory, metric):
     queries, allowed = asked(3, 8, metric), bitmap_of(ROWS, np.arange(100))
     for some in (None, allowed):
         for one, other in zip(
-            part.candidates(queries, 20, Reach(4), some), again.candidates(queries, 20, Reach(4), some), strict=True
+            candidates(part, queries, 20, Reach(4), some), candidates(again, queries, 20, Reach(4), some), strict=True
         ):
             np.testing.assert_array_equal(one, other)
 
@@ -173,7 +173,9 @@ def test_a_mapped_part_survives_its_file(tmp_path):
     built("SQ8", seed=3)[0].write(tmp_path / "a.faiss")
     (tmp_path / "a.faiss").unlink()
     queries = asked(3, 8)
-    np.testing.assert_array_equal(again.candidates(queries, 20, Reach(1))[1], part.candidates(queries, 20, Reach(1))[1])
+    np.testing.assert_array_equal(
+        candidates(again, queries, 20, Reach(1))[1], candidates(part, queries, 20, Reach(1))[1]
+    )
 
 
 @pytest.fixture(scope="module", params=["IVF1,PQ4x4fs", "HNSW16"])

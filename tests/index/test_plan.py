@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from brute_force import METRICS, asked, stored, true_scores
+from brute_force import METRICS, asked, candidates, stored, true_scores
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,7 +88,7 @@ def test_the_choice_is_measured(monkeypatch, metric, dimension):
     assert "IVF2,PQ" in found.factory
     part = build_part(rows, found, 0, 600)
     assert (part.first, part.stop) == (0, 600)
-    _, ids = part.candidates(asked(3, dimension, metric), 300, Reach(2))
+    _, ids = candidates(part, asked(3, dimension, metric), 300, Reach(2))
     best = np.argmax(true_scores(asked(3, dimension, metric), matrix, metric), axis=1)
     assert (ids == best[:, None]).any(axis=1).all()
     monkeypatch.setattr(plan, "PART_ROWS", 100)
@@ -105,7 +105,7 @@ def test_a_part_is_built_of_its_own_rows(monkeypatch):
     rows = Rows(MemoryRows(matrix), 6, Metric.COSINE)
     part = build_part(rows, Plan("Flat", 64), 64, 128)
     assert (part.first, part.stop) == (64, 128)
-    distances, ids = part.candidates(matrix[64:128], 1, Reach(1))
+    distances, ids = candidates(part, matrix[64:128], 1, Reach(1))
     assert ids[:, 0].tolist() == list(range(64, 128))
     np.testing.assert_allclose(distances[:, 0], 1, atol=1e-3)
 
