@@ -98,13 +98,13 @@ class Lists:
     def _within(self, queries: Float32, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:
         """Numbers and distances of lists, nearest first, int64[m, n] and float32[m, n]; the number -1 for none."""
         distances, lists = self._nearest(inside)
-        number = max(1, min(reach.effort, lists.shape[1]))
-        if reach.margin is not None:
-            outside = self._behind(queries, distances) > reach.margin
-            outside[:, 0] = False  # the nearest is looked at in any case
-            lists = np.where(outside, -1, lists)
-            number = lists.shape[1] - int(outside.sum(axis=1).min(initial=lists.shape[1] - 1))
-        return lists[:, :number], distances[:, :number]
+        if reach.margin is None:
+            number = max(1, min(reach.effort, lists.shape[1]))
+            return lists[:, :number], distances[:, :number]
+        counts = (self._behind(queries, distances) <= reach.margin).sum(axis=1)
+        number = int(counts.max(initial=1))  # the nearest list is looked at in any case
+        near = np.arange(number) < np.maximum(counts, 1)[:, None]
+        return np.where(near, lists[:, :number], -1), distances[:, :number]
 
     def _transformed(self, queries: Float32) -> Float32:
         for transform in self._transforms:
