@@ -53,8 +53,8 @@ class Part:
         try:
             faiss.omp_set_num_threads(1)  # training is many small steps, which cost more to divide than to do
             index.train(_pad(sample))
-            faiss.omp_set_num_threads(thread_count())
             for block in blocks:
+                faiss.omp_set_num_threads(thread_count())  # for each: who reads the blocks may set it, too
                 index.add(_pad(block))
         except RuntimeError as error:
             raise _refused(factory, dimension, error) from error
