@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.processes import OwnPeak, peak_mb, private_mb
 from semsearch.collection.indexing import IndexBuilder, IndexState, PartRecord
 from semsearch.collection.vectors import VectorFile
-from semsearch.index import ApproximateIndex, Part, Plan, Point, Rows, Searcher, Target
+from semsearch.index import ApproximateIndex, Measured, Part, Plan, Point, Reach, Rows, Searcher, Target
 from semsearch.index.threads import run
 from semsearch.settings import thread_count
 from semsearch.types import Metric
@@ -28,6 +28,8 @@ APPEND = 16_384
 K = 10
 TRIES = 3
 SINGLE_EXACT = 20
+SAMPLE = 400
+"""Stored rows that say how far an effort reaches."""
 
 
 def store(job: dict[str, Any]) -> None:
@@ -84,8 +86,8 @@ def ask(job: dict[str, Any]) -> dict[str, Any]:
     index = ApproximateIndex(parts, Metric.COSINE)
     queries = np.load(job["queries"])
     memory = private_mb() - before
-    measured = state["measured"] or {"effort": 1, "candidates": 0}
-    searcher = Searcher(rows, index, Point(measured["effort"], measured["candidates"]))
+    chosen = Measured(**state["measured"]).point if state["measured"] else Point(Reach(1), 0)
+    searcher = Searcher(rows, index, chosen)
     searcher.search(queries[:20], K, threads=thread_count())
     figures = {
         "plan": asdict(Plan(**state["plan"])) if state["plan"] else None,
@@ -94,11 +96,11 @@ def ask(job: dict[str, Any]) -> dict[str, Any]:
         "private_mb_searched": round(private_mb() - before, 1),
         "points": [],
     }
-    efforts = sorted({measured["effort"], *(round(share * index.effort_limit) for share in job.get("shares", []))})
-    for effort in efforts:
-        for candidates in [count or measured["candidates"] for count in job["candidates"]]:
-            one = Searcher(rows, index, Point(effort, candidates))
-            figures["points"].append({"effort": effort, "candidates": candidates} | _timed(one, queries, job))
+    some = rows.take(np.arange(0, len(rows), max(1, len(rows) // SAMPLE)))
+    for reach in [chosen.reach, *(index.reach(some, round(share * index.effort_limit)) for share in job["shares"])]:
+        for candidates in [count or chosen.candidates for count in job["candidates"]]:
+            one = Searcher(rows, index, Point(reach, candidates))
+            figures["points"].append({"effort": reach.effort, "candidates": candidates} | _timed(one, queries, job))
     if job.get("exact"):
         figures["exact"] = _timed(searcher, queries, job, exact=True)
     return figures
@@ -114,7 +116,7 @@ def _timed(searcher: Searcher, queries: np.ndarray, job: dict[str, Any], exact: 
         started = time.perf_counter()
         searcher.search(query[None], K, exact=exact, threads=threads)
         times.append(1000 * (time.perf_counter() - started))
-    name = f"ours-{searcher.point.effort}-{searcher.point.candidates}-{exact}.npy"
+    name = f"ours-{searcher.point.reach.effort}-{searcher.point.candidates}-{exact}.npy"
     np.save(Path(job["folder"]) / name, ids)
     p50, p95 = np.percentile(times, (50, 95))
     return {
