@@ -1,14 +1,15 @@
 """How many of the true neighbours an approximate index delivers, measured; and the choice of an operating point.
 
-Queries are stored rows, which do not count as neighbours of themselves; the truth is an exact scan. A row
-that scores as high as the tenth true neighbour counts as one: of duplicates any will do.
+Queries are stored rows, asked for as if neither they nor their copies were stored (see
+:mod:`semsearch.index.truth`); the truth is an exact scan. A row that scores as high as the tenth true neighbour
+counts as one: of duplicates any will do.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,24 +19,26 @@ import numpy.typing as npt
 from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.lists import Reach
 from semsearch.index.rows import Rows
+from semsearch.index.truth import NEIGHBOURS, Truth, is_neighbour, true_neighbours
 from semsearch.settings import thread_count
-from semsearch.types import Float32, Int64
+from semsearch.types import Float32
 
 __all__ = ["DEFAULT_TARGET", "Measured", "Target", "tune"]
 
-NEIGHBOURS = 10
 QUERIES = 400
+FEW = 64
+"""Queries that tell how much effort a recall takes, before all are asked."""
+SHARES = (0.02, 0.04, 0.06, 0.09, 0.13, 0.18, 0.24, 0.3, 0.36, 0.43, 0.5, 0.58, 0.67, 0.8, 1)
+"""Efforts that are tried, of the greatest."""
+TRIED = 3
+"""Efforts that reach a recall, the least first: a greater one may do with fewer candidates, and be faster."""
 TIMED = 60
 """Queries that are timed one by one at an operating point."""
 CANDIDATES = (10, 20, 30, 50, 75, 100, 150, 200, 250, 300, 400, 500, 600, 800, 1200, 1600)
-TIES = 20
-"""Neighbours beside the ten that are looked at for their equals."""
 Z95 = 1.96
 """Standard deviations to either side that hold 95 % of a normal distribution."""
 Z90 = 1.28
 """Standard deviations below the measured recall at which a target must still be met: nine times of ten it is."""
-SAME = 1e-6
-"""Scores that differ by less are equal: sums of the same products in another order differ by so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,9 @@ def tune(rows: Rows, index: ApproximateIndex, target: Target) -> Measured:
     For a recall: the fastest that reaches it with 90 % confidence, else the one of the highest recall.
     For a latency: the highest recall within it, else the fastest.
     """
-    ids = np.sort(np.random.default_rng(0).permutation(index.covered)[:QUERIES])
+    ids = np.random.default_rng(0).permutation(index.covered)[:QUERIES]
     queries = rows.take(ids)
-    truth = _truth(rows, index.covered, queries, ids)
+    truth = true_neighbours(rows, index.covered, queries, ids)
     tried = [
         (Point(reach, count), recalls)
         for reach, curve in _curves(rows, index, queries, truth, target)
@@ -93,66 +96,43 @@ def tune(rows: Rows, index: ApproximateIndex, target: Target) -> Measured:
     return _chosen([(one, _surely(recalls)) for one, (_, recalls) in zip(measured, tried, strict=True)], target)
 
 
-@dataclass(frozen=True, slots=True)
-class _Truth:
-    """The neighbours of one query: those that score ``least`` or more, and whether ``ids`` are all of them."""
-
-    own: int
-    ids: Int64
-    least: float
-    all_known: bool
-
-
-def _truth(rows: Rows, covered: int, queries: Float32, ids: Int64) -> list[_Truth]:
-    """By an exact scan; ``least`` is the score of the tenth neighbour, with fewer rows of the last."""
-    scores, found = rows.search(queries, NEIGHBOURS + 1 + TIES, stop=covered, threads=thread_count())
-    return [_neighbours(*one) for one in zip(ids.tolist(), scores, found, strict=True)]
-
-
-def _neighbours(own: int, scores: Float32, found: Int64) -> _Truth:
-    others = (found >= 0) & (found != own)
-    scores, found = scores[others], found[others]
-    tenth = float(scores[min(NEIGHBOURS, len(scores)) - 1]) if len(scores) else math.inf
-    near = scores >= tenth - SAME * max(1.0, abs(tenth))
-    return _Truth(own, found[near], tenth, all_known=bool(len(near) < NEIGHBOURS + TIES or not near[-1]))
-
-
 Curve = list[tuple[int, npt.NDArray[np.float64]]]
 """Number of candidates and the recall of every query with so many."""
 
 
 def _curves(
-    rows: Rows, index: ApproximateIndex, queries: Float32, truth: list[_Truth], target: Target
-) -> Iterator[tuple[Reach, Curve]]:
-    """From the greatest effort down, as long as the target is in sight."""
+    rows: Rows, index: ApproximateIndex, queries: Float32, truth: list[Truth], target: Target
+) -> list[tuple[Reach, Curve]]:
+    """For a latency of every effort; for a recall up to the second that reaches it, from where some queries do."""
+    reaches, wanted = [index.reach(queries, effort) for effort in _efforts(index.effort_limit)], target.recall
+    if wanted is None:
+        return [(reach, _curve(rows, index, queries, truth, reach)) for reach in reaches]
+
+    def few(reach: Reach) -> bool:
+        return bool(_curve(rows, index, queries[:FEW], truth[:FEW], reach)[-1][1].mean() >= wanted)
+
+    first = min(bisect_left(reaches, True, key=few), len(reaches) - 1)
+    found: list[tuple[Reach, Curve]] = []
+    for reach in reaches[first:]:
+        found.append((reach, _curve(rows, index, queries, truth, reach)))
+        if sum(_surely(curve[-1][1]) >= wanted for _, curve in found) == TRIED:
+            break
+    return found
+
+
+def _curve(rows: Rows, index: ApproximateIndex, queries: Float32, truth: list[Truth], reach: Reach) -> Curve:
+    found = index.candidates(queries, min(CANDIDATES[-1], index.covered), reach, threads=thread_count())
+    hits = np.stack([is_neighbour(rows, *one) for one in zip(queries, found, truth, strict=True)]).cumsum(axis=1)
     wanted = max(1, min(NEIGHBOURS, index.covered - 1))
-    for effort in reversed(_efforts(index.effort_limit)):
-        reach = index.reach(queries, effort)
-        found = index.candidates(queries, min(CANDIDATES[-1], index.covered), reach, threads=thread_count())
-        hits = np.stack([_is_neighbour(rows, *one) for one in zip(queries, found, truth, strict=True)]).cumsum(axis=1)
-        counts = [count for count in CANDIDATES if count < found.shape[1]] + [found.shape[1]]
-        curve = [(count, np.minimum(hits[:, count - 1] / wanted, 1)) for count in counts]
-        yield reach, curve
-        if target.recall is not None and _surely(curve[-1][1]) < target.recall:
-            return
-
-
-def _is_neighbour(rows: Rows, query: Float32, candidates: Int64, truth: _Truth) -> npt.NDArray[np.bool_]:
-    """Which candidates are true neighbours; of very many equals the truth knows only some, and scores decide."""
-    if truth.all_known:
-        return np.isin(candidates, truth.ids)
-    valid = candidates[(candidates >= 0) & (candidates != truth.own)]
-    scores, found = rows.search_among(query[None], max(1, len(valid)), valid)
-    return np.isin(candidates, found[0][scores[0] >= truth.least - SAME * max(1.0, abs(truth.least))])
+    counts = [count for count in CANDIDATES if count < found.shape[1]] + [found.shape[1]]
+    return [(count, np.minimum(hits[:, count - 1] / wanted, 1)) for count in counts]
 
 
 def _efforts(limit: int) -> list[int]:
     """From little to all; an index without such a setting has one."""
     if limit <= 1:
         return [limit]
-    return sorted(
-        {min(limit, max(1, round(limit * share))) for share in (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1)}
-    )
+    return sorted({min(limit, max(1, round(limit * share))) for share in SHARES})
 
 
 def _worth_timing(curve: Curve, target: Target) -> Curve:

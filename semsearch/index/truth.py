@@ -1,0 +1,91 @@
+"""What a query is to find, told from stored rows: their exact neighbours, as a query that is not stored has them.
+
+A stored row is asked for as if neither it nor its copies were there. Near copies of a text (versions, boilerplate,
+mail that quotes mail) lie closer together than anything else does and are found by the poorest index; a query from
+outside has no such neighbours, and would be promised too much.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from semsearch.index.rows import Rows
+from semsearch.settings import thread_count
+from semsearch.types import Float32, Int64
+
+__all__ = ["NEIGHBOURS", "Truth", "is_neighbour", "true_neighbours"]
+
+NEIGHBOURS = 10
+LOOKED_AT = 128
+"""Nearest rows that are searched for copies, and behind these for neighbours and their equals."""
+WIDE = 1.5
+"""A step down in score that ends the copies is so much wider than all steps between the ten rows behind it.
+
+Measured on a million sentences: at 1 a quarter of the rows seem to have copies and their recall comes out 0.003
+lower than that of texts held out, at 1.5 a tenth and 0.001; at 2 every fourth row with copies seems to have none.
+"""
+SAME = 1e-6
+"""Scores that differ by less are equal: sums of the same products in another order differ by so much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The neighbours of one stored row: those that score ``least`` or more, and are not ``ignored``.
+
+    ``ignored`` are the row and its copies. ``all_known`` says whether ``ids`` are all neighbours; of very many that
+    score the same they are some.
+    """
+
+    ignored: Int64
+    ids: Int64
+    least: float
+    all_known: bool
+
+
+def true_neighbours(rows: Rows, covered: int, queries: Float32, ids: Int64) -> list[Truth]:
+    """The neighbours of the rows ``ids``, whose vectors are ``queries``, among the first ``covered`` rows."""
+    scores, found = rows.search(queries, LOOKED_AT + 1, stop=covered, threads=thread_count())
+    return [_neighbours(*one) for one in zip(ids.tolist(), scores, found, strict=True)]
+
+
+def is_neighbour(rows: Rows, query: Float32, candidates: Int64, truth: Truth) -> npt.NDArray[np.bool_]:
+    """Which candidates are true neighbours, bool[candidates], after those that are ignored have left their places."""
+    ignored = np.isin(candidates, truth.ignored)
+    moved = candidates[np.argsort(ignored, kind="stable")]
+    if truth.all_known:
+        return np.isin(moved, truth.ids)
+    valid = candidates[(candidates >= 0) & ~ignored]
+    scores, found = rows.search_among(query[None], max(1, len(valid)), valid)
+    return np.isin(moved, found[0][scores[0] >= truth.least - _slack(truth.least)])
+
+
+def _neighbours(own: int, scores: Float32, found: Int64) -> Truth:
+    """``least`` is the score of the tenth neighbour, with fewer rows of the last."""
+    others = (found >= 0) & (found != own)
+    scores, found = scores[others], found[others]
+    copies = _copies(scores)
+    ignored, scores, found = np.append(found[:copies], own), scores[copies:], found[copies:]
+    least = float(scores[min(NEIGHBOURS, len(scores)) - 1]) if len(scores) else math.inf
+    near = scores >= least - _slack(least)
+    return Truth(ignored, found[near], least, all_known=len(near) < LOOKED_AT - copies or not near[-1])
+
+
+def _copies(scores: Float32) -> int:
+    """How many of the nearest rows, best first, are copies: those above the widest step down, if it stands out.
+
+    Copies do not change what lies behind them, so that it must hold ten neighbours.
+    """
+    steps = scores[:-NEIGHBOURS] - scores[1 : 1 - NEIGHBOURS]
+    if not len(steps):
+        return 0
+    last = int(np.argmax(steps))
+    behind = scores[last + 1] - scores[last + NEIGHBOURS]
+    return last + 1 if steps[last] > max(WIDE * behind, _slack(float(scores[0]))) else 0
+
+
+def _slack(score: float) -> float:
+    return SAME * max(1.0, abs(score))
