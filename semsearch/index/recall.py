@@ -84,8 +84,7 @@ def tune(rows: Rows, index: ApproximateIndex, target: Target) -> Measured:
     For a latency: the highest recall within it, else the fastest.
     """
     ids = np.random.default_rng(0).permutation(index.covered)[:QUERIES]
-    queries = rows.take(ids)
-    truth = true_neighbours(rows, index.covered, queries, ids)
+    queries, truth = true_neighbours(rows, index.covered, ids)
     tried = [
         (Point(reach, count), recalls)
         for reach, curve in _curves(rows, index, queries, truth, target)

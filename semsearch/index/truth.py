@@ -37,19 +37,26 @@ class Truth:
     """The neighbours of one stored row: those that score ``least`` or more, and are not ``ignored``.
 
     ``ignored`` are the row and its copies. ``all_known`` says whether ``ids`` are all neighbours; of very many that
-    score the same they are some.
+    score the same they are some. ``all_equal`` says that nothing else than equals was seen.
     """
 
     ignored: Int64
     ids: Int64
     least: float
     all_known: bool
+    all_equal: bool
 
 
-def true_neighbours(rows: Rows, covered: int, queries: Float32, ids: Int64) -> list[Truth]:
-    """The neighbours of the rows ``ids``, whose vectors are ``queries``, among the first ``covered`` rows."""
+def true_neighbours(rows: Rows, covered: int, ids: Int64) -> tuple[Float32, list[Truth]]:
+    """The vectors of the rows ``ids``, and their neighbours among the first ``covered`` rows.
+
+    A row among so many duplicates that nothing else was seen tells nothing, and is left out unless all are such.
+    """
+    queries = rows.take(ids)
     scores, found = rows.search(queries, LOOKED_AT + 1, stop=covered, threads=thread_count())
-    return [_neighbours(*one) for one in zip(ids.tolist(), scores, found, strict=True)]
+    truth = [_neighbours(*one) for one in zip(ids.tolist(), scores, found, strict=True)]
+    telling = [number for number, one in enumerate(truth) if not one.all_equal] or list(range(len(truth)))
+    return queries[telling], [truth[number] for number in telling]
 
 
 def is_neighbour(rows: Rows, query: Float32, candidates: Int64, truth: Truth) -> npt.NDArray[np.bool_]:
@@ -67,11 +74,13 @@ def _neighbours(own: int, scores: Float32, found: Int64) -> Truth:
     """``least`` is the score of the tenth neighbour, with fewer rows of the last."""
     others = (found >= 0) & (found != own)
     scores, found = scores[others], found[others]
-    copies = _copies(scores)
+    seen, copies = len(scores), _copies(scores)
     ignored, scores, found = np.append(found[:copies], own), scores[copies:], found[copies:]
     least = float(scores[min(NEIGHBOURS, len(scores)) - 1]) if len(scores) else math.inf
     near = scores >= least - _slack(least)
-    return Truth(ignored, found[near], least, all_known=len(near) < LOOKED_AT - copies or not near[-1])
+    endless = seen >= LOOKED_AT and bool(near[-1])
+    equal = endless and copies == 0 and bool(scores[0] <= least + _slack(least))
+    return Truth(ignored, found[near], least, all_known=not endless, all_equal=equal)
 
 
 def _copies(scores: Float32) -> int:
