@@ -16,8 +16,6 @@ from benchmarks.neighbours import NOISE, ours
 
 TARGETS = {10_000: 0.99, 100_000: 0.99, 1_000_000: 0.99, 10_000_000: 0.95}
 """Recall of held-out queries that is asked of so many rows."""
-CANDIDATES, SHARES = [500, 1000], [0.1, 0.2, 0.3]
-"""Tried beyond the million: the index is tuned by stored rows, whose neighbours there are their own noisy copies."""
 MOST = int(os.environ.get("SEMSEARCH_ROWS", max(TARGETS)))
 
 
@@ -27,7 +25,6 @@ def measure() -> dict[str, Any]:
     for count, target in TARGETS.items():
         if count <= MOST:
             with tempfile.TemporaryDirectory(dir=million.folder()) as scratch:
-                tried = (CANDIDATES, SHARES) if count > len(rows) else ([], [])
-                one = ours(Path(scratch) / "rows", rows[:count], queries, count, target, *tried)
+                one = ours(Path(scratch) / "rows", rows[:count], queries, count, target, [], [])
                 found[str(count)] = one | {"target": target}
     return {"noise": NOISE, "rows": found}

@@ -29,8 +29,8 @@ QUERIES = 1_000
 SINGLES = 300
 K = 10
 SAME = 1e-5
-CANDIDATES = [100, 200, 300, 500, 800, 1600]
-SHARES = [0.3, 0.5, 0.65, 1.0]
+CANDIDATES = [100, 200, 300, 400, 500, 600, 800, 1600]
+SHARES = [0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 1.0]
 """Of the lists of our index."""
 EFFORTS = [16, 32, 64, 128, 256, 512]
 NOISE = 0.02
