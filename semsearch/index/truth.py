@@ -37,7 +37,7 @@ class Truth:
     """The neighbours of one stored row: those that score ``least`` or more, and are not ``ignored``.
 
     ``ignored`` are the row and its copies. ``all_known`` says whether ``ids`` are all neighbours; of very many that
-    score the same they are some. ``all_equal`` says that nothing else than equals was seen.
+    score the same they are some. ``all_equal`` says that nothing but the row's own equals was seen.
     """
 
     ignored: Int64
@@ -72,15 +72,15 @@ def is_neighbour(rows: Rows, query: Float32, candidates: Int64, truth: Truth) ->
 
 def _neighbours(own: int, scores: Float32, found: Int64) -> Truth:
     """``least`` is the score of the tenth neighbour, with fewer rows of the last."""
-    others = (found >= 0) & (found != own)
+    itself, others = found == own, (found >= 0) & (found != own)
+    alike = np.ptp(scores[others | itself]) <= _slack(float(scores[0]))
     scores, found = scores[others], found[others]
     seen, copies = len(scores), _copies(scores)
     ignored, scores, found = np.append(found[:copies], own), scores[copies:], found[copies:]
     least = float(scores[min(NEIGHBOURS, len(scores)) - 1]) if len(scores) else math.inf
     near = scores >= least - _slack(least)
     endless = seen >= LOOKED_AT and bool(near[-1])
-    equal = endless and copies == 0 and bool(scores[0] <= least + _slack(least))
-    return Truth(ignored, found[near], least, all_known=not endless, all_equal=equal)
+    return Truth(ignored, found[near], least, all_known=not endless, all_equal=endless and bool(alike))
 
 
 def _copies(scores: Float32) -> int:

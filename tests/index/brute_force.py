@@ -39,6 +39,20 @@ def true_scores(queries, matrix, metric):
     return queries @ matrix.T
 
 
+def as_from_outside(scores, own):
+    """Of a row's scores with all rows: the ids of itself and its copies, and the score of its tenth neighbour.
+
+    Copies are above the widest of the steps down that have ten rows behind them, if it is half as wide again as
+    all steps between these ten. Of fewer than ten neighbours the last counts as the tenth.
+    """
+    order = [int(one) for one in np.argsort(-scores, kind="stable") if one != own][:128]
+    steps = {number: scores[order[number - 1]] - scores[order[number]] for number in range(1, len(order) - 9)}
+    copies = max(steps, key=steps.get, default=0)
+    if copies and steps[copies] <= max(1.5 * (scores[order[copies]] - scores[order[copies + 9]]), 1e-6):
+        copies = 0
+    return {own, *order[:copies]}, scores[order[min(copies + 9, len(order) - 1)]]
+
+
 def check_honest(found, truth, k, allowed=None, atol=1e-5):
     """Each query has ``k`` places of which as many as there can be are taken, by different allowed rows.
 
