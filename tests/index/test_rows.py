@@ -29,6 +29,7 @@ def metric(request):
 def small_blocks(monkeypatch):
     """Blocks of few rows, so that few rows make many."""
     monkeypatch.setattr(module, "SCAN_ROWS", 100)
+    monkeypatch.setattr(module, "MERGED", 2)
     monkeypatch.setattr(module, "THREAD_ROWS", 24)
 
 
