@@ -79,7 +79,8 @@ def ask(job: dict[str, Any]) -> dict[str, Any]:
     before = private_mb()
     started = time.perf_counter()
     records = [PartRecord(**one) for one in state["parts"]]
-    reading = [partial(Part.read, folder / one.file, one.sha256, one.first) for one in records]
+    alone = thread_count() if len(records) == 1 else 1
+    reading = [partial(Part.read, folder / one.file, one.sha256, one.first, alone) for one in records]
     parts = run(reading, thread_count())  # as a snapshot does
     rows = Rows(file.open(job["count"]), job["dimension"], Metric.COSINE)
     opened = time.perf_counter() - started

@@ -49,7 +49,7 @@ UNTUNED = Point(Reach(1), candidates=300)
 
 @dataclass(frozen=True, slots=True)
 class PartRecord:
-    """An index file: it covers ``rows`` rows from ``first`` on, and its bytes have this SHA-256."""
+    """An index file: it covers ``rows`` rows from ``first`` on, and its bytes have this checksum (index.digest)."""
 
     first: int
     rows: int

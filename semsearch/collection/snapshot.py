@@ -189,7 +189,8 @@ def _read_parts(
 ) -> tuple[tuple[Part, ...], str | None]:
     """The index's parts up to the first that is not sound: rows from there on are tail, slower but as right."""
     known = dict(zip(earlier.indexing.parts, earlier.parts, strict=False)) if earlier else {}
-    reading = [partial(_part, folder, record, known) for record in records]
+    alone = thread_count() if len(records) == 1 else 1  # else each thread reads a part
+    reading = [partial(_part, folder, record, known, alone) for record in records]
     parts: list[Part] = []
     for record, part in zip(records, run(reading, thread_count()), strict=True):
         if part is None or part.stop != record.first + record.rows:
@@ -201,8 +202,7 @@ def _read_parts(
     return tuple(parts), None
 
 
-def _part(folder: Path, record: PartRecord, known: dict[PartRecord, Part]) -> Part | None:
-    """Checksums take most of the time to open a collection, and threads can share them."""
+def _part(folder: Path, record: PartRecord, known: dict[PartRecord, Part], threads: int) -> Part | None:
     if record in known:
         return known[record]
-    return Part.read(folder / record.file, record.sha256, record.first) if is_own(record.file) else None
+    return Part.read(folder / record.file, record.sha256, record.first, threads) if is_own(record.file) else None

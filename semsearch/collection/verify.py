@@ -6,7 +6,6 @@ compared in a check of its own: add it to ``CHECKS``.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import zlib
@@ -28,6 +27,8 @@ from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.vectors import VectorFile, vector_files
 from semsearch.collection.words import unpacked, words_crc
 from semsearch.errors import DamagedError, SemsearchError
+from semsearch.index import digest_of
+from semsearch.settings import thread_count
 
 __all__ = ["Finding", "Part", "Report", "verify_folder"]
 
@@ -286,8 +287,7 @@ def _index(look: Look) -> Iterator[tuple[str, str, str]]:
         try:
             if not is_own(file):
                 raise ValueError(f"{file!r} is no name of an index file")
-            with (look.folder / file).open("rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            found = digest_of(look.folder / file, thread_count())
         except (OSError, ValueError) as error:
             yield Part.INDEX, str(file), f"cannot be read: {error}"
             continue

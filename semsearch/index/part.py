@@ -6,7 +6,6 @@ only, and each is trained on its own rows.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ import numpy as np
 
 from semsearch.errors import InputError
 from semsearch.index.bitmaps import Bitmap
+from semsearch.index.digest import Digest, digest_of
 from semsearch.index.lists import Lists, Reach, Search
 from semsearch.index.rows import faiss_metric
 from semsearch.settings import thread_count
@@ -61,26 +61,26 @@ class Part:
         return cls(index, first)
 
     @classmethod
-    def read(cls, path: Path, sha256: str, first: int) -> Part | None:
+    def read(cls, path: Path, sha256: str, first: int, threads: int = 1) -> Part | None:
         """Map an index file, or ``None`` if its bytes are not the ones that were written.
 
-        FAISS must not be trusted with a damaged file, so the checksum comes first.
+        FAISS must not be trusted with a damaged file, so the checksum comes first. It takes most of the time to open
+        a collection; threads can share it.
         """
         import faiss
 
         try:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                    return None
+            if digest_of(path, threads) != sha256:
+                return None
         except OSError:
             return None
         return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), first)
 
     def write(self, path: Path) -> str:
-        """Write beside ``path``, fsync, rename; return the SHA-256 of the bytes."""
+        """Write beside ``path``, fsync, rename; return the checksum of the bytes."""
         import faiss
 
-        digest = hashlib.sha256()
+        digest = Digest()
         temporary = path.with_name(f".{path.name}.tmp")
         try:
             with temporary.open("wb") as file:

@@ -1,0 +1,53 @@
+"""Checksums of index files: SHA-256 over those of blocks, so that threads can share a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from semsearch.index.threads import run
+
+__all__ = ["Digest", "digest_of"]
+
+BLOCK = 1 << 23
+
+
+class Digest:
+    """The checksum of what is written piece by piece: SHA-256 of one block, or of the SHA-256 of all blocks."""
+
+    def __init__(self) -> None:
+        self._full: list[bytes] = []
+        self._last, self._room = hashlib.sha256(), BLOCK
+
+    def update(self, content: bytes) -> None:
+        """Go on with these bytes."""
+        rest = memoryview(content)
+        while rest:
+            if not self._room:
+                self._full.append(self._last.digest())
+                self._last, self._room = hashlib.sha256(), BLOCK
+            piece, rest = rest[: self._room], rest[self._room :]
+            self._last.update(piece)
+            self._room -= len(piece)
+
+    def hexdigest(self) -> str:
+        """The checksum as 64 characters."""
+        return _combined([*self._full, self._last.digest()])
+
+
+def digest_of(path: Path, threads: int = 1) -> str:
+    """The same of a file; raises :class:`OSError`."""
+    blocks = range(0, max(path.stat().st_size, 1), BLOCK)
+    return _combined(run([partial(_block, path, start) for start in blocks], threads))
+
+
+def _block(path: Path, start: int) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        return hashlib.sha256(file.read(BLOCK)).digest()
+
+
+def _combined(blocks: Sequence[bytes]) -> str:
+    return blocks[0].hex() if len(blocks) == 1 else hashlib.sha256(b"".join(blocks)).hexdigest()
