@@ -16,8 +16,8 @@ TITLES = {"sentences": "Sentences", "glove": "GloVe"}
 def neighbours(figures: dict[str, Any]) -> str:
     text = (
         "recall@10 of 1,000 held-out queries, one query at a time (all cores may answer it) and in one batch; a row "
-        "that scores as\nhigh as the tenth true neighbour is right. For each contestant the fastest point of each "
-        "recall: the least effort that\nreaches it. A picture has all points; those that another one of the same "
+        "that scores as\nhigh as the tenth true neighbour is right. For each contestant and recall the fastest "
+        "points that reach it, of\nsingle queries and of batches. A picture has all points; those that another one of the same "
         "contestant surpasses are pale.\n\n"
     )
     text += "".join(_dataset(name, figures[name]) for name in TITLES if name in figures)
@@ -45,21 +45,24 @@ def _contest(contestants: dict[str, Any]) -> str:
         for name, row in contestants.items():
             good = [point for point in row["points"] if point["recall"] >= least]
             if good:
-                point = min(good, key=lambda one: one["p50_ms"])
+                single = min(good, key=lambda one: one["p50_ms"])
+                batch = max(good, key=lambda one: one["batch_per_second"])
                 memory = row.get("private_mb_searched", row["private_mb"])
                 rows.append(
                     [
                         f"≥ {least}",
                         name,
-                        point["recall"],
-                        f"{point['p50_ms']:.2f}",
-                        f"{point['p95_ms']:.2f}",
-                        f"{point['batch_per_second']:,}",
+                        f"{single['p50_ms']:.2f}",
+                        f"{single['p95_ms']:.2f}",
+                        single["recall"],
+                        f"{batch['batch_per_second']:,}",
+                        batch["recall"],
                         f"{row['build_seconds']:.0f}",
                         f"{memory:,.0f}",
                     ]
                 )
-    head = ["recall@10", "", "reached", "p50, ms", "p95, ms", "batch, queries/s", "build, s", "own memory, MB"]
+    single_head, batch_head = ["p50, ms", "p95, ms", "reached"], ["batch, queries/s", "reached"]
+    head = ["recall@10", "", *single_head, *batch_head, "build, s", "own memory, MB"]
     return table(head, rows)
 
 
