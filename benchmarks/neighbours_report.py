@@ -17,8 +17,8 @@ def neighbours(figures: dict[str, Any]) -> str:
     text = (
         "recall@10 of 1,000 held-out queries, one query at a time (all cores may answer it) and in one batch; a row "
         "that scores as\nhigh as the tenth true neighbour is right. For each contestant and recall the fastest points "
-        "that reach it, of single\nqueries and of batches. A picture has all points; those that another one of the same "
-        "contestant surpasses are pale.\n\n"
+        "that reach it, of single\nqueries and of batches. A picture has all points; those that another one of the "
+        "same contestant surpasses are pale.\n\n"
     )
     text += "".join(_dataset(name, figures[name]) for name in TITLES if name in figures)
     exact = figures["sentences"]["contestants"]["semsearch"]["exact"]
