@@ -169,17 +169,22 @@ def _opened(path: Path, chosen: dict[str, Any]) -> Collection:
     from semsearch.query import Collection
 
     collection = Collection.open(path)
-    for option in ("unit", "window", "overlap", "language", "metric", "tokens"):
-        stored = getattr(collection.settings, option)
-        if chosen[option] is not None and chosen[option] != stored:
-            raise CollectionError(
-                f"collection {path.name!r} was built with --{option} {stored or 'left out'}, not {chosen[option]}; "
-                "leave the option out, or index into another collection"
-            )
+    _refuse_others(collection, chosen)
     stored_encoder = collection.stored_encoder
     options = stored_encoder.options.to_json() | _options(chosen)
     collection.attach(_encoder(chosen, stored_encoder.model, options))
     return collection
+
+
+def _refuse_others(collection: Collection, chosen: dict[str, Any]) -> None:
+    """Refuse options that a collection was not made with."""
+    for option in ("unit", "window", "overlap", "language", "metric", "tokens"):
+        stored = getattr(collection.settings, option)
+        if chosen[option] is not None and chosen[option] != stored:
+            raise CollectionError(
+                f"collection {collection.name!r} was built with --{option} {stored or 'left out'}, "
+                f"not {chosen[option]}; leave the option out, or index into another collection"
+            )
 
 
 def _reencode(path: Path, chosen: dict[str, Any]) -> None:
@@ -189,6 +194,7 @@ def _reencode(path: Path, chosen: dict[str, Any]) -> None:
 
     with Collection.open(path) as collection:
         patient(collection, chosen["timeout"])
+        _refuse_others(collection, chosen)
         stored = collection.stored_encoder
         own = {} if chosen["model"] else stored.options.to_json()
         encoder = _encoder(chosen, stored.model, own | _options(chosen))

@@ -45,7 +45,7 @@ from semsearch.collection.indexing import forget_index
 from semsearch.collection.migrations import migrate
 from semsearch.collection.places import DATABASE, PASSAGES, WORDS, taken, vector_file
 from semsearch.collection.seals import has_words, read_state, seal
-from semsearch.collection.settings import StoredEncoder, check_name
+from semsearch.collection.settings import StoredEncoder, check_name, stored_settings
 from semsearch.collection.snapshot import word_rows
 from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.transaction import sync_folder
@@ -62,7 +62,7 @@ HEADER = 512
 SMALL = 1 << 16
 """Most bytes of the two JSON members."""
 BLOCK = 1 << 20
-BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError, ValueError, KeyError, TypeError)
+BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError, LookupError, TypeError)
 
 
 def export_archive(folder: Path, encoder: StoredEncoder, target: IO[bytes]) -> None:
@@ -260,7 +260,9 @@ def _check(folder: Path, name: str) -> None:
             refuse_programs(connection, folder)
             if format_of(connection, folder) < FORMAT:
                 migrate(connection, folder)
-            if _tables(connection) != _our_tables(read_meta(connection, folder)):
+            meta = read_meta(connection, folder)
+            stored_settings(meta)
+            if _tables(connection) != _our_tables(meta):
                 raise ValueError("its database has other tables than a collection has")
             merge_log(connection)
         report = verify_folder(folder)

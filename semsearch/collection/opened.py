@@ -23,7 +23,7 @@ from semsearch.collection.locking import writer_lock
 from semsearch.collection.migrations import migrate
 from semsearch.collection.places import DATABASE, exists, not_found
 from semsearch.collection.seals import check_seal, read_state
-from semsearch.collection.settings import CollectionSettings, StoredEncoder
+from semsearch.collection.settings import CollectionSettings, StoredEncoder, stored_settings
 from semsearch.collection.snapshot import Snapshot, load_snapshot, state
 from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.writer import Writer
@@ -193,10 +193,7 @@ def _ended(connection: sqlite3.Connection) -> bool:
 
 def _understood(meta: dict[str, Any], path: Path) -> tuple[CollectionSettings, StoredEncoder, str]:
     try:
-        settings, encoder = CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
-        if settings.tokens != (encoder.hidden_size is not None):
-            raise ValueError("word vectors are to be kept, and have no size")
-        return settings, encoder, str(meta["created"])
+        return *stored_settings(meta), str(meta["created"])
     except (KeyError, TypeError, ValueError, SemsearchError) as error:
         raise DamagedError(
             f"settings of collection {path} are damaged ({error}); run: semsearch verify {path.name}"

@@ -23,10 +23,10 @@ from semsearch.collection.database import connect, create_schema, merge_log
 from semsearch.collection.indexing import IndexState
 from semsearch.collection.locking import writer_lock
 from semsearch.collection.passages import EncodedPassages, Prepared, prepare
-from semsearch.collection.places import DATABASE, PASSAGES, WORDS, Matrix
+from semsearch.collection.places import DATABASE, PASSAGES, WORDS, Matrix, is_own
 from semsearch.collection.reading import StoredWords
 from semsearch.collection.salvage import UNKNOWN, Salvage, SavedPassage, Unsaved
-from semsearch.collection.settings import CollectionSettings, StoredEncoder
+from semsearch.collection.settings import CollectionSettings, StoredEncoder, stored_settings
 from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.sync import encode_prepared
 from semsearch.collection.transaction import sync_folder
@@ -96,13 +96,12 @@ class _Repair:
         self._aside: list[Unsaved] = []
 
     def run(self) -> Repaired:
-        epochs = _epochs(self._folder)
-        old = _old_rows(self._folder, epochs, self._stored)
-        epoch = max(epochs, default=-1) + 1
+        old = _old_rows(self._folder, self._salvage.epoch(), self._stored)
+        epoch = max(_epochs(self._folder), default=-1) + 1
         scratch = self._folder / f".repair-{secrets.token_hex(4)}.db"
         made = vector_files(self._folder, epoch, self._stored).values()
         try:
-            for file in made:
+            for file in made:  # no file of the epoch is there yet
                 file.create()
             generation = max(self._salvage.generation(), last_noted(self._folder)) + 1
             with closing(_made(scratch, _mended(self._salvage.meta()), generation, epoch)) as connection:
@@ -166,6 +165,11 @@ class _Repair:
         if self._encoder is None:
             self._notify("encoding again what is damaged")
             self._encoder = self._load(self._stored)
+            if StoredEncoder.of(self._encoder, self._settings).sizes != self._stored.sizes:
+                raise DamagedError(
+                    f"collection {self._folder} cannot be mended: its settings say that vectors have "
+                    f"{self._stored.sizes} numbers; build it again from its sources"
+                )
         return self._encoder
 
     def _finish(self) -> None:
@@ -178,8 +182,7 @@ class _Repair:
 
 
 def _settings(salvage: Salvage) -> tuple[CollectionSettings, StoredEncoder]:
-    meta = salvage.meta()
-    return CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
+    return stored_settings(salvage.meta())
 
 
 def _mended(meta: dict[str, Any]) -> dict[str, Any]:
@@ -210,13 +213,22 @@ def _made(scratch: Path, meta: dict[str, Any], generation: int, epoch: int) -> s
     return connection
 
 
-def _epochs(folder: Path) -> list[int]:
-    return sorted(int(file.stem.split("-")[1]) for file in folder.glob("vectors-*.f16"))
+def _epochs(folder: Path) -> set[int]:
+    """Those of the vector files that are there, committed or not."""
+    names = (*folder.glob("vectors-*.f16"), *folder.glob("words-*.u8"))
+    return {int(file.stem.split("-")[1]) for file in names if is_own(file.name)}
 
 
-def _old_rows(folder: Path, epochs: Sequence[int], stored: StoredEncoder) -> dict[Matrix, StoredRows]:
-    """All rows of the newest vector files; their checksums say which are sound. Other epochs number them otherwise."""
-    files = vector_files(folder, epochs[-1], stored) if epochs else {}
+def _old_rows(folder: Path, epoch: int | None, stored: StoredEncoder) -> dict[Matrix, StoredRows]:
+    """All rows of the committed vector files; their checksums say which are sound.
+
+    Files of another epoch, such as a compaction leaves that was killed, number the rows otherwise: if it is not known
+    which epoch is committed, only files that are alone are believed.
+    """
+    there = _epochs(folder)
+    if epoch is None and len(there) == 1:
+        epoch = min(there)
+    files = {} if epoch is None else vector_files(folder, epoch, stored)
     return {
         matrix: file.open(file.path.stat().st_size // file.stride)
         for matrix, file in files.items()

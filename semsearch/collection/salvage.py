@@ -91,6 +91,12 @@ class Salvage:
             return int(self._connection.execute("SELECT max(generation) FROM state").fetchone()[0])
         return 1 << 31
 
+    def epoch(self) -> int | None:
+        """Which vector files are committed, if that can be read."""
+        with suppress(sqlite3.DatabaseError, DamagedError):
+            return read_state(self._connection)[1]
+        return None
+
     def count(self) -> int:
         """How many documents there must be; more than there can be if that is not known."""
         with suppress(sqlite3.DatabaseError, DamagedError):

@@ -11,7 +11,7 @@ from semsearch.encoder import Encoder, EncoderOptions
 from semsearch.errors import CollectionError
 from semsearch.types import Metric, Unit
 
-__all__ = ["CollectionSettings", "StoredEncoder", "check_name"]
+__all__ = ["CollectionSettings", "StoredEncoder", "check_name", "stored_settings"]
 
 NAME = re.compile(r"\w[\w.+ -]{0,99}", re.UNICODE)
 
@@ -79,6 +79,11 @@ class StoredEncoder:
         hidden_size = encoder.spec.hidden_size if settings.tokens else None
         return cls(encoder.name, encoder.options, encoder.fingerprint, encoder.dimension, hidden_size)
 
+    @property
+    def sizes(self) -> tuple[int, int | None]:
+        """Numbers of a passage's vector, and of a word's."""
+        return self.dimension, self.hidden_size
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {
@@ -95,6 +100,8 @@ class StoredEncoder:
 
         A collection may come from a stranger; who trusts the code of a model says so when opening it.
         """
+        if not isinstance(stored["options"], dict):
+            raise ValueError("options are no table of values")
         options = {name: value for name, value in stored["options"].items() if name != "trust_remote_code"}
         return cls(
             model=str(stored["model"]),
@@ -103,6 +110,21 @@ class StoredEncoder:
             dimension=int(stored["dimension"]),
             hidden_size=int(stored["hidden_size"]) if "hidden_size" in stored else None,
         )
+
+
+def stored_settings(meta: Mapping[str, Any]) -> tuple[CollectionSettings, StoredEncoder]:
+    """What a collection says that it was made with.
+
+    Raises :class:`KeyError`, :class:`TypeError`, :class:`ValueError` or an error of ours if that makes no sense.
+    """
+    if not all(isinstance(meta[key], dict) for key in ("settings", "encoder")):
+        raise ValueError("settings are no table of values")
+    settings, encoder = CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
+    if settings.tokens != (encoder.hidden_size is not None):
+        raise ValueError("word vectors are to be kept, and have no size")
+    if encoder.dimension < 1 or (encoder.hidden_size or 1) < 1:
+        raise ValueError(f"vectors have {encoder.sizes} numbers")
+    return settings, encoder
 
 
 def check_name(name: str) -> str:

@@ -21,13 +21,13 @@ from semsearch.collection.database import connect, passage_crc
 from semsearch.collection.places import DATABASE, PASSAGES, WORDS, Matrix, is_own, vector_file
 from semsearch.collection.reading import DOCUMENT, checked_document
 from semsearch.collection.seals import check_seal, has_words, read_state
-from semsearch.collection.settings import StoredEncoder
+from semsearch.collection.settings import stored_settings
 from semsearch.collection.snapshot import word_rows
 from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.vectors import VectorFile, vector_files
 from semsearch.collection.words import unpacked, words_crc
 from semsearch.errors import DamagedError, SemsearchError
-from semsearch.index import digest_of
+from semsearch.index import has_digest
 from semsearch.settings import thread_count
 
 __all__ = ["Finding", "Part", "Report", "verify_folder"]
@@ -93,8 +93,9 @@ class Look:
     def vectors(self) -> Iterator[tuple[Matrix, VectorFile, int]]:
         """The vector files, and how many rows of each are committed."""
         _, epoch, rows, *_ = read_state(self.connection)
-        stored = self.connection.execute("SELECT value FROM meta WHERE key = 'encoder'").fetchone()
-        files = vector_files(self.folder, epoch, StoredEncoder.from_json(json.loads(stored[0])))
+        meta = dict(self.connection.execute("SELECT key, value FROM meta WHERE key IN ('settings', 'encoder')"))
+        _, encoder = stored_settings({key: json.loads(value) for key, value in meta.items()})
+        files = vector_files(self.folder, epoch, encoder)
         yield PASSAGES, files[PASSAGES], rows
         if WORDS in files:
             yield WORDS, files[WORDS], word_rows(self.connection)
@@ -135,6 +136,10 @@ def _verified(folder: Path) -> Report:
         return Report(folder.name, *_counts(connection), len(list(folder.iterdir())), findings)
 
 
+NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What values raise that are of another kind than they should be."""
+
+
 def _guarded(check: Callable[[Look], Iterator[tuple[str, str, str]]], look: Look) -> Iterator[Finding]:
     """The findings of a check; that it cannot go on is one, too."""
     number = 0
@@ -144,7 +149,7 @@ def _guarded(check: Callable[[Look], Iterator[tuple[str, str, str]]], look: Look
             number += 1
             if number <= NAMED:
                 yield Finding(part, name, problem, MENDS[part])
-    except (sqlite3.DatabaseError, SemsearchError, OSError, LookupError, TypeError, ValueError, OverflowError) as error:
+    except (sqlite3.DatabaseError, SemsearchError, OSError, *NONSENSE) as error:
         yield Finding(Part.DATABASE, DATABASE, f"cannot be read: {error}", MENDS[Part.DATABASE])
     if number > NAMED:
         yield Finding(part, f"{number - NAMED} more", "likewise", MENDS[part])
@@ -287,11 +292,11 @@ def _index(look: Look) -> Iterator[tuple[str, str, str]]:
         try:
             if not is_own(file):
                 raise ValueError(f"{file!r} is no name of an index file")
-            found = digest_of(look.folder / file, thread_count())
+            sound = has_digest(look.folder / file, sha256, thread_count())
         except (OSError, ValueError) as error:
             yield Part.INDEX, str(file), f"cannot be read: {error}"
             continue
-        if found != sha256:
+        if not sound:
             yield Part.INDEX, file, "does not match its checksum"
     for matrix in look.matrices():
         table = matrix.tuning

@@ -27,7 +27,7 @@ __all__ = [
 LAYER = -1
 """The hidden layer that ranks a word's occurrences best by sense; docs/architecture.md has the measurements.
 
-Collections keep vectors of this layer: another one makes them to be encoded again.
+Collections keep vectors of this layer: whoever changes it raises the format, with a migration that encodes again.
 """
 BATCH = 128
 """Texts whose token vectors are in memory at a time."""

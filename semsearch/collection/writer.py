@@ -172,13 +172,14 @@ class Writer:
 
     @translated
     def maintain(self) -> None:
-        """What is due after a write: remove deleted rows if they are many, and renew the index."""
+        """What is due after a write: remove deleted rows if they are many, renew the index, leave no rubbish."""
         _, _, rows = state(self._connection)
         dead = self._execute("SELECT count(*) FROM dead").fetchone()[0]
         if dead > max(DEAD_ROWS, DEAD_SHARE * rows):
             self.compact()
         else:
             self.indexes.renew()
+            self.indexes.sweep()
 
     @translated
     def compact(self) -> None:

@@ -3,7 +3,7 @@
 from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.bitmaps import Bitmap, all_but, bitmap_of
 from semsearch.index.codes import Code
-from semsearch.index.digest import digest_of
+from semsearch.index.digest import has_digest
 from semsearch.index.lists import Reach
 from semsearch.index.part import Part, check_factory
 from semsearch.index.plan import Plan, build_part, choose
@@ -30,6 +30,6 @@ __all__ = [
     "build_part",
     "check_factory",
     "choose",
-    "digest_of",
+    "has_digest",
     "tune",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from semsearch.index.threads import run
 
-__all__ = ["Digest", "digest_of"]
+__all__ = ["Digest", "has_digest"]
 
 BLOCK = 1 << 23
 
@@ -37,16 +37,25 @@ class Digest:
         return _combined([*self._full, self._last.digest()])
 
 
-def digest_of(path: Path, threads: int = 1) -> str:
-    """The same of a file; raises :class:`OSError`."""
+def has_digest(path: Path, expected: str, threads: int = 1) -> bool:
+    """Whether a file has this checksum; raises :class:`OSError`.
+
+    Files of several blocks were once recorded with the SHA-256 of the whole, which counts as well.
+    """
     blocks = range(0, max(path.stat().st_size, 1), BLOCK)
-    return _combined(run([partial(_block, path, start) for start in blocks], threads))
+    found = _combined(run([partial(_block, path, start) for start in blocks], threads))
+    return found == expected or (len(blocks) > 1 and _whole(path) == expected)
 
 
 def _block(path: Path, start: int) -> bytes:
-    with path.open("rb", buffering=0) as file:
+    with path.open("rb") as file:
         file.seek(start)
         return hashlib.sha256(file.read(BLOCK)).digest()
+
+
+def _whole(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _combined(blocks: Sequence[bytes]) -> str:

@@ -37,9 +37,10 @@ class Reach:
 class Lists:
     """An inverted file below its transforms; its centroids are compared with a query one by one."""
 
-    def __init__(self, transforms: list[Any], inverted_file: Any) -> None:
+    def __init__(self, whole: Any, transforms: list[Any], inverted_file: Any) -> None:
         import faiss
 
+        self._whole = whole  # owns the others
         self._transforms = transforms
         self._faiss = inverted_file
         self._is_l2 = inverted_file.metric_type == faiss.METRIC_L2
@@ -75,6 +76,16 @@ class Lists:
         ]
 
     def _search(
+        self, inside: Float32, count: int, lists: Int64, list_distances: Float32, selector: dict[str, Any]
+    ) -> tuple[Float32, Int64]:
+        try:
+            return self._found(inside, count, lists, list_distances, selector)
+        except RuntimeError:  # some take no selector
+            if not selector:
+                raise
+            return self._found(inside, count, lists, list_distances, {})
+
+    def _found(
         self, inside: Float32, count: int, lists: Int64, list_distances: Float32, selector: dict[str, Any]
     ) -> tuple[Float32, Int64]:
         import faiss

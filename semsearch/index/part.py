@@ -17,7 +17,7 @@ import numpy as np
 
 from semsearch.errors import InputError
 from semsearch.index.bitmaps import Bitmap
-from semsearch.index.digest import Digest, digest_of
+from semsearch.index.digest import Digest, has_digest
 from semsearch.index.lists import Lists, Reach, Search
 from semsearch.index.rows import faiss_metric
 from semsearch.settings import thread_count
@@ -70,7 +70,7 @@ class Part:
         import faiss
 
         try:
-            if digest_of(path, threads) != sha256:
+            if not has_digest(path, sha256, threads):
                 return None
         except OSError:
             return None
@@ -177,14 +177,14 @@ def _lists(index: Any) -> Lists | None:
     """The lists of an inverted file, if there are several, whose centroids are compared one by one."""
     import faiss
 
-    transforms = []
+    whole, transforms = index, []
     while isinstance(index, faiss.IndexPreTransform):
         transforms += [index.chain.at(number) for number in range(index.chain.size())]
         index = faiss.downcast_index(index.index)
     if not isinstance(index, faiss.IndexIVF) or index.nlist == 1:
         return None
     flat = isinstance(faiss.downcast_index(index.quantizer), faiss.IndexFlat)
-    return Lists(transforms, index) if flat else None
+    return Lists(whole, transforms, index) if flat else None
 
 
 def check_factory(factory: str, dimension: int, metric: Metric) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 __all__ = ["run"]
@@ -24,7 +24,11 @@ def run(tasks: Sequence[Callable[[], R]], threads: int) -> list[R]:
     """
     pending = iter(enumerate(tasks))  # whoever is free takes the next: threads begin late, and are not equally fast
     others = [_pool(threads - 1).submit(_done, pending) for _ in range(min(threads, len(tasks)) - 1)]
-    results = _done(pending)
+    try:
+        results = _done(pending)
+    finally:  # nobody goes on alone with what the caller may let go of
+        list(pending)
+        wait(others)
     for other in others:
         results |= other.result()
     return [results[number] for number in range(len(tasks))]

@@ -126,6 +126,15 @@ def test_a_database_that_cannot_be_opened_is_a_finding(run, garden):
 
 
 @pytest.mark.usefixtures("garden")
+def test_reencode_refuses_what_a_collection_was_not_made_with(run):
+    """Before it encodes anything: words that were not kept do not come by encoding again."""
+    result = run("index", "garden", "--reencode", "--tokens")
+    assert result.exit_code == 1
+    assert "was built with --tokens left out, not True" in result.stderr
+    assert "encoded again" not in result.stdout
+
+
+@pytest.mark.usefixtures("garden")
 def test_reencode_changes_the_model_of_a_collection(run, records):
     """All passages get vectors of the new space, and the sources are not needed."""
     result = run("index", "garden", "--reencode", "--truncate-dim", "64")

@@ -14,7 +14,8 @@ from fake_encoder import FakeEncoder
 from index_helpers import stamps
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.collection import import_archive, repair_folder, verify_folder
+from semsearch.collection import compaction, import_archive, repair_folder, verify_folder
+from semsearch.collection.seals import seal
 from semsearch.errors import DamagedError, DamagedIndexWarning, QueryError
 
 WORDS = ["bee", "Bee", "wings", "honey", "jet", "internationalisation", "engine", "🐝", "soup", "and", "."]
@@ -278,11 +279,78 @@ def test_a_compaction_does_not_seal_damage(filled, damage, message):
         assert connection.execute("SELECT epoch, count(*) FROM state, dead").fetchone() == (0, 1)
 
 
-def test_settings_that_contradict_each_other_are_damage(filled):
-    """Word vectors without a size."""
-    change(filled, "UPDATE meta SET value = json_remove(value, '$.hidden_size') WHERE key = 'encoder'")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE meta SET value = json_remove(value, '$.hidden_size') WHERE key = 'encoder'",
+        "UPDATE meta SET value = json_set(value, '$.hidden_size', -4) WHERE key = 'encoder'",
+        "UPDATE meta SET value = json_set(value, '$.options', json('[]')) WHERE key = 'encoder'",
+        "UPDATE meta SET value = '[]' WHERE key = 'settings'",
+    ],
+)
+def test_settings_that_make_no_sense_are_damage(filled, statement):
+    """Even with the right checksum they are refused, reported, and not sealed by a repair, which saves the texts."""
+    with closing(sqlite3.connect(filled.path / "collection.db", isolation_level=None)) as connection:
+        connection.execute(statement)
+        seal(connection)
     with pytest.raises(DamagedError):
         Collection.open(filled.path)
+    assert not verify_folder(filled.path).sound
+    with pytest.raises(DamagedError, match="its 4 documents are in"):
+        repair_folder(filled.path, lambda _: FakeEncoder(), lambda _: None)
+
+
+def stored(collection):
+    """The vector of each passage, and which words are where."""
+    rows = [(row[0].document.id, row[0].ordinal, row[1].tolist()) for row in collection.rows()]
+    return rows, [(hit.document, hit.start, hit.score) for hit in collection.contexts("bee", k=1000)]
+
+
+@pytest.mark.parametrize("seal_is_lost", [False, True])
+def test_a_repair_does_not_believe_files_that_were_never_committed(filled, monkeypatch, seal_is_lost):
+    """What a compaction leaves that was killed numbers the rows otherwise; each would match its checksum there."""
+    filled.delete(["1"])
+    expected = stored(filled)
+    monkeypatch.setattr(compaction, "_renumber", killed)
+    with pytest.raises(KeyboardInterrupt):
+        filled.compact()
+    monkeypatch.undo()
+    assert {"vectors-1.f16", "words-1.u8"} <= {file.name for file in filled.path.iterdir()}
+    if seal_is_lost:
+        change(filled, "UPDATE state SET rows = rows + 1")
+    done = repair_folder(filled.path, lambda _: FakeEncoder(), lambda _: None)
+    assert (done.documents, done.encoded, done.aside) == (3, 3 if seal_is_lost else 0, 0)
+    assert verify_folder(filled.path).sound
+    with Collection.open(filled.path, FakeEncoder()) as again:
+        found = stored(again)
+    assert [row[:2] for row in found[0]] == [row[:2] for row in expected[0]]
+    np.testing.assert_allclose([row[2] for row in found[0]], [row[2] for row in expected[0]], atol=2e-3)
+    assert found[1] == expected[1]
+
+
+def killed(*_):
+    """Die in the middle."""
+    raise KeyboardInterrupt
+
+
+def test_lost_vectors_of_passages_alone_are_made_again(filled):
+    """The words' file is of the same epoch and takes no harm."""
+    (filled.path / "vectors-0.f16").unlink()
+    done = repair_folder(filled.path, lambda _: FakeEncoder(), lambda _: None)
+    assert (done.documents, done.encoded, done.aside) == (4, 4, 0)
+    assert verify_folder(filled.path).sound
+
+
+def test_fewer_occurrences_are_the_first_of_more(make):
+    """A word in two overlapping windows counts where it is nearest, however many are asked for."""
+    words = make("overlapping", unit="window", window=4, overlap=3, tokens=True)
+    words.add(["A bee has wings and the bee has honey and the jet has an engine and no honey at all"])
+    whole = words.contexts("honey", k=50)
+    assert len(whole) == len({(hit.document, hit.start) for hit in whole}) == 20
+    for k in range(1, 20):
+        assert [(hit.start, hit.score) for hit in words.contexts("honey", k=k)] == [
+            (hit.start, hit.score) for hit in whole[:k]
+        ]
 
 
 def test_files_that_belong_to_no_state_are_found_and_removed(filled):
@@ -290,9 +358,7 @@ def test_files_that_belong_to_no_state_are_found_and_removed(filled):
     for name in ("words-7.u8", "word-index-3-0.faiss"):
         (filled.path / name).write_bytes(b"left behind")
     assert [one.name for one in verify_folder(filled.path).findings] == ["word-index-3-0.faiss", "words-7.u8"]
-    filled.compact()
     filled.delete(["0"])
-    filled.compact()
     assert verify_folder(filled.path).sound
 
 

@@ -30,9 +30,10 @@ FACTORIES = (
     "IVF1,RaBitQfs",
     "RaBitQfs",
     "PCA4,IVF4,Flat",
+    "IVF4,RQ2x4",
 )
-NO_FILTER = ("PQ4x4fs", "PQ4x4", "RaBitQfs")
-COARSE = ("PCA4,IVF4,Flat", "RaBitQfs", "IVF1,RaBitQfs")
+NO_FILTER = ("IVF4,RQ2x4", "PQ4x4fs", "PQ4x4", "RaBitQfs")
+COARSE = ("IVF4,RQ2x4", "PCA4,IVF4,Flat", "RaBitQfs", "IVF1,RaBitQfs")
 """Whose distances say less, so that more candidates are needed."""
 
 

@@ -8,7 +8,7 @@ from semsearch.collection import LAYER, Snapshot, Store, unit_length, word_vecto
 from semsearch.encoder import Encoder
 from semsearch.errors import QueryError
 from semsearch.query.checks import check_k
-from semsearch.query.contexts.occurrences import Place, direction, distinct, no_words, occurrence, places
+from semsearch.query.contexts.occurrences import Place, direction, no_words, occurrence, places
 from semsearch.query.contexts.phrases import Phrase
 from semsearch.types import Float32, Int64, Occurrence
 
@@ -47,16 +47,17 @@ def _of_the_word(found: list[Place], query: Float32) -> Ranked:
 
 
 def _of_any_word(store: Store, snapshot: Snapshot, query: Float32, k: int) -> Ranked:
-    """The nearest of all words but punctuation, ``k`` at least; one in two overlapping passages counts once."""
+    """The nearest of all words but punctuation, ``k`` at least, each in the passage where it is nearest."""
     assert snapshot.words
     wanted = 2 * k
     while True:
         scores, rows = snapshot.words.searcher.search(query[None], wanted, snapshot.live_words, threads=store.threads)
-        nearest = _places(store, snapshot, rows[0])
-        by_place = {id(place): score for place, score in zip(nearest, scores[0].tolist(), strict=True)}
-        found = [place for place in distinct(nearest) if any(map(str.isalnum, place.written))]
-        if len(found) >= k or len(nearest) < wanted:
-            return sorted([(by_place[id(place)], place) for place in found], key=lambda one: -one[0])
+        found: dict[tuple[str | None, int], tuple[float, Place]] = {}
+        for score, place in zip(scores[0].tolist(), _places(store, snapshot, rows[0]), strict=True):
+            if any(map(str.isalnum, place.written)):
+                found.setdefault((place.passage.document.id, place.span[0]), (score, place))
+        if len(found) >= k or rows.shape[1] < wanted:
+            return list(found.values())
         wanted *= 4
 
 

@@ -24,7 +24,7 @@ from semsearch.query.contexts.phrases import Phrase
 from semsearch.query.tokens.spelling import nearest_spellings
 from semsearch.types import Float32, Occurrence, Span
 
-__all__ = ["AROUND", "Place", "direction", "distinct", "no_words", "occurrence", "places", "snippet", "spread"]
+__all__ = ["AROUND", "Place", "direction", "no_words", "occurrence", "places", "snippet", "spread"]
 
 T = TypeVar("T")
 PASSAGES = 2000
@@ -64,7 +64,7 @@ def places(store: Store, snapshot: Snapshot, phrase: Phrase) -> list[Place]:
     candidates = store.passages_where(phrase.matcher())
     chosen = _sample(store, candidates)
     words = _encoded(store, chosen) if snapshot.words is None else _stored(store, snapshot, chosen)
-    found = distinct(_found(phrase, chosen, words))
+    found = _distinct(_found(phrase, chosen, words))
     if not found:
         raise QueryError(_not_there(store, phrase))
     if len(chosen) < len(candidates):
@@ -121,7 +121,7 @@ def _found(phrase: Phrase, passages: Sequence[StoredPassage], words: Iterable[Pa
             yield Place(passage, (spans[place][0][0], spans[place][-1][1]), direction(own.vectors[place]))
 
 
-def distinct(found: Iterable[Place]) -> list[Place]:
+def _distinct(found: Iterable[Place]) -> list[Place]:
     """One place for each occurrence: where passages overlap, the one with more context on both sides."""
     best: dict[tuple[str | None, int], Place] = {}
     for place in found:
