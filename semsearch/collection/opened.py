@@ -57,11 +57,14 @@ class OpenedFolder:
             raise
 
     @contextmanager
-    def pinned(self) -> Iterator[Snapshot]:
-        """The newest committed state. Within the block this thread reads that state, whatever is written."""
+    def pinned(self, with_words: bool = False) -> Iterator[Snapshot]:
+        """The newest committed state. Within the block this thread reads that state, whatever is written.
+
+        ``with_words`` asks for the vectors of words, too, where such are kept.
+        """
         with ExitStack() as stack:
             with errors_translated(self.path):  # not around the block, whose errors are not ours
-                snapshot = self._pin(stack)
+                snapshot = self._pin(stack, with_words)
             yield snapshot
 
     def snapshot(self) -> Snapshot:
@@ -112,7 +115,7 @@ class OpenedFolder:
             if not _ended(connection):
                 self.close()
 
-    def _pin(self, stack: ExitStack) -> Snapshot:
+    def _pin(self, stack: ExitStack, with_words: bool) -> Snapshot:
         """Begin reading and load the state that is read.
 
         A file of it may be missing because a writer has just put another state in its place: only what is
@@ -128,7 +131,7 @@ class OpenedFolder:
                         self._refuse_another(connection)
                     try:
                         how = self.stored_encoder, self.settings.metric, self.device
-                        found = load_snapshot(connection, self.path, *how, self._snapshot)
+                        found = load_snapshot(connection, self.path, *how, self._snapshot, with_words)
                         damage = found.damage if found is not self._snapshot else None
                     except DamagedError:
                         if generation == tried:

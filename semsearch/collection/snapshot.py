@@ -43,7 +43,7 @@ class IndexedRows:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The vectors of passages, and of words if there are such, of one generation.
+    """The vectors of passages, and of words if there are such and they were asked for, of one generation.
 
     ``dead`` are the ids of rows whose passage has been deleted, ascending.
     """
@@ -110,22 +110,25 @@ def load_snapshot(
     metric: Metric,
     device: str,
     earlier: Snapshot | None,
+    with_words: bool = False,
 ) -> Snapshot:
     """Read the committed state; what has not changed since ``earlier`` is taken from it.
 
-    On a GPU every row is scanned, and no index is loaded.
+    On a GPU every row is scanned, and no index is loaded. Words, of which there are many more than passages, are
+    loaded when they are asked for, and then kept up to date.
     """
     generation, epoch, rows = state(connection)
+    with_words = encoder.hidden_size is not None and (with_words or (earlier is not None and earlier.words is not None))
     if earlier is not None and earlier.epoch != epoch:
         earlier = None
-    if earlier is not None and earlier.generation == generation:
+    if earlier is not None and earlier.generation == generation and with_words == (earlier.words is not None):
         return earlier
     dead = _read_dead(connection, folder)
     files = vector_files(folder, epoch, encoder)
     passages = _indexed(
         connection, PASSAGES, files[PASSAGES], rows, metric, device, earlier.passages if earlier else None
     )
-    if WORDS not in files:
+    if not with_words:
         return Snapshot(generation, epoch, passages, None, dead, None)
     rows = word_rows(connection)
     words = _indexed(connection, WORDS, files[WORDS], rows, Metric.COSINE, "cpu", earlier.words if earlier else None)

@@ -179,6 +179,18 @@ def test_status_counts_words_that_are_kept(filled, notes):
     assert notes.status().words is None
 
 
+def test_a_search_for_passages_does_without_words(filled):
+    """They are loaded when they are asked for, and damage to them harms nothing else."""
+    assert filled.snapshot().words is None
+    filled.contexts("bee", k=1)
+    assert filled.snapshot().words is not None
+    (filled.path / "words-0.u8").unlink()
+    with Collection.open(filled.path, FakeEncoder()) as again:
+        assert again.search("a bee", k=4)
+        with pytest.raises(DamagedError, match="semsearch verify"):
+            again.contexts("bee")
+
+
 def test_words_have_an_index(make, small_index):
     """In files of its own, which a damaged one of costs no hit; new words are found behind it."""
     small_index(tail=20, part=64)
@@ -186,7 +198,8 @@ def test_words_have_an_index(make, small_index):
     bodies = {f"d{n}": f"bee{n} wing{n % 7} sky{n % 11} bee" for n in range(60)}
     collection.add(Document(body, id=one) for one, body in bodies.items())
     assert len(stamps(collection, "word-index-*.faiss")) == 4
-    snapshot = collection.snapshot()
+    with collection.pinned(with_words=True) as snapshot:
+        pass
     assert (snapshot.words.searcher.index.covered, len(snapshot.words.searcher.rows)) == (240, 240)
     expected = places(collection.contexts("bee", k=100))
     next(iter(collection.path.glob("word-index-*.faiss"))).write_bytes(b"damaged")
@@ -202,7 +215,7 @@ def test_words_have_an_index(make, small_index):
 def test_a_reader_keeps_passages_and_words_of_one_generation(filled):
     """Within a pinned block nothing changes for it; after the block it sees the words of the new state."""
     other = Collection.open(filled.path, FakeEncoder())
-    with filled.pinned() as before:
+    with filled.pinned(with_words=True) as before:
         other.delete(["0"])
         other.compact()
         assert len(filled.contexts("bee", k=100, same_word=True)) == 3

@@ -25,7 +25,7 @@ def contexts(store: Store, word: str, sentence: str | None, k: int, same_word: b
     check_k(k)
     phrase = Phrase.read(word, store.encoder)
     query = _in_sentence(phrase, word if sentence is None else sentence, store.encoder)
-    with store.pinned() as snapshot:
+    with store.pinned(with_words=True) as snapshot:
         if snapshot.words is None or same_word:
             ranked = _of_the_word(places(store, snapshot, phrase), query)
         else:

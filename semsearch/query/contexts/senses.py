@@ -24,7 +24,7 @@ def senses(store: Store, word: str, k: int) -> list[Sense]:
     """The occurrences of a word in groups of like contexts, the largest first, with the ``k`` most central."""
     check_k(k)
     phrase = Phrase.read(word, store.encoder)
-    with store.pinned() as snapshot:
+    with store.pinned(with_words=True) as snapshot:
         found = places(store, snapshot, phrase)
         elsewhere = _beginnings(store, snapshot)
     vectors = np.stack([place.vector for place in found])
