@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semsearch.index.bitmaps import Bitmap, span_of
-from semsearch.index.lists import Reach
+from semsearch.index.lists import Reach, Search
 from semsearch.index.part import Part
 from semsearch.index.threads import run
 from semsearch.types import Float32, Int64, Metric
@@ -66,7 +66,7 @@ class ApproximateIndex:
         searches = [
             (part.first, search)
             for part in self.parts
-            for search in part.searches(queries, count, reach, self._inside(part, allowed), shares)
+            for search in _searches(part, queries, count, reach, self._inside(part, allowed), shares)
         ]
         found = run([search for _, search in searches], threads)
         distances = np.concatenate([some for some, _ in found], axis=1)
@@ -82,3 +82,12 @@ class ApproximateIndex:
 
     def __iter__(self) -> Iterator[Part]:
         return iter(self.parts)
+
+
+def _searches(
+    part: Part, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None, shares: int
+) -> list[Search]:
+    """Searches that are prepared here for the threads that share a part; who has a part to himself prepares his own."""
+    if shares > 1:
+        return part.searches(queries, count, reach, allowed, shares)
+    return [lambda: part.searches(queries, count, reach, allowed)[0]()]

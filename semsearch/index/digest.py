@@ -11,7 +11,7 @@ from semsearch.index.threads import run
 
 __all__ = ["Digest", "has_digest"]
 
-BLOCK = 1 << 23
+BLOCK = 1 << 22
 
 
 class Digest:
