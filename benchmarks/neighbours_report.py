@@ -19,6 +19,8 @@ def neighbours(figures: dict[str, Any]) -> str:
         "that scores as\nhigh as the tenth true neighbour is right. For each contestant and recall the fastest points "
         "that reach it, of single\nqueries and of batches. A picture has all points; those that another one of the "
         "same contestant surpasses are pale.\n\n"
+        f"{_points(figures['sentences']['contestants'])} A time is that of one minute of a shared machine, and may be half "
+        "as long again\nin the next: the fastest of many points flatters.\n\n"
     )
     text += "".join(_dataset(name, figures[name]) for name in TITLES if name in figures)
     exact = figures["sentences"]["contestants"]["semsearch"]["exact"]
@@ -28,6 +30,11 @@ def neighbours(figures: dict[str, Any]) -> str:
         f"of the {figures['bandwidth_gb']} GB/s that the cores\nread from memory in the same run. In a batch: "
         f"{exact['batch_per_second']:,} queries/s.\n"
     )
+
+
+def _points(contestants: dict[str, Any]) -> str:
+    ours, *others = (len(row["points"]) for row in contestants.values())
+    return f"Ours was asked at {ours} points, the others at {max(others, default=0)} each."
 
 
 def _dataset(name: str, part: dict[str, Any]) -> str:
