@@ -19,8 +19,8 @@ def neighbours(figures: dict[str, Any]) -> str:
         "that scores as\nhigh as the tenth true neighbour is right. For each contestant and recall the fastest points "
         "that reach it, of single\nqueries and of batches. A picture has all points; those that another one of the "
         "same contestant surpasses are pale.\n\n"
-        f"{_points(figures['sentences']['contestants'])} A time is that of one minute of a shared machine, and may be half "
-        "as long again\nin the next: the fastest of many points flatters.\n\n"
+        f"{_points(figures['sentences']['contestants'])} A time is that of one minute of a shared machine, and may be\n"
+        "half as long again in the next: the fastest of many points flatters.\n\n"
     )
     text += "".join(_dataset(name, figures[name]) for name in TITLES if name in figures)
     exact = figures["sentences"]["contestants"]["semsearch"]["exact"]
