@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from semsearch.index.bitmaps import Bitmap, span_of
 from semsearch.index.lists import Reach, Search
 from semsearch.index.part import Part
-from semsearch.index.threads import run
 from semsearch.types import Float32, Int64, Metric
 
 __all__ = ["ApproximateIndex", "Point"]
@@ -58,21 +58,35 @@ class ApproximateIndex:
             return Reach(effort)
         return Reach(effort, float(np.quantile(np.concatenate(behind), effort / self.effort_limit)))
 
-    def candidates(
-        self, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None = None, threads: int = 1
-    ) -> Int64:
+    def candidates(self, queries: Float32, count: int, reach: Reach) -> Int64:
         """About the ``count`` nearest rows to each query, nearest first: int64[m, <= count], -1 for none."""
+        (search,) = self.searches(queries, count, reach)
+        return search()
+
+    def searches(
+        self, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None = None, threads: int = 1
+    ) -> list[Callable[[], Int64]]:
+        """One search for each thread that can have a share, which together find about the ``count`` nearest rows.
+
+        Each gives row numbers, nearest first: int64[m, n], -1 for none. A part that refuses selectors gives rows that
+        are not ``allowed``, too.
+        """
         shares = threads // math.gcd(threads, len(self.parts))  # as few as keep all threads busy: each costs something
-        searches = [
+        found = [
             (part.first, search)
             for part in self.parts
             for search in _searches(part, queries, count, reach, self._inside(part, allowed), shares)
         ]
-        found = run([search for _, search in searches], threads)
-        distances = np.concatenate([some for some, _ in found], axis=1)
-        numbered = [np.where(ids < 0, -1, ids + first) for (first, _), (_, ids) in zip(searches, found, strict=True)]
+        return [partial(self._nearest, found[number::threads], count) for number in range(min(threads, len(found)))]
+
+    def _nearest(self, searches: Sequence[tuple[int, Search]], count: int) -> Int64:
+        """What searches in several places find, which begin with the rows whose numbers they come with."""
+        found = [(first, *search()) for first, search in searches]
+        numbered = [ids if first == 0 else np.where(ids < 0, -1, ids + first) for first, _, ids in found]
+        if len(found) == 1:
+            return numbered[0]
         ids = np.concatenate(numbered, axis=1)
-        distances = np.where(ids < 0, self._worst, distances)
+        distances = np.where(ids < 0, self._worst, np.concatenate([distances for _, distances, _ in found], axis=1))
         order = np.argsort(distances if self._worst > 0 else -distances, axis=1, kind="stable")[:, :count]
         return np.take_along_axis(ids, order, axis=1)
 

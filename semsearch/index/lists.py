@@ -13,10 +13,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from semsearch.types import Float32, Int64
 
 __all__ = ["Lists", "Reach", "Search"]
+
+SPARE = 64
+"""Candidates that each thread finds beside its share of them, since one may have more of the near lists' rows."""
 
 Search = Callable[[], tuple[Float32, Int64]]
 """A search that is ready to run: distances float32[m, count] and row numbers int64[m, count], -1 for none."""
@@ -43,6 +47,7 @@ class Lists:
         self._whole = whole  # owns the others
         self._transforms = transforms
         self._faiss = inverted_file
+        self._centroids = faiss.downcast_index(inverted_file.quantizer)
         self._is_l2 = inverted_file.metric_type == faiss.METRIC_L2
 
     def distances_behind(self, queries: Float32) -> Float32:
@@ -58,52 +63,38 @@ class Lists:
     ) -> list[Search]:
         """For the about ``count`` nearest rows: searches in every ``shares``-th of the lists within reach of a query.
 
-        Threads wait for each other in Python: what there is to do in it is done here, once for all shares.
+        Each finds its share of the rows, and some more. Threads wait for each other in Python: what there is to do in
+        it is done here, once for all shares.
         """
+        import faiss
+
         inside = self._transformed(queries)
         lists, distances = self._within(queries, inside, reach)
-        kept = [slice(number, None, shares) for number in range(min(shares, lists.shape[1]))]
-        return [
-            partial(
-                self._search,
-                inside,
-                count,
-                np.ascontiguousarray(lists[:, share]),
-                np.ascontiguousarray(distances[:, share]),
-                selector,
-            )
-            for share in kept
-        ]
+        shares = min(shares, lists.shape[1])
+        if shares > 1:
+            count = min(count, -(-count // shares) + SPARE)
+        lists, distances = _shared(lists, shares), _shared(distances, shares)
+        parameters = faiss.SearchParametersIVF(nprobe=lists.shape[2], **selector)
+        return [partial(self._search, inside, count, *one, parameters) for one in zip(lists, distances, strict=True)]
 
     def _search(
-        self, inside: Float32, count: int, lists: Int64, list_distances: Float32, selector: dict[str, Any]
-    ) -> tuple[Float32, Int64]:
-        try:
-            return self._found(inside, count, lists, list_distances, selector)
-        except RuntimeError:  # some take no selector
-            if not selector:
-                raise
-            return self._found(inside, count, lists, list_distances, {})
-
-    def _found(
-        self, inside: Float32, count: int, lists: Int64, list_distances: Float32, selector: dict[str, Any]
+        self, inside: Float32, count: int, lists: Int64, list_distances: Float32, parameters: Any
     ) -> tuple[Float32, Int64]:
         import faiss
 
         faiss.omp_set_num_threads(1)
         distances, ids = np.empty((len(inside), count), np.float32), np.empty((len(inside), count), np.int64)
-        self._faiss.search_preassigned_c(
-            len(inside),
-            faiss.swig_ptr(inside),
-            count,
-            faiss.swig_ptr(lists),
-            faiss.swig_ptr(list_distances),
-            faiss.swig_ptr(distances),
-            faiss.swig_ptr(ids),
-            False,
-            faiss.SearchParametersIVF(nprobe=lists.shape[1], **selector),
-            None,
-        )
+        arrays = [faiss.swig_ptr(one) for one in (lists, list_distances, distances, ids)]
+        try:
+            self._faiss.search_preassigned_c(
+                len(inside), faiss.swig_ptr(inside), count, *arrays, False, parameters, None
+            )
+        except RuntimeError:  # some take no selector
+            if parameters.sel is None:
+                raise
+            return self._search(
+                inside, count, lists, list_distances, faiss.SearchParametersIVF(nprobe=parameters.nprobe)
+            )
         return distances, ids
 
     def _within(self, queries: Float32, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:
@@ -112,10 +103,12 @@ class Lists:
         if reach.margin is None:
             number = max(1, min(reach.effort, lists.shape[1]))
             return lists[:, :number], distances[:, :number]
-        counts = (self._behind(queries, distances) <= reach.margin).sum(axis=1)
+        counts = self._near(queries, distances, reach.margin).sum(axis=1)
         number = int(counts.max(initial=1))  # the nearest list is looked at in any case
-        near = np.arange(number) < np.maximum(counts, 1)[:, None]
-        return np.where(near, lists[:, :number], -1), distances[:, :number]
+        lists, distances = lists[:, :number], distances[:, :number]
+        if len(lists) == 1:
+            return lists, distances
+        return np.where(np.arange(number) < np.maximum(counts, 1)[:, None], lists, -1), distances
 
     def _transformed(self, queries: Float32) -> Float32:
         for transform in self._transforms:
@@ -124,12 +117,30 @@ class Lists:
 
     def _nearest(self, inside: Float32) -> tuple[Float32, Int64]:
         """All lists with their distances as FAISS has them, nearest first; in this thread, unlike NumPy's product."""
-        found: tuple[Float32, Int64] = self._faiss.quantizer.search(inside, self._faiss.nlist)
+        found: tuple[Float32, Int64] = self._centroids.search(inside, self._centroids.ntotal)
         return found
+
+    def _near(self, queries: Float32, distances: Float32, margin: float) -> npt.NDArray[np.bool_]:
+        """Which lists are no farther behind than that."""
+        if self._is_l2:
+            return np.asarray(distances <= distances[:, :1] / 2 + margin)
+        return np.asarray(distances >= distances[:, :1] / 2 - margin * _lengths(queries))
 
     def _behind(self, queries: Float32, distances: Float32) -> Float32:
         if self._is_l2:
             return np.asarray(distances - distances[:, :1] / 2, np.float32)
-        lengths = np.linalg.norm(queries, axis=1, keepdims=True)
-        scores = distances / np.where(lengths > 0, lengths, 1)
-        return np.asarray(scores[:, :1] / 2 - scores, np.float32)
+        return np.asarray((distances[:, :1] / 2 - distances) / _lengths(queries), np.float32)
+
+
+def _lengths(queries: Float32) -> Float32:
+    """Of each query, float32[m, 1]; 1 of a query of zeros."""
+    found = np.sqrt(np.einsum("md,md->m", queries, queries))[:, None]
+    return np.where(found > 0, found, np.float32(1))
+
+
+def _shared(of_lists: npt.NDArray[Any], shares: int) -> npt.NDArray[Any]:
+    """Every ``shares``-th column for each share, [m, n] to [shares, m, ceil(n / shares)]; -1 fills up the last."""
+    missing = -of_lists.shape[1] % shares
+    if missing:
+        of_lists = np.pad(of_lists, ((0, 0), (0, missing)), constant_values=-1)
+    return np.ascontiguousarray(of_lists.reshape(len(of_lists), of_lists.shape[1] // shares, shares).transpose(2, 0, 1))

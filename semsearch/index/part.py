@@ -18,6 +18,7 @@ import numpy as np
 from semsearch.errors import InputError
 from semsearch.index.bitmaps import Bitmap
 from semsearch.index.digest import Digest, has_digest
+from semsearch.index.files import innermost, read_index, write_index
 from semsearch.index.lists import Lists, Reach, Search
 from semsearch.index.rows import faiss_metric
 from semsearch.settings import thread_count
@@ -39,7 +40,7 @@ class Part:
         self._faiss = faiss_index
         self.first = first
         self.stop = first + int(faiss_index.ntotal)
-        self._inner = _inner(faiss_index)
+        self._inner = innermost(faiss_index)
         self._lists = _lists(faiss_index)
 
     @classmethod
@@ -67,19 +68,13 @@ class Part:
         FAISS must not be trusted with a damaged file, so the checksum comes first. It takes most of the time to open
         a collection; threads can share it.
         """
-        import faiss
-
         try:
-            if not has_digest(path, sha256, threads):
-                return None
-        except OSError:
+            return cls(read_index(path), first) if has_digest(path, sha256, threads) else None
+        except (OSError, RuntimeError):  # the latter is FAISS's, which maps a file by its name
             return None
-        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), first)
 
     def write(self, path: Path) -> str:
         """Write beside ``path``, fsync, rename; return the checksum of the bytes."""
-        import faiss
-
         digest = Digest()
         temporary = path.with_name(f".{path.name}.tmp")
         try:
@@ -89,7 +84,7 @@ class Part:
                     digest.update(part)
                     file.write(part)
 
-                faiss.write_index(self._faiss, faiss.PyCallbackIOWriter(write, 1 << 20))
+                write_index(self._faiss, write)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -164,15 +159,6 @@ def _pad(vectors: Float32) -> Float32:
     return np.pad(vectors, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(vectors, dtype=np.float32)
 
 
-def _inner(index: Any) -> Any:
-    """The index that searches, below transforms such as OPQ."""
-    import faiss
-
-    while isinstance(index, faiss.IndexPreTransform):
-        index = faiss.downcast_index(index.index)
-    return index
-
-
 def _lists(index: Any) -> Lists | None:
     """The lists of an inverted file, if there are several, whose centroids are compared one by one."""
     import faiss
@@ -200,7 +186,7 @@ def _empty(factory: str, dimension: int, metric: Metric) -> Any:
         index = faiss.index_factory(padded(dimension), factory, faiss_metric(metric))
     except RuntimeError as error:  # FAISS raises it for whatever does not fit
         raise _refused(factory, dimension, error) from error
-    inner = _inner(index)
+    inner = innermost(index)
     if isinstance(inner, faiss.IndexIVF):
         inner.cp.niter = QUANTIZER_ITERATIONS
         inner.cp.min_points_per_centroid = 1  # else FAISS prints warnings

@@ -11,6 +11,7 @@ import math
 import time
 from bisect import bisect_left
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ import numpy.typing as npt
 from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.lists import Reach
 from semsearch.index.rows import Rows
+from semsearch.index.searcher import Searcher
+from semsearch.index.threads import run
 from semsearch.index.truth import NEIGHBOURS, Truth, is_neighbour, true_neighbours
 from semsearch.settings import thread_count
 from semsearch.types import Float32
@@ -120,7 +123,11 @@ def _curves(
 
 
 def _curve(rows: Rows, index: ApproximateIndex, queries: Float32, truth: list[Truth], reach: Reach) -> Curve:
-    found = index.candidates(queries, min(CANDIDATES[-1], index.covered), reach, threads=thread_count())
+    most, threads = min(CANDIDATES[-1], index.covered), thread_count()
+    shares = [queries[number::threads] for number in range(threads)]
+    found = np.empty((len(queries), most), np.int64)
+    for number, share in enumerate(run([partial(index.candidates, share, most, reach) for share in shares], threads)):
+        found[number::threads] = share
     hits = np.stack([is_neighbour(rows, *one) for one in zip(queries, found, truth, strict=True)]).cumsum(axis=1)
     wanted = max(1, min(NEIGHBOURS, index.covered - 1))
     counts = [count for count in CANDIDATES if count < found.shape[1]] + [found.shape[1]]
@@ -153,8 +160,7 @@ def _times(rows: Rows, index: ApproximateIndex, points: list[Point], queries: Fl
         for place, point in enumerate(points):
             query = queries[(number + place * len(queries) // len(points)) % len(queries)][None]
             begun = time.perf_counter()
-            candidates = index.candidates(query, point.candidates, point.reach, threads=thread_count())
-            rows.rescore(query, candidates, NEIGHBOURS)
+            Searcher(rows, index, point).search(query, NEIGHBOURS, threads=thread_count())
             times[place].append(1000 * (time.perf_counter() - begun))
     return times
 

@@ -6,6 +6,7 @@ float32 arithmetic; nothing is converted or copied for a scan, which is therefor
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from semsearch.index.codes import Code
 from semsearch.index.threads import run
 from semsearch.types import Float32, Int64, Metric
 
-__all__ = ["MemoryRows", "RowSource", "Rows", "best", "faiss_metric"]
+__all__ = ["MemoryRows", "RowSource", "Rows", "faiss_metric", "merged"]
 
 Found = tuple[Float32, Int64]
 """Scores and ids, best first: float32[m, k] and int64[m, k]. A place that is not taken has -inf and -1."""
@@ -38,6 +39,8 @@ ROUNDING = 1e-5
 """More than sums of some thousand float32 products differ by, relative to the lengths of the vectors."""
 SPARSE = 32
 """A block of which less than one row in so many is allowed is gathered instead of scanned."""
+GATHERED_ROWS = 2048
+"""Scattered rows that are copied together before they are scored: 1.6 MB of 384 dimensions."""
 
 
 class RowSource(Protocol):
@@ -80,6 +83,7 @@ class Rows:
         self._source = source
         self.dimension = dimension
         self.metric = metric
+        self._of_thread = threading.local()
 
     def __len__(self) -> int:
         return len(self._source.matrix)
@@ -113,29 +117,24 @@ class Rows:
         blocks = _blocks(start, stop, size)
         shares = [blocks[number::threads] for number in range(min(threads, len(blocks)))]
         found = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
-        return _merged(found, len(queries), k)
+        return merged(found, len(queries), k)
 
     def search_among(self, queries: Float32, k: int, ids: Int64) -> Found:
         """The ``k`` nearest of the rows ``ids``, the same for all queries."""
         self._source.check(ids)
-        found = []
-        for first in range(0, len(ids), SCAN_ROWS):
-            part = ids[first : first + SCAN_ROWS]
-            found.append(self._numbered(self._view(self._gathered(part)), queries, k, part))
-        return _merged(found, len(queries), k)
+        return self._among(queries, k, ids)
 
     def rescore(self, queries: Float32, candidates: Int64, k: int) -> Found:
         """The ``k`` nearest of each query's own candidates, int64[m, c], where -1 stands for none."""
-        self._source.check(candidates[candidates >= 0])
-        scores, ids = np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1, np.int64)
-        for number, row in enumerate(candidates):
-            own = row if row.min(initial=0) >= 0 else row[row >= 0]
-            if not len(own):
-                continue
-            distances, found = self._view(self._gathered(own)).search(queries[number : number + 1], min(k, len(own)))
-            taken = found[0][found[0] >= 0]
-            scores[number, : len(taken)], ids[number, : len(taken)] = distances[0, : len(taken)], own[taken]
-        return np.where(ids < 0, -np.inf, _scores(scores, self.metric)), ids
+        taken = candidates >= 0
+        complete = bool(taken.all())
+        self._source.check(candidates.ravel() if complete else candidates[taken])
+        found = [
+            self._among(queries[number : number + 1], k, own if complete else own[taken[number]])
+            for number, own in enumerate(candidates)
+        ]
+        scores, ids = (np.concatenate(parts) for parts in zip(*found, strict=True)) if found else _blank(0, k)
+        return scores, ids
 
     def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """All allowed rows with a score of ``least`` or more: scores and ids, float32[n] and int64[n], best first."""
@@ -172,8 +171,8 @@ class Rows:
                 view = self._view(self._source.matrix[start:stop])
                 best_yet.append(self._numbered(view, queries, min(k, number), start, inside))
             if len(best_yet) > MERGED:
-                best_yet = [_merged(best_yet, len(queries), kept)]
-        best_yet = [_merged(best_yet, len(queries), kept)]
+                best_yet = [merged(best_yet, len(queries), kept)]
+        best_yet = [merged(best_yet, len(queries), kept)]
         return self.rescore(queries, best_yet[0][1], k) if many else best_yet[0]
 
     def _multiplied(self, queries: Float32, k: int, start: int, stop: int, inside: Bitmap | None) -> Found:
@@ -193,14 +192,36 @@ class Rows:
     def _gathered(self, ids: Int64) -> npt.NDArray[np.uint8]:
         return self._source.matrix.take(ids, axis=0)
 
+    def _among(self, queries: Float32, k: int, ids: Int64) -> Found:
+        """The ``k`` nearest of the rows ``ids``, whose checksums have been compared.
+
+        Each thread keeps the memory into which it copies rows, and FAISS's view of it: to make these anew for every
+        query took longer than to score some hundred rows.
+        """
+        import faiss
+
+        if not hasattr(self._of_thread, "memory"):
+            self._of_thread.memory = np.empty((GATHERED_ROWS, self._source.matrix.shape[1]), np.uint8)
+            self._of_thread.view = self._view(self._of_thread.memory)
+        memory, view = self._of_thread.memory, self._of_thread.view
+        faiss.omp_set_num_threads(1)
+        found = []
+        for first in range(0, len(ids), len(memory)):
+            some = ids[first : first + len(memory)]
+            self._source.matrix.take(some, axis=0, out=memory[: len(some)], mode="clip")  # other modes copy twice
+            view.ntotal = len(some)
+            found.append(self._numbered(view, queries, min(k, len(some)), some))
+        return merged(found, len(queries), k)
+
     def _numbered(
         self, view: Any, queries: Float32, k: int, numbers: Int64 | int, inside: Bitmap | None = None
     ) -> Found:
         """Search a view, whose row 0 is row ``numbers`` of ours, or whose rows are these."""
         distances, found = view.search(queries, k, params=_selector(inside))
-        own = found + numbers if isinstance(numbers, int) else numbers[found]
-        taken = found >= 0
-        return np.where(taken, _scores(distances, self.metric), -np.inf), np.where(taken, own, -1)
+        scores, own = _scores(distances, self.metric), found + numbers if isinstance(numbers, int) else numbers[found]
+        if found.min(initial=0) < 0:
+            scores, own = np.where(found < 0, -np.inf, scores), np.where(found < 0, -1, own)
+        return scores, own
 
     def _view(self, matrix: npt.NDArray[np.uint8]) -> Any:
         """A FAISS index over the bytes of ``matrix``, which it neither copies nor frees.
@@ -247,14 +268,18 @@ def best(scores: Float32, ids: Int64, k: int) -> Found:
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
 
 
-def _merged(found: list[Found], m: int, k: int) -> Found:
+def merged(found: list[Found], m: int, k: int) -> Found:
     """The ``k`` best of several findings, filled up to ``k`` places."""
     missing = max(0, k - sum(ids.shape[1] for _, ids in found))
-    blank = np.full((m, missing), -np.inf, np.float32), np.full((m, missing), -1, np.int64)
     if len(found) == 1 and not missing:
         return found[0]
-    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(*found, blank, strict=True))
+    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(*found, _blank(m, missing), strict=True))
     return best(scores, ids, k)
+
+
+def _blank(m: int, k: int) -> Found:
+    """Places that are not taken."""
+    return np.full((m, k), -np.inf, np.float32), np.full((m, k), -1, np.int64)
 
 
 def _scores(distances: Float32, metric: Metric) -> Float32:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.bitmaps import Bitmap, contains, count, members
-from semsearch.index.rows import Rows, best
+from semsearch.index.rows import Rows, merged
 from semsearch.index.threads import run
 from semsearch.types import Float32, Int64
 
@@ -59,20 +60,23 @@ class Searcher:
         return self.rows.within(query, least, allowed)
 
     def _approximate(self, queries: Float32, k: int, allowed: Bitmap | None, threads: int) -> tuple[Float32, Int64]:
-        candidates = self.index.candidates(queries, self.point.count(k), self.point.reach, allowed, threads)
+        searches = self.index.searches(queries, self.point.count(k), self.point.reach, allowed, threads)
+        found = run([partial(self._scored, queries, k, allowed, search) for search in searches], threads)
+        start = self.index.covered - self.index.covered % 8  # a bitmap is cut at whole bytes only
+        if start < len(self.rows):
+            scores, ids = self.rows.search(queries, k, start, None, allowed, threads)
+            again = (ids >= 0) & (ids < self.index.covered)
+            found.append((np.where(again, -np.inf, scores), np.where(again, -1, ids)))
+        return merged(found, len(queries), k)
+
+    def _scored(
+        self, queries: Float32, k: int, allowed: Bitmap | None, search: Callable[[], Int64]
+    ) -> tuple[Float32, Int64]:
+        """The ``k`` best of what a search finds."""
+        candidates = search()
         if allowed is not None:  # some indexes take no selector
             candidates = np.where((candidates >= 0) & contains(allowed, np.maximum(candidates, 0)), candidates, -1)
-        scores, ids = self.rows.rescore(queries, candidates, k)
-        start = self.index.covered - self.index.covered % 8  # a bitmap is cut at whole bytes only
-        if start == len(self.rows):
-            return scores, ids
-        tail = self.rows.search(queries, k, start, None, allowed, threads)
-        again = (tail[1] >= 0) & (tail[1] < self.index.covered)
-        return best(
-            np.concatenate([scores, np.where(again, -np.inf, tail[0])], axis=1),
-            np.concatenate([ids, np.where(again, -1, tail[1])], axis=1),
-            k,
-        )
+        return self.rows.rescore(queries, candidates, k)
 
     def _completed(
         self, queries: Float32, k: int, allowed: Bitmap | None, scores: Float32, ids: Int64, threads: int

@@ -24,30 +24,45 @@ def metric(request):
     return request.param
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("count", [1, 10, 100, 200, 300])
-def test_exact_parts_give_the_nearest_rows_in_order(metric, threads, count):
+def test_exact_parts_give_the_nearest_rows_in_order(metric, count):
     """Candidates of all parts are merged by distance, nearest first, whichever direction the metric has."""
     matrix, queries = stored(200, 6, metric), asked(5, 6, metric)
     index = ApproximateIndex(parts(matrix, "Flat", metric), metric)
     assert index.covered == 200
     assert index.effort_limit == 0
-    found = index.candidates(queries, count, Reach(1), threads=threads)
+    found = index.candidates(queries, count, Reach(1))
     truth = true_scores(queries, matrix, metric)
     assert found.shape == (5, min(count, 200))
     got = np.take_along_axis(truth, found, axis=1)
     np.testing.assert_allclose(got, -np.sort(-truth, axis=1)[:, :count], atol=1e-5)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_a_filter_is_cut_into_the_parts(metric, threads):
+@pytest.mark.parametrize("threads", [1, 2, 3, 5, 16])
+def test_threads_share_the_parts(metric, threads):
+    """There are as many searches as parts can be divided into; each gives in order the nearest rows of its parts."""
+    matrix, queries = stored(200, 6, metric), asked(5, 6, metric)
+    index = ApproximateIndex(parts(matrix, "Flat", metric), metric)
+    truth = true_scores(queries, matrix, metric)
+    found = [search() for search in index.searches(queries, 150, Reach(1), threads=threads)]
+    assert len(found) == min(threads, len(SPANS))
+    for ids in found:
+        assert (np.diff(np.take_along_axis(truth, ids, axis=1), axis=1) <= 1e-5).all()
+    best = np.argsort(-truth, axis=1)[:, :150]
+    for row, wanted in zip(np.concatenate(found, axis=1).tolist(), best.tolist(), strict=True):
+        assert set(wanted) <= set(row)
+        assert len(set(row)) == len(row)
+
+
+def test_a_filter_is_cut_into_the_parts(metric):
     """Each part gets its own bits; places that cannot be taken are -1 and come last, in l2 as elsewhere."""
     matrix, queries = stored(200, 6, metric), asked(5, 6, metric)
     index = ApproximateIndex(parts(matrix, "Flat", metric), metric)
     truth = true_scores(queries, matrix, metric)
     for allowed in ([3, 63, 64, 71, 72, 199], [66], [], range(0, 200, 7)):
         allowed = np.array(list(allowed), dtype=np.int64)
-        found = index.candidates(queries, 50, Reach(1), bitmap_of(200, allowed), threads)
+        (search,) = index.searches(queries, 50, Reach(1), bitmap_of(200, allowed))
+        found = search()
         taken = min(50, len(allowed))
         assert (found[:, taken:] == -1).all()
         assert all(sorted(row) == sorted(allowed.tolist()) for row in found[:, :taken].tolist() if taken < 50)

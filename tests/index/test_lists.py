@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semsearch.index import ApproximateIndex, Part, Reach, bitmap_of
+from semsearch.index.lists import SPARE
 from semsearch.types import Metric
 
 ROWS = 400
@@ -102,14 +103,27 @@ def test_the_margin_of_an_effort_is_so_many_lists_on_the_average(metric):
 @pytest.mark.parametrize("threads", [2, 3, 5, 16])
 @pytest.mark.parametrize(("factory", "same"), [("IVF8,Flat", 1), ("HNSW8", 1), ("IVF8,PQ4x4fs_64", 0.95)])
 def test_threads_share_the_lists_of_a_query(factory, same, threads):
-    """However many they are, the candidates are those of one thread, but for rows that codes score alike."""
+    """However many they are, they find together what one thread finds, but for rows that codes score alike."""
     parts = [built(factory, first=number * ROWS)[0] for number in range(3)]
     queries = asked(6, 8)
     for some in (parts[:1], parts):
         index = ApproximateIndex(some, Metric.COSINE)
         for reach in (Reach(8), Reach(2), Reach(3, 0.2), Reach(1, -9)):
-            alone, together = (index.candidates(queries, 40, reach, threads=number) for number in (1, threads))
-            assert (np.sort(alone) == np.sort(together)).mean() >= same
+            alone = index.candidates(queries, 40, reach)
+            searches = index.searches(queries, 40, reach, threads=threads)
+            assert len(searches) <= threads
+            together = np.concatenate([search() for search in searches], axis=1)
+            for one, other in zip(alone, together, strict=True):
+                taken = other[other >= 0]
+                assert len(set(taken)) == len(taken)
+                assert np.isin(one, other).mean() >= same
+
+
+def test_threads_find_little_more_than_they_are_asked_for():
+    """Two threads that share many rows find each a half, and some more, not all."""
+    part, _ = built("IVF8,Flat")
+    found = [search()[1] for search in part.searches(asked(3, 8), 200, Reach(8), shares=2)]
+    assert [ids.shape for ids in found] == [(3, 100 + SPARE)] * 2
 
 
 def test_zero_queries_and_a_zero_vector_are_answered():

@@ -179,7 +179,7 @@ def test_a_mapped_part_survives_its_file(tmp_path):
     )
 
 
-@pytest.fixture(scope="module", params=["IVF1,PQ4x4fs", "HNSW16"])
+@pytest.fixture(scope="module", params=["IVF1,PQ4x4fs", "PCA4,IVF4,Flat", "HNSW16"])
 def written(request, tmp_path_factory):
     """The bytes of an index file, and their checksum."""
     path = tmp_path_factory.mktemp("part") / "a.faiss"
@@ -220,7 +220,8 @@ def test_faiss_never_sees_a_damaged_file(written, tmp_path, monkeypatch):
     import faiss
 
     (tmp_path / "a.faiss").write_bytes(written[0][:-1] + b"\xff\xff")
-    monkeypatch.setattr(faiss, "read_index", lambda *_: pytest.fail("FAISS was given a damaged file"))
+    for name in ("read_index", "deserialize_index", "OnDiskInvertedLists"):
+        monkeypatch.setattr(faiss, name, lambda *_: pytest.fail("FAISS was given a damaged file"))
     assert Part.read(tmp_path / "a.faiss", written[1], 0) is None
 
 

@@ -151,14 +151,17 @@ class FakeIndex:
         del queries
         return Reach(effort)
 
-    def candidates(self, queries, count, reach, allowed=None, threads=1):
-        """Rows in the order of their true scores, without those that are not found."""
+    def searches(self, queries, count, reach, allowed=None, threads=1):
+        """One search, whose time is counted."""
         del allowed, threads
+        self.asked[reach.effort, count] = self.cost(reach.effort, count)
+        self.now += self.cost(reach.effort, count) / 1000
+        return [lambda: self.candidates(queries, count, reach)]
+
+    def candidates(self, queries, count, reach):
+        """Rows in the order of their true scores, without those that are not found."""
         effort = reach.effort
         order = np.argsort(-(queries.astype(np.float64) @ self.matrix.T.astype(np.float64)), axis=1, kind="stable")
-        if len(queries) == 1:
-            self.asked[effort, count] = self.cost(effort, count)
-            self.now += self.cost(effort, count) / 1000
         found = np.full((len(queries), count), -1, dtype=np.int64)
         for query, row in enumerate(order):
             kept = [one for place, one in enumerate(row) if self.find(place, one, effort)][:count]

@@ -126,7 +126,7 @@ def test_narrow_filters_never_ask_the_index():
     matrix = matrix_of(Metric.COSINE)
 
     class Forbidden(ApproximateIndex):
-        def candidates(self, *_, **__):
+        def searches(self, *_, **__):
             raise LookupError
 
     index = Forbidden(index_of("SQ8", Metric.COSINE, 200).parts, Metric.COSINE)
@@ -145,9 +145,9 @@ class Liar(ApproximateIndex):
 
     answer: object
 
-    def candidates(self, queries, count, *_, **__):
+    def searches(self, queries, count, *_, **__):
         """Whatever it was told to say."""
-        return np.tile(np.array(self.answer[:count], dtype=np.int64), (len(queries), 1))
+        return [lambda: np.tile(np.array(self.answer[:count], dtype=np.int64), (len(queries), 1))]
 
 
 @pytest.mark.parametrize(
