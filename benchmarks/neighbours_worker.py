@@ -97,14 +97,21 @@ def ask(job: dict[str, Any]) -> dict[str, Any]:
         "private_mb_searched": round(private_mb() - before, 1),
         "points": [],
     }
-    some = rows.take(np.arange(0, len(rows), max(1, len(rows) // SAMPLE)))
-    for reach in [chosen.reach, *(index.reach(some, round(share * index.effort_limit)) for share in job["shares"])]:
-        for candidates in [count or chosen.candidates for count in job["candidates"]]:
-            one = Searcher(rows, index, Point(reach, candidates))
-            figures["points"].append({"effort": reach.effort, "candidates": candidates} | _timed(one, queries, job))
+    for point in _points(job, rows, index, chosen):
+        figures["points"].append(asdict(point) | _timed(Searcher(rows, index, point), queries, job))
     if job.get("exact"):
         figures["exact"] = _timed(searcher, queries, job, exact=True)
     return figures
+
+
+def _points(job: dict[str, Any], rows: Rows, index: ApproximateIndex, chosen: Point) -> list[Point]:
+    """Those of the job, or all that its shares of the lists and its numbers of candidates give."""
+    if "points" in job:
+        return [Point(Reach(**one["reach"]), one["candidates"]) for one in job["points"]]
+    some = rows.take(np.arange(0, len(rows), max(1, len(rows) // SAMPLE)))
+    reaches = [chosen.reach, *(index.reach(some, round(share * index.effort_limit)) for share in job["shares"])]
+    points = (Point(reach, count or chosen.candidates) for reach in reaches for count in job["candidates"])
+    return list(dict.fromkeys(points))
 
 
 def _timed(searcher: Searcher, queries: np.ndarray, job: dict[str, Any], exact: bool = False) -> dict[str, Any]:

@@ -22,6 +22,11 @@ __all__ = ["Lists", "Reach", "Search"]
 SPARE = 64
 """Candidates that each thread finds beside its share of them, since one may have more of the near lists' rows."""
 
+SHARE_BYTES = 10_000_000
+"""Codes that are scanned for each further thread: less takes longer to divide than to do."""
+
+SHORTEST = np.float32(1e-30)
+
 Search = Callable[[], tuple[Float32, Int64]]
 """A search that is ready to run: distances float32[m, count] and row numbers int64[m, count], -1 for none."""
 
@@ -48,6 +53,7 @@ class Lists:
         self._transforms = transforms
         self._faiss = inverted_file
         self._centroids = faiss.downcast_index(inverted_file.quantizer)
+        self._list_bytes = inverted_file.ntotal * inverted_file.code_size / inverted_file.nlist
         self._is_l2 = inverted_file.metric_type == faiss.METRIC_L2
 
     def distances_behind(self, queries: Float32) -> Float32:
@@ -70,7 +76,7 @@ class Lists:
 
         inside = self._transformed(queries)
         lists, distances = self._within(queries, inside, reach)
-        shares = min(shares, lists.shape[1])
+        shares = min(shares, lists.shape[1], 1 + int(lists.shape[1] * self._list_bytes) * len(queries) // SHARE_BYTES)
         if shares > 1:
             count = min(count, -(-count // shares) + SPARE)
         lists, distances = _shared(lists, shares), _shared(distances, shares)
@@ -133,9 +139,9 @@ class Lists:
 
 
 def _lengths(queries: Float32) -> Float32:
-    """Of each query, float32[m, 1]; 1 of a query of zeros."""
-    found = np.sqrt(np.einsum("md,md->m", queries, queries))[:, None]
-    return np.where(found > 0, found, np.float32(1))
+    """Of each query, float32[m, 1]; none is 0, since it is divided by."""
+    lengths: Float32 = np.sqrt(np.einsum("md,md->m", queries, queries))
+    return np.maximum(lengths, SHORTEST)[:, None]
 
 
 def _shared(of_lists: npt.NDArray[Any], shares: int) -> npt.NDArray[Any]:

@@ -18,7 +18,7 @@ from semsearch.index.codes import Code
 from semsearch.index.threads import run
 from semsearch.types import Float32, Int64, Metric
 
-__all__ = ["MemoryRows", "RowSource", "Rows", "faiss_metric", "merged"]
+__all__ = ["MemoryRows", "RowSource", "Rows", "faiss_metric", "merged", "stacked"]
 
 Found = tuple[Float32, Int64]
 """Scores and ids, best first: float32[m, k] and int64[m, k]. A place that is not taken has -inf and -1."""
@@ -133,8 +133,7 @@ class Rows:
             self._among(queries[number : number + 1], k, own if complete else own[taken[number]])
             for number, own in enumerate(candidates)
         ]
-        scores, ids = (np.concatenate(parts) for parts in zip(*found, strict=True)) if found else _blank(0, k)
-        return scores, ids
+        return stacked(found, k)
 
     def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """All allowed rows with a score of ``least`` or more: scores and ids, float32[n] and int64[n], best first."""
@@ -266,6 +265,14 @@ def best(scores: Float32, ids: Int64, k: int) -> Found:
         scores, ids = np.take_along_axis(scores, kept, axis=1), np.take_along_axis(ids, kept, axis=1)
     order = np.lexsort((ids, -scores), axis=1)[:, :k]
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
+
+
+def stacked(found: list[Found], k: int) -> Found:
+    """The findings of some queries after those of others."""
+    if len(found) == 1:
+        return found[0]
+    scores, ids = (np.concatenate(parts) for parts in zip(*found, strict=True)) if found else _blank(0, k)
+    return scores, ids
 
 
 def merged(found: list[Found], m: int, k: int) -> Found:

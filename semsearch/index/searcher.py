@@ -10,7 +10,7 @@ import numpy as np
 
 from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.bitmaps import Bitmap, contains, count, members
-from semsearch.index.rows import Rows, merged
+from semsearch.index.rows import Rows, merged, stacked
 from semsearch.index.threads import run
 from semsearch.types import Float32, Int64
 
@@ -52,8 +52,7 @@ class Searcher:
         chunks = [queries[first : first + CHUNK] for first in range(0, len(queries), CHUNK)]
         inner = threads if len(chunks) == 1 else 1
         found = run([partial(self._approximate, chunk, k, allowed, inner) for chunk in chunks], threads)
-        scores, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return self._completed(queries, k, allowed, scores, ids, threads)
+        return self._completed(queries, k, allowed, *stacked(found, k), threads)
 
     def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """All allowed rows that score ``least`` or more, by an exact scan: float32[n], int64[n], best first."""
@@ -85,8 +84,8 @@ class Searcher:
         wrong = ids < 0
         if allowed is not None:
             wrong |= ~contains(allowed, np.maximum(ids, 0))
-        lacking = np.flatnonzero(wrong.any(axis=1))
-        if len(lacking):
+        if wrong.any():
+            lacking = np.flatnonzero(wrong.any(axis=1))
             found = self.rows.search(queries[lacking], k, allowed=allowed, threads=threads)
             scores[lacking], ids[lacking] = found
         return scores, ids

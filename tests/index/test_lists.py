@@ -9,8 +9,7 @@ from brute_force import asked, candidates, stored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.index import ApproximateIndex, Part, Reach, bitmap_of
-from semsearch.index.lists import SPARE
+from semsearch.index import ApproximateIndex, Part, Reach, bitmap_of, lists
 from semsearch.types import Metric
 
 ROWS = 400
@@ -23,6 +22,12 @@ FACTORIES = (
     "PCAR4,IVF8,PQ2x4fs",
     "IVF8,RaBitQ",
 )
+
+
+@pytest.fixture(autouse=True)
+def little_is_worth_a_thread(monkeypatch):
+    """So that few rows are shared."""
+    monkeypatch.setattr(lists, "SHARE_BYTES", 1)
 
 
 def built(factory, metric=Metric.COSINE, first=0):
@@ -69,11 +74,11 @@ def test_rows_come_from_the_lists_within_the_margin_and_the_nearest(metric, marg
     behind = scores.max(axis=1, keepdims=True) / 2 - scores
     wanted = (behind <= margin) | (scores == scores.max(axis=1, keepdims=True))
     doubtful = np.abs(behind - margin) < 1e-4
-    lists = list_of_each_row(part)
+    place = list_of_each_row(part)
     for row, here, unsure in zip(ids, wanted, doubtful, strict=True):
         found = set(row[row >= 0].tolist())
-        assert set(np.flatnonzero((here & ~unsure)[lists])) <= found
-        assert found <= set(np.flatnonzero((here | unsure)[lists]))
+        assert set(np.flatnonzero((here & ~unsure)[place])) <= found
+        assert found <= set(np.flatnonzero((here | unsure)[place]))
 
 
 def test_a_filter_holds_within_the_margin():
@@ -119,11 +124,20 @@ def test_threads_share_the_lists_of_a_query(factory, same, threads):
                 assert np.isin(one, other).mean() >= same
 
 
+def test_little_is_not_shared(monkeypatch):
+    """A thread is woken for so many bytes of codes."""
+    part, _ = built("IVF8,Flat")  # 400 rows of 32 bytes
+    for size, shares in ((20_000, 1), (12_800, 2), (4_300, 3), (1, 3)):
+        monkeypatch.setattr(lists, "SHARE_BYTES", size)
+        assert len(part.searches(asked(1, 8), 40, Reach(8), shares=3)) == shares
+        assert len(part.searches(asked(2, 8), 40, Reach(8), shares=3)) == min(3, 1 + 2 * 12_800 // size)
+
+
 def test_threads_find_little_more_than_they_are_asked_for():
     """Two threads that share many rows find each a half, and some more, not all."""
     part, _ = built("IVF8,Flat")
     found = [search()[1] for search in part.searches(asked(3, 8), 200, Reach(8), shares=2)]
-    assert [ids.shape for ids in found] == [(3, 100 + SPARE)] * 2
+    assert [ids.shape for ids in found] == [(3, 100 + lists.SPARE)] * 2
 
 
 def test_zero_queries_and_a_zero_vector_are_answered():
