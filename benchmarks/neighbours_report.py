@@ -36,8 +36,8 @@ def _points(contestants: dict[str, Any]) -> str:
     ours, *others = (len(row["points"]) for row in contestants.values())
     return (
         f"Ours was asked at {ours} points, the others at {max(others, default=0)} each. As the fastest of many points "
-        "of one minute flatters, the\nfastest of ours were asked again, once after each of the others; the table has the "
-        "medians of these times."
+        "of one minute flatters, the\nfastest of ours were asked again, once after each of the others; the table has "
+        "the medians of these times."
     )
 
 
