@@ -116,8 +116,8 @@ def _retime(points: list[dict[str, Any]], rounds: list[list[dict[str, Any]]]) ->
     """Put the medians of later rounds into points that were chosen for being fast: by luck some of them were."""
     for again in zip(*rounds, strict=True):
         (point,) = (one for one in points if all(one[key] == again[0][key] for key in ("reach", "candidates")))
-        for key in ("p50_ms", "p95_ms", "batch_per_second"):
-            point[key] = round(statistics.median(one[key] for one in again), 3)
+        for key, digits in (("p50_ms", 3), ("p95_ms", 3), ("batch_per_second", None)):
+            point[key] = round(statistics.median(one[key] for one in again), digits)
         point["rounds"] = len(again)
 
 

@@ -97,10 +97,11 @@ def ask(job: dict[str, Any]) -> dict[str, Any]:
         "private_mb_searched": round(private_mb() - before, 1),
         "points": [],
     }
-    for point in _points(job, rows, index, chosen):
-        figures["points"].append(asdict(point) | _timed(Searcher(rows, index, point), queries, job))
+    for number, point in enumerate(_points(job, rows, index, chosen)):
+        timed = _timed(Searcher(rows, index, point), queries, job, f"ours-{number}.npy")
+        figures["points"].append(asdict(point) | timed)
     if job.get("exact"):
-        figures["exact"] = _timed(searcher, queries, job, exact=True)
+        figures["exact"] = _timed(searcher, queries, job, "ours-exact.npy", exact=True)
     return figures
 
 
@@ -114,7 +115,9 @@ def _points(job: dict[str, Any], rows: Rows, index: ApproximateIndex, chosen: Po
     return list(dict.fromkeys(points))
 
 
-def _timed(searcher: Searcher, queries: np.ndarray, job: dict[str, Any], exact: bool = False) -> dict[str, Any]:
+def _timed(
+    searcher: Searcher, queries: np.ndarray, job: dict[str, Any], name: str, exact: bool = False
+) -> dict[str, Any]:
     times, batches, threads = [], [], thread_count()
     for _ in range(1 if exact else TRIES):  # first, so that the pages that single queries want have been touched
         started = time.perf_counter()
@@ -124,7 +127,6 @@ def _timed(searcher: Searcher, queries: np.ndarray, job: dict[str, Any], exact: 
         started = time.perf_counter()
         searcher.search(query[None], K, exact=exact, threads=threads)
         times.append(1000 * (time.perf_counter() - started))
-    name = f"ours-{searcher.point.reach.effort}-{searcher.point.candidates}-{exact}.npy"
     np.save(Path(job["folder"]) / name, ids)
     p50, p95 = np.percentile(times, (50, 95))
     return {

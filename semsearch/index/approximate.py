@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,7 +38,7 @@ class ApproximateIndex:
 
     def __init__(self, parts: Sequence[Part], metric: Metric) -> None:
         self.parts = tuple(parts)
-        self._worst = np.inf if metric is Metric.L2 else -np.inf
+        self._smaller_is_nearer = metric is Metric.L2
         assert all(part.stop == following.first for part, following in itertools.pairwise(parts))
 
     @property
@@ -60,35 +60,35 @@ class ApproximateIndex:
 
     def candidates(self, queries: Float32, count: int, reach: Reach) -> Int64:
         """About the ``count`` nearest rows to each query, nearest first: int64[m, <= count], -1 for none."""
-        (search,) = self.searches(queries, count, reach)
-        return search()
+        (search,) = self.searches(queries, reach)
+        return search(count)[1]
 
-    def searches(
-        self, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None = None, threads: int = 1
-    ) -> list[Callable[[], Int64]]:
-        """One search for each thread that can have a share, which together find about the ``count`` nearest rows.
+    def searches(self, queries: Float32, reach: Reach, allowed: Bitmap | None = None, threads: int = 1) -> list[Search]:
+        """A search for each thread that can have a share of the rows. Larger distances are nearer, in any metric.
 
-        Each gives row numbers, nearest first: int64[m, n], -1 for none. A part that refuses selectors gives rows that
-        are not ``allowed``, too.
+        A part that refuses selectors gives rows that are not ``allowed``, too.
         """
         shares = threads // math.gcd(threads, len(self.parts))  # as few as keep all threads busy: each costs something
         found = [
-            (part.first, search)
+            (part, search)
             for part in self.parts
-            for search in _searches(part, queries, count, reach, self._inside(part, allowed), shares)
+            for search in _searches(part, queries, reach, self._inside(part, allowed), shares)
         ]
-        return [partial(self._nearest, found[number::threads], count) for number in range(min(threads, len(found)))]
+        return [partial(self._nearest, found[number::threads]) for number in range(min(threads, len(found)))]
 
-    def _nearest(self, searches: Sequence[tuple[int, Search]], count: int) -> Int64:
-        """What searches in several places find, which begin with the rows whose numbers they come with."""
-        found = [(first, *search()) for first, search in searches]
-        numbered = [ids if first == 0 else np.where(ids < 0, -1, ids + first) for first, _, ids in found]
+    def _nearest(self, searches: Sequence[tuple[Part, Search]], count: int) -> tuple[Float32, Int64]:
+        """The nearest rows of what searches find in several parts, whose own numbers begin at 0."""
+        found = []
+        for part, search in searches:
+            distances, ids = search(min(count, part.stop - part.first))
+            if self._smaller_is_nearer:
+                distances = -distances
+            found.append((np.where(ids < 0, -np.inf, distances), np.where(ids < 0, -1, ids + part.first)))
         if len(found) == 1:
-            return numbered[0]
-        ids = np.concatenate(numbered, axis=1)
-        distances = np.where(ids < 0, self._worst, np.concatenate([distances for _, distances, _ in found], axis=1))
-        order = np.argsort(distances if self._worst > 0 else -distances, axis=1, kind="stable")[:, :count]
-        return np.take_along_axis(ids, order, axis=1)
+            return found[0]
+        distances, ids = (np.concatenate(both, axis=1) for both in zip(*found, strict=True))
+        order = np.argsort(-distances, axis=1, kind="stable")[:, :count]
+        return np.take_along_axis(distances, order, axis=1), np.take_along_axis(ids, order, axis=1)
 
     @staticmethod
     def _inside(part: Part, allowed: Bitmap | None) -> Bitmap | None:
@@ -98,10 +98,8 @@ class ApproximateIndex:
         return iter(self.parts)
 
 
-def _searches(
-    part: Part, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None, shares: int
-) -> list[Search]:
+def _searches(part: Part, queries: Float32, reach: Reach, allowed: Bitmap | None, shares: int) -> list[Search]:
     """Searches that are prepared here for the threads that share a part; who has a part to himself prepares his own."""
     if shares > 1:
-        return part.searches(queries, count, reach, allowed, shares)
-    return [lambda: part.searches(queries, count, reach, allowed)[0]()]
+        return part.searches(queries, reach, allowed, shares)
+    return [lambda count: part.searches(queries, reach, allowed)[0](count)]

@@ -3,7 +3,7 @@
 FAISS maps the codes of flat indexes only. The lists of an inverted file, which are nearly all of it, are therefore
 written as FAISS's ``OnDiskInvertedLists`` has them in memory, and mapped by it. Layout, little-endian::
 
-    "SEMLISTS"                 64 bytes, the rest zeros: the lists begin where a cache line does
+    "SEMLISTS"                 64 bytes, the rest zeros: FastScan's blocks begin where cache lines do
     list after list            codes[capacity], int64 ids[capacity]; the capacity is whole blocks of codes
     int64[lists, 3]            size, capacity and place of each list
     FAISS's format             the index with empty lists
@@ -52,7 +52,10 @@ def write_index(index: Any, write: Write) -> None:
 
 
 def read_index(path: Path) -> Any:
-    """Map a file that :func:`write_index` has written; its bytes must be known to be right."""
+    """Map a file that :func:`write_index` has written; its bytes must be known to be right.
+
+    Raises :class:`OSError`, or what FAISS raises: :class:`RuntimeError`.
+    """
     import faiss
 
     with path.open("rb") as file:
@@ -66,8 +69,8 @@ def read_index(path: Path) -> Any:
         index = faiss.deserialize_index(np.frombuffer(file.read(end - description), np.uint8))
     inner = innermost(index)
     mapped = _mapped(path, lists, inner.code_size)
-    inner.replace_invlists(mapped, True)
     mapped.this.disown()
+    inner.replace_invlists(mapped, True)
     return index
 
 
@@ -89,7 +92,7 @@ def _rows_a_block(inner: Any) -> int | None:
     lists = faiss.downcast_InvertedLists(inner.invlists)
     if isinstance(lists, faiss.BlockInvertedLists) and isinstance(inner, faiss.IndexIVFPQFastScan):
         return int(lists.n_per_block)
-    return 1 if isinstance(lists, faiss.ArrayInvertedLists) else None
+    return 1 if type(lists) is faiss.ArrayInvertedLists else None  # a subclass arranges codes in a way of its own
 
 
 def _write_list(lists: Any, number: int, size: int, capacity: int, code_size: int, write: Write) -> None:
@@ -135,8 +138,11 @@ def _mapped(path: Path, lists: npt.NDArray[np.int64], code_size: int) -> Any:
     """FAISS's lists over a file, which it maps and never writes."""
     import faiss
 
+    if not hasattr(faiss, "OnDiskInvertedLists"):
+        raise RuntimeError("FAISS maps no lists on this system")
     mapped = faiss.OnDiskInvertedLists(len(lists), code_size, str(path))
     mapped.read_only = True
+    mapped.prefetch_nthread = 0  # else some searches start 32 threads, and crash after a fork
     mapped.totsize = path.stat().st_size
     mapped.do_mmap()
     faiss.memcpy(mapped.lists.data(), faiss.swig_ptr(lists), lists.nbytes)

@@ -19,16 +19,14 @@ from semsearch.types import Float32, Int64
 
 __all__ = ["Lists", "Reach", "Search"]
 
-SPARE = 64
-"""Candidates that each thread finds beside its share of them, since one may have more of the near lists' rows."""
-
 SHARE_BYTES = 10_000_000
 """Codes that are scanned for each further thread: less takes longer to divide than to do."""
 
 SHORTEST = np.float32(1e-30)
 
-Search = Callable[[], tuple[Float32, Int64]]
-"""A search that is ready to run: distances float32[m, count] and row numbers int64[m, count], -1 for none."""
+Search = Callable[[int], tuple[Float32, Int64]]
+"""A search that is ready to run, for so many candidates: distances float32[m, n] and row numbers int64[m, n], nearest
+first, -1 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +62,22 @@ class Lists:
         """
         return self._behind(queries, self._nearest(self._transformed(queries))[0])
 
-    def searches(
-        self, queries: Float32, count: int, reach: Reach, shares: int, selector: dict[str, Any]
-    ) -> list[Search]:
-        """For the about ``count`` nearest rows: searches in every ``shares``-th of the lists within reach of a query.
+    def searches(self, queries: Float32, reach: Reach, shares: int, selector: dict[str, Any]) -> list[Search]:
+        """Searches in every ``shares``-th of the lists within reach of a query, or fewer if these are short.
 
-        Each finds its share of the rows, and some more. Threads wait for each other in Python: what there is to do in
-        it is done here, once for all shares.
+        Threads wait for each other in Python: what there is to do in it is done here, once for all shares.
         """
         import faiss
 
         inside = self._transformed(queries)
         lists, distances = self._within(queries, inside, reach)
         shares = min(shares, lists.shape[1], 1 + int(lists.shape[1] * self._list_bytes) * len(queries) // SHARE_BYTES)
-        if shares > 1:
-            count = min(count, -(-count // shares) + SPARE)
         lists, distances = _shared(lists, shares), _shared(distances, shares)
         parameters = faiss.SearchParametersIVF(nprobe=lists.shape[2], **selector)
-        return [partial(self._search, inside, count, *one, parameters) for one in zip(lists, distances, strict=True)]
+        return [partial(self._search, inside, *one, parameters) for one in zip(lists, distances, strict=True)]
 
     def _search(
-        self, inside: Float32, count: int, lists: Int64, list_distances: Float32, parameters: Any
+        self, inside: Float32, lists: Int64, list_distances: Float32, parameters: Any, count: int
     ) -> tuple[Float32, Int64]:
         import faiss
 
@@ -98,9 +91,8 @@ class Lists:
         except RuntimeError:  # some take no selector
             if parameters.sel is None:
                 raise
-            return self._search(
-                inside, count, lists, list_distances, faiss.SearchParametersIVF(nprobe=parameters.nprobe)
-            )
+            without = faiss.SearchParametersIVF(nprobe=parameters.nprobe)
+            return self._search(inside, lists, list_distances, without, count)
         return distances, ids
 
     def _within(self, queries: Float32, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:

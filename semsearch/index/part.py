@@ -70,7 +70,7 @@ class Part:
         """
         try:
             return cls(read_index(path), first) if has_digest(path, sha256, threads) else None
-        except (OSError, RuntimeError):  # the latter is FAISS's, which maps a file by its name
+        except (OSError, RuntimeError):  # the latter is FAISS's
             return None
 
     def write(self, path: Path) -> str:
@@ -105,10 +105,8 @@ class Part:
         """How far lists are behind, as :class:`Lists` has it; ``None`` if there is no choice of lists."""
         return self._lists.distances_behind(_pad(queries)) if self._lists else None
 
-    def searches(
-        self, queries: Float32, count: int, reach: Reach, allowed: Bitmap | None = None, shares: int = 1
-    ) -> list[Search]:
-        """For the about ``count`` nearest rows, numbered from 0, with FAISS's own distances: up to ``shares`` searches.
+    def searches(self, queries: Float32, reach: Reach, allowed: Bitmap | None = None, shares: int = 1) -> list[Search]:
+        """For the nearest rows, numbered from 0, with FAISS's own distances: up to ``shares`` searches.
 
         Each looks at a share of an inverted file's lists; an index without lists has one. An index that refuses
         selectors gives rows that are not ``allowed`` too, which the caller must drop in any case.
@@ -116,13 +114,12 @@ class Part:
         import faiss
 
         faiss.omp_set_num_threads(1)
-        count, queries = min(count, self.stop - self.first), _pad(queries)
-        selector = {} if allowed is None else {"sel": faiss.IDSelectorBitmap(allowed)}
+        queries, selector = _pad(queries), {} if allowed is None else {"sel": faiss.IDSelectorBitmap(allowed)}
         if self._lists:
-            return self._lists.searches(queries, count, reach, shares, selector)
-        return [partial(self._search, queries, count, reach.effort, selector)]
+            return self._lists.searches(queries, reach, shares, selector)
+        return [partial(self._search, queries, reach.effort, selector)]
 
-    def _search(self, queries: Float32, count: int, effort: int, selector: dict[str, Any]) -> tuple[Float32, Int64]:
+    def _search(self, queries: Float32, effort: int, selector: dict[str, Any], count: int) -> tuple[Float32, Int64]:
         import faiss
 
         faiss.omp_set_num_threads(1)
@@ -131,7 +128,7 @@ class Part:
         except RuntimeError:
             if not selector:
                 raise
-            return self._search(queries, count, effort, {})
+            return self._search(queries, effort, {}, count)
         return distances, ids
 
     def _parameters(self, effort: int, selector: dict[str, Any]) -> Any:

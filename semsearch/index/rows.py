@@ -199,10 +199,10 @@ class Rows:
         """
         import faiss
 
-        if not hasattr(self._of_thread, "memory"):
-            self._of_thread.memory = np.empty((GATHERED_ROWS, self._source.matrix.shape[1]), np.uint8)
-            self._of_thread.view = self._view(self._of_thread.memory)
-        memory, view = self._of_thread.memory, self._of_thread.view
+        if not hasattr(self._of_thread, "bench"):
+            memory = np.empty((GATHERED_ROWS, self._source.matrix.shape[1]), np.uint8)
+            self._of_thread.bench = memory, self._view(memory)
+        memory, view = self._of_thread.bench
         faiss.omp_set_num_threads(1)
         found = []
         for first in range(0, len(ids), len(memory)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.bitmaps import Bitmap, contains, count, members
+from semsearch.index.lists import Search
 from semsearch.index.rows import Rows, merged, stacked
 from semsearch.index.threads import run
 from semsearch.types import Float32, Int64
@@ -20,7 +20,9 @@ NARROW_ROWS = 4096
 NARROW_SHARE = 200
 """A set of at most so many rows, or of one row in so many, is scored row by row: that is faster, and exact."""
 CHUNK = 64
-"""Queries that a thread takes at a time."""
+"""Queries that a thread takes at a time, at most."""
+SPARE = 64
+"""Candidates that each thread finds beside its share of them, since they do not lie evenly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,10 @@ class Searcher:
             return self.rows.search_among(queries, k, members(allowed))
         if exact or not self.index.covered:
             return self.rows.search(queries, k, allowed=allowed, threads=threads)
-        chunks = [queries[first : first + CHUNK] for first in range(0, len(queries), CHUNK)]
-        inner = threads if len(chunks) == 1 else 1
+        alone = len(queries) < threads  # threads share each query, else the queries
+        size = CHUNK if alone else min(CHUNK, -(-len(queries) // threads))
+        chunks = [queries[first : first + size] for first in range(0, len(queries), size)]
+        inner = threads if alone else 1
         found = run([partial(self._approximate, chunk, k, allowed, inner) for chunk in chunks], threads)
         return self._completed(queries, k, allowed, *stacked(found, k), threads)
 
@@ -59,23 +63,28 @@ class Searcher:
         return self.rows.within(query, least, allowed)
 
     def _approximate(self, queries: Float32, k: int, allowed: Bitmap | None, threads: int) -> tuple[Float32, Int64]:
-        searches = self.index.searches(queries, self.point.count(k), self.point.reach, allowed, threads)
-        found = run([partial(self._scored, queries, k, allowed, search) for search in searches], threads)
+        searches, wanted = self.index.searches(queries, self.point.reach, allowed, threads), self.point.count(k)
+        each = wanted if len(searches) == 1 else min(wanted, -(-wanted // len(searches)) + SPARE)
+        scored = [partial(self._scored, queries, k, allowed, search) for search in searches]
+        found = run([partial(one, each) for one in scored], threads)
+        for number in _cut_short([distances for *_, distances in found], each, wanted):
+            found[number] = scored[number](wanted)
+        best = [(scores, ids) for scores, ids, _ in found]
         start = self.index.covered - self.index.covered % 8  # a bitmap is cut at whole bytes only
         if start < len(self.rows):
             scores, ids = self.rows.search(queries, k, start, None, allowed, threads)
             again = (ids >= 0) & (ids < self.index.covered)
-            found.append((np.where(again, -np.inf, scores), np.where(again, -1, ids)))
-        return merged(found, len(queries), k)
+            best.append((np.where(again, -np.inf, scores), np.where(again, -1, ids)))
+        return merged(best, len(queries), k)
 
     def _scored(
-        self, queries: Float32, k: int, allowed: Bitmap | None, search: Callable[[], Int64]
-    ) -> tuple[Float32, Int64]:
-        """The ``k`` best of what a search finds."""
-        candidates = search()
+        self, queries: Float32, k: int, allowed: Bitmap | None, search: Search, candidates: int
+    ) -> tuple[Float32, Int64, Float32]:
+        """The ``k`` best of so many candidates, and the distances of all of these as the index has them."""
+        distances, ids = search(candidates)
         if allowed is not None:  # some indexes take no selector
-            candidates = np.where((candidates >= 0) & contains(allowed, np.maximum(candidates, 0)), candidates, -1)
-        return self.rows.rescore(queries, candidates, k)
+            ids = np.where((ids >= 0) & contains(allowed, np.maximum(ids, 0)), ids, -1)
+        return *self.rows.rescore(queries, ids, k), distances
 
     def _completed(
         self, queries: Float32, k: int, allowed: Bitmap | None, scores: Float32, ids: Int64, threads: int
@@ -89,3 +98,16 @@ class Searcher:
             found = self.rows.search(queries[lacking], k, allowed=allowed, threads=threads)
             scores[lacking], ids[lacking] = found
         return scores, ids
+
+
+def _cut_short(found: list[Float32], each: int, wanted: int) -> list[int]:
+    """Which of several shares may have more of the ``wanted`` nearest rows than the ``each`` that they have given.
+
+    ``found`` are the distances in every share, larger is nearer, best first. One share has them all when the nearest
+    list holds what a query is about.
+    """
+    if each == wanted:
+        return []
+    together = np.concatenate(found, axis=1)
+    last = -np.partition(-together, wanted - 1, axis=1)[:, wanted - 1] if together.shape[1] >= wanted else -np.inf
+    return [number for number, one in enumerate(found) if one.shape[1] >= each and (one[:, -1] > last).any()]

@@ -108,6 +108,6 @@ class StridedRows:
 
 def candidates(part, queries, count, reach, allowed=None):
     """What the search of one part finds: FAISS's distances, and row numbers."""
-    (search,) = part.searches(queries, count, reach, allowed)
-    distances, ids = search()
+    (search,) = part.searches(queries, reach, allowed)
+    distances, ids = search(min(count, part.stop - part.first))
     return distances, np.where(ids < 0, -1, ids + part.first)

@@ -44,7 +44,7 @@ def test_threads_share_the_parts(metric, threads):
     matrix, queries = stored(200, 6, metric), asked(5, 6, metric)
     index = ApproximateIndex(parts(matrix, "Flat", metric), metric)
     truth = true_scores(queries, matrix, metric)
-    found = [search() for search in index.searches(queries, 150, Reach(1), threads=threads)]
+    found = [search(150)[1] for search in index.searches(queries, Reach(1), threads=threads)]
     assert len(found) == min(threads, len(SPANS))
     for ids in found:
         assert (np.diff(np.take_along_axis(truth, ids, axis=1), axis=1) <= 1e-5).all()
@@ -61,8 +61,10 @@ def test_a_filter_is_cut_into_the_parts(metric):
     truth = true_scores(queries, matrix, metric)
     for allowed in ([3, 63, 64, 71, 72, 199], [66], [], range(0, 200, 7)):
         allowed = np.array(list(allowed), dtype=np.int64)
-        (search,) = index.searches(queries, 50, Reach(1), bitmap_of(200, allowed))
-        found = search()
+        (search,) = index.searches(queries, Reach(1), bitmap_of(200, allowed))
+        distances, found = search(50)
+        assert (np.diff(distances[:, : len(allowed)], axis=1) <= 1e-5).all()
+        assert ((distances == -np.inf) == (found == -1)).all()
         taken = min(50, len(allowed))
         assert (found[:, taken:] == -1).all()
         assert all(sorted(row) == sorted(allowed.tolist()) for row in found[:, :taken].tolist() if taken < 50)

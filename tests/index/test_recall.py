@@ -151,12 +151,17 @@ class FakeIndex:
         del queries
         return Reach(effort)
 
-    def searches(self, queries, count, reach, allowed=None, threads=1):
+    def searches(self, queries, reach, allowed=None, threads=1):
         """One search, whose time is counted."""
         del allowed, threads
-        self.asked[reach.effort, count] = self.cost(reach.effort, count)
-        self.now += self.cost(reach.effort, count) / 1000
-        return [lambda: self.candidates(queries, count, reach)]
+
+        def search(count):
+            self.asked[reach.effort, count] = self.cost(reach.effort, count)
+            self.now += self.cost(reach.effort, count) / 1000
+            ids = self.candidates(queries, count, reach)
+            return np.zeros(ids.shape, np.float32), ids
+
+        return [search]
 
     def candidates(self, queries, count, reach):
         """Rows in the order of their true scores, without those that are not found."""

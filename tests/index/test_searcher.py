@@ -6,11 +6,11 @@ import functools
 
 import numpy as np
 import pytest
-from brute_force import METRICS, StridedRows, asked, check_exact, check_honest, stored, true_scores
+from brute_force import METRICS, StridedRows, asked, check_exact, check_honest, stored, true_scores, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsearch.index import ApproximateIndex, MemoryRows, Part, Point, Reach, Rows, Searcher, bitmap_of
+from semsearch.index import ApproximateIndex, MemoryRows, Part, Point, Reach, Rows, Searcher, bitmap_of, lists
 from semsearch.index import rows as rows_module
 from semsearch.index import searcher as module
 from semsearch.types import Metric
@@ -145,9 +145,14 @@ class Liar(ApproximateIndex):
 
     answer: object
 
-    def searches(self, queries, count, *_, **__):
+    def searches(self, queries, *_, **__):
         """Whatever it was told to say."""
-        return [lambda: np.tile(np.array(self.answer[:count], dtype=np.int64), (len(queries), 1))]
+
+        def search(count):
+            ids = np.tile(np.array(self.answer[:count], dtype=np.int64), (len(queries), 1))
+            return np.zeros(ids.shape, np.float32), ids
+
+        return [search]
 
 
 @pytest.mark.parametrize(
@@ -214,3 +219,41 @@ def test_a_score_to_reach_is_exact_with_an_index_too(metric, covered):
         expected = [row for row in (range(ROWS) if some is None else some.tolist()) if truth[row] >= least]
         assert sorted(ids.tolist()) == expected
         np.testing.assert_allclose(scores, truth[ids], atol=1e-5)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_threads_find_what_one_thread_finds(metric, threads, monkeypatch):
+    """Also where all that a query is about lies in one list, and therefore in the share of one thread."""
+    monkeypatch.setattr(lists, "SHARE_BYTES", 1)
+    random = np.random.default_rng(4)
+    centres = random.standard_normal((16, 24))
+    rows = (np.repeat(centres, 400, axis=0) + 0.3 * random.standard_normal((6400, 24))).astype(np.float32)
+    rows = unit(rows, metric)
+    index = ApproximateIndex([Part.build("IVF16,SQ8", 24, metric, 0, rows, [rows])], metric)
+    for point in (Point(Reach(6), 200), Point(Reach(6), 350), Point(Reach(16), 700), Point(Reach(3, 0.5), 100)):
+        searcher = Searcher(Rows(MemoryRows(rows), 24, metric), index, point)
+        for number in range(0, 6400, 320):
+            query = rows[number : number + 1] + np.float32(0.01)
+            alone, together = (searcher.search(query, 10, threads=some) for some in (1, threads))
+            assert (together[0] >= alone[0]).all()  # a few more candidates may find a better row
+
+
+@given(
+    lengths=st.lists(st.integers(0, 30), min_size=2, max_size=5),
+    each=st.integers(1, 20),
+    wanted=st.integers(1, 60),
+    seed=st.integers(0, 99),
+)
+def test_a_share_that_was_cut_short_is_noticed(lengths, each, wanted, seed):
+    """If a share that is not named had more of the nearest rows, they would be among those it gave."""
+    random = np.random.default_rng(seed)
+    each = min(each, wanted)
+    shares = [-np.sort(-random.integers(0, 40, (2, length)).astype(np.float32), axis=1) for length in lengths]
+    named = module._cut_short([share[:, :each] for share in shares], each, wanted)
+    nearest = [-np.sort(-np.concatenate([share[row] for share in shares]))[:wanted] for row in (0, 1)]
+    for number, share in enumerate(shares):
+        hidden = [share[row, each:] for row in (0, 1)]
+        needed = any(len(more) and more[0] > nearest[row][-1] for row, more in enumerate(hidden))
+        assert not needed or number in named or each == wanted
+    assert each < wanted or not named
