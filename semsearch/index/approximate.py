@@ -68,7 +68,8 @@ class ApproximateIndex:
 
         A part that refuses selectors gives rows that are not ``allowed``, too.
         """
-        shares = threads // math.gcd(threads, len(self.parts))  # as few as keep all threads busy: each costs something
+        parts = len(self.parts)
+        shares = threads // math.gcd(threads, parts) if parts < threads else 1  # no more than needed: each costs time
         found = [
             (part, search)
             for part in self.parts
