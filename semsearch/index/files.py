@@ -33,7 +33,10 @@ Write = Callable[[bytes], object]
 
 
 def write_index(index: Any, write: Write) -> None:
-    """Write a FAISS index by ``write``, which is called with one piece after another."""
+    """Write a FAISS index, itself not mapped, by ``write``, which is called with one piece after another.
+
+    While it is written nobody may search it.
+    """
     inner = innermost(index)
     block = _rows_a_block(inner)
     if block is None:
@@ -90,6 +93,7 @@ def _rows_a_block(inner: Any) -> int | None:
     if not isinstance(inner, faiss.IndexIVF) or not hasattr(faiss, "OnDiskInvertedLists"):  # Windows has none
         return None
     lists = faiss.downcast_InvertedLists(inner.invlists)
+    assert not isinstance(lists, faiss.OnDiskInvertedLists), "what is mapped has its file"
     if isinstance(lists, faiss.BlockInvertedLists) and isinstance(inner, faiss.IndexIVFPQFastScan):
         return int(lists.n_per_block)
     return 1 if type(lists) is faiss.ArrayInvertedLists else None  # a subclass arranges codes in a way of its own

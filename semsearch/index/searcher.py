@@ -23,7 +23,8 @@ NARROW_SHARE = 200
 CHUNK = 64
 """Queries that a thread takes at a time, at most."""
 UNEVEN = 1.5
-"""Candidates that each thread finds, in proportion to an even share: of 1,000 queries 50 have more in one share."""
+"""Candidates that each thread finds, in proportion to an even share. Measured with two threads and 0.99 of the
+neighbours of a million rows: one query in 25 has more of them in one share."""
 
 
 @dataclass(frozen=True, slots=True)
