@@ -113,12 +113,15 @@ def _fastest(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _retime(points: list[dict[str, Any]], rounds: list[list[dict[str, Any]]]) -> None:
-    """Put the medians of later rounds into points that were chosen for being fast: by luck some of them were."""
+    """Put the medians of later rounds into points that were chosen for being fast: by luck some of them were.
+
+    ``rounds`` has what each round gave, the first included.
+    """
     for again in zip(*rounds, strict=True):
         (point,) = (one for one in points if all(one[key] == again[0][key] for key in ("reach", "candidates")))
+        point["rounds"] = {key: [one[key] for one in (point, *again)] for key in ("p50_ms", "batch_per_second")}
         for key, digits in (("p50_ms", 3), ("p95_ms", 3), ("batch_per_second", None)):
             point[key] = round(statistics.median(one[key] for one in again), digits)
-        point["rounds"] = len(again)
 
 
 def _job(folder: Path, vectors: np.ndarray, do: str = "", count: int = 0, **more: Any) -> str:

@@ -19,7 +19,7 @@ from semsearch.types import Float32, Int64
 
 __all__ = ["Lists", "Reach", "Search"]
 
-SHARE_BYTES = 10_000_000
+SHARE_BYTES = 16_000_000
 """Codes that are scanned for each further thread: less takes longer to divide than to do."""
 
 SHORTEST = np.float32(1e-30)
