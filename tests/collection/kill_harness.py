@@ -281,7 +281,9 @@ def one_kill(folder, how):
     states = model(operations)
     reader, done = os.pipe()
     counted, steps = os.pipe()
+    begun = time.perf_counter()
     status = forked(lambda: write(folder, how, operations, states, done, steps))
+    took = time.perf_counter() - begun
     os.close(done)
     os.close(steps)
     ended = len(os.read(reader, 1000))
@@ -296,6 +298,7 @@ def one_kill(folder, how):
         "status": status,
         "ended": ended,
         "steps": total,
+        "took": took,
         "check": found,
     }
 

@@ -69,8 +69,12 @@ def test_a_writer_that_dies_at_every_durable_step(tmp_path, power, tokens):
 
 @pytest.mark.parametrize("count", [4, pytest.param(200, marks=pytest.mark.long)])
 def test_a_writer_that_dies_at_any_moment(tmp_path, count):
-    """At random moments, in the middle of whatever it does: the same."""
+    """At random moments of the time that it takes when nobody kills it: the same."""
     chance = random.Random(count)  # noqa: S311 - no secret
-    kills = [{"seconds": chance.random() * 0.35, "seed": number, "tokens": number % 2 == 1} for number in range(count)]
+    lasts = [one["took"] for one in killed(tmp_path / "k", [{"tokens": False}, {"tokens": True}], 60)]
+    kills = [
+        {"seconds": chance.random() * lasts[number % 2], "seed": number, "tokens": number % 2 == 1}
+        for number in range(count)
+    ]
     results = killed(tmp_path / "k", kills, 280)
     assert sum(one["killed"] for one in results) > count / 2
