@@ -57,10 +57,10 @@ class Lists:
     def distances_behind(self, queries: Float32) -> Float32:
         """How far each list is behind half of what the nearest one scores, float32[m, lists] in ascending order.
 
-        The score of a list is the inner product of query and centroid, of which the query's length is taken out, or
-        their squared distance with a minus in front.
+        The score of a list is the inner product of centroid and query, which is brought to length 1, or their squared
+        distance with a minus in front.
         """
-        return self._behind(queries, self._nearest(self._transformed(queries))[0])
+        return self._behind(self._nearest(self._transformed(queries))[0])
 
     def searches(self, queries: Float32, reach: Reach, shares: int, selector: dict[str, Any]) -> list[Search]:
         """Searches in every ``shares``-th of the lists within reach of a query, or fewer if these are short.
@@ -70,7 +70,7 @@ class Lists:
         import faiss
 
         inside = self._transformed(queries)
-        lists, distances = self._within(queries, inside, reach)
+        lists, distances = self._within(inside, reach)
         shares = min(shares, lists.shape[1], 1 + int(lists.shape[1] * self._list_bytes) * len(queries) // SHARE_BYTES)
         lists, distances = _shared(lists, shares), _shared(distances, shares)
         parameters = faiss.SearchParametersIVF(nprobe=lists.shape[2], **selector)
@@ -95,13 +95,13 @@ class Lists:
             return self._search(inside, lists, list_distances, without, count)
         return distances, ids
 
-    def _within(self, queries: Float32, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:
+    def _within(self, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:
         """Numbers and distances of lists, nearest first, int64[m, n] and float32[m, n]; the number -1 for none."""
         distances, lists = self._nearest(inside)
         if reach.margin is None:
             number = max(1, min(reach.effort, lists.shape[1]))
             return lists[:, :number], distances[:, :number]
-        counts = self._near(queries, distances, reach.margin).sum(axis=1)
+        counts = self._near(distances, reach.margin).sum(axis=1)
         number = int(counts.max(initial=1))  # the nearest list is looked at in any case
         lists, distances = lists[:, :number], distances[:, :number]
         if len(lists) == 1:
@@ -109,6 +109,9 @@ class Lists:
         return np.where(np.arange(number) < np.maximum(counts, 1)[:, None], lists, -1), distances
 
     def _transformed(self, queries: Float32) -> Float32:
+        """As the lists have them; for inner products first brought to length 1, which changes no order."""
+        if not self._is_l2:
+            queries = queries / _lengths(queries)
         for transform in self._transforms:
             queries = transform.apply(queries)
         return queries
@@ -118,16 +121,14 @@ class Lists:
         found: tuple[Float32, Int64] = self._centroids.search(inside, self._centroids.ntotal)
         return found
 
-    def _near(self, queries: Float32, distances: Float32, margin: float) -> npt.NDArray[np.bool_]:
+    def _near(self, distances: Float32, margin: float) -> npt.NDArray[np.bool_]:
         """Which lists are no farther behind than that."""
-        if self._is_l2:
-            return np.asarray(distances <= distances[:, :1] / 2 + margin)
-        return np.asarray(distances >= distances[:, :1] / 2 - margin * _lengths(queries))
+        half = distances[:, :1] / 2
+        return np.asarray(distances <= half + margin if self._is_l2 else distances >= half - margin)
 
-    def _behind(self, queries: Float32, distances: Float32) -> Float32:
-        if self._is_l2:
-            return np.asarray(distances - distances[:, :1] / 2, np.float32)
-        return np.asarray((distances[:, :1] / 2 - distances) / _lengths(queries), np.float32)
+    def _behind(self, distances: Float32) -> Float32:
+        half = distances[:, :1] / 2
+        return np.asarray(distances - half if self._is_l2 else half - distances, np.float32)
 
 
 def _lengths(queries: Float32) -> Float32:

@@ -24,7 +24,7 @@ from semsearch.index.rows import faiss_metric
 from semsearch.settings import thread_count
 from semsearch.types import Float32, Int64, Metric
 
-__all__ = ["Part", "check_factory", "padded"]
+__all__ = ["Part", "check_factory", "pad", "padded"]
 
 PADDED_TO = 4
 """A product quantizer wants a dimension that its number of sub-vectors divides; zeros change no score."""
@@ -53,10 +53,10 @@ class Part:
         index = _empty(factory, dimension, metric)
         try:
             faiss.omp_set_num_threads(1)  # training is many small steps, which cost more to divide than to do
-            index.train(_pad(sample))
+            index.train(pad(sample))
             for block in blocks:
                 faiss.omp_set_num_threads(thread_count())  # for each: who reads the blocks may set it, too
-                index.add(_pad(block))
+                index.add(pad(block))
         except RuntimeError as error:
             raise _refused(factory, dimension, error) from error
         return cls(index, first)
@@ -103,7 +103,7 @@ class Part:
 
     def distances_behind(self, queries: Float32) -> Float32 | None:
         """How far lists are behind, as :class:`Lists` has it; ``None`` if there is no choice of lists."""
-        return self._lists.distances_behind(_pad(queries)) if self._lists else None
+        return self._lists.distances_behind(pad(queries)) if self._lists else None
 
     def searches(self, queries: Float32, reach: Reach, allowed: Bitmap | None = None, shares: int = 1) -> list[Search]:
         """For the nearest rows, numbered from 0, with FAISS's own distances: up to ``shares`` searches.
@@ -114,7 +114,7 @@ class Part:
         import faiss
 
         faiss.omp_set_num_threads(1)
-        queries, selector = _pad(queries), {} if allowed is None else {"sel": faiss.IDSelectorBitmap(allowed)}
+        queries, selector = pad(queries), {} if allowed is None else {"sel": faiss.IDSelectorBitmap(allowed)}
         if self._lists:
             return self._lists.searches(queries, reach, shares, selector)
         return [partial(self._search, queries, reach.effort, selector)]
@@ -151,7 +151,8 @@ def padded(dimension: int) -> int:
     return -(-dimension // PADDED_TO) * PADDED_TO
 
 
-def _pad(vectors: Float32) -> Float32:
+def pad(vectors: Float32) -> Float32:
+    """Vectors as FAISS gets them, with zeros at their end."""
     missing = padded(vectors.shape[1]) - vectors.shape[1]
     return np.pad(vectors, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(vectors, dtype=np.float32)
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from semsearch.index.approximate import ApproximateIndex
 from semsearch.index.lists import Reach
-from semsearch.index.part import Part, padded
+from semsearch.index.part import Part, pad, padded
+from semsearch.index.quantized import Shape, quantized
 from semsearch.index.rows import Rows
 from semsearch.settings import thread_count
-from semsearch.types import Float32
+from semsearch.types import Float32, Metric
 
 __all__ = ["Plan", "build_part", "choose"]
 
@@ -71,25 +73,45 @@ def choose(rows: Rows, level: int = 0) -> Plan | None:
     count = len(rows)
     if not fitting or count * _exact_ms_a_row(rows) <= EXACT_MS:
         return None
-    few = Plan(_factory(rows.dimension, fitting[0], LISTS), PART_ROWS, fitting[0])
+    few = Plan(_factory(rows, fitting[0], LISTS), PART_ROWS, fitting[0])
     if count > PART_ROWS and count * _scan_ms_a_row(rows, few) > LATENCY_MS:
-        return Plan(_factory(rows.dimension, fitting[0], MANY_LISTS), PART_ROWS, fitting[0])
+        return Plan(_factory(rows, fitting[0], MANY_LISTS), PART_ROWS, fitting[0])
     return few
 
 
-def _factory(dimension: int, level: int, lists: int) -> str:
+def _factory(rows: Rows, level: int, lists: int) -> str:
+    """The FAISS factory string of an index of this kind, less the correction that ``quantized`` adds to the codes."""
+    if rows.metric is not Metric.L2:
+        shape = _shape(rows, level, lists)
+        return f"PCAR{shape.components},IVF{lists},PQ{shape.codes}x4fs_64"
     _, size, held = CODE_LADDER[level]
-    codes = (dimension if held < size else padded(dimension)) // size
+    codes = padded(rows.dimension) // size
     transform = f"PCAR{codes * held}," if held < size else ""
     return f"{transform}IVF{lists},PQ{codes}x4fs_64"
 
 
+def _shape(rows: Rows, level: int, lists: int) -> Shape:
+    """Of the codes of this level; where there are components to spare, the correction is one of the codes."""
+    _, size, held = CODE_LADDER[level]
+    dimension = padded(rows.dimension)
+    return Shape(dimension, lists, dimension // size - (held < size), held)
+
+
 def build_part(rows: Rows, plan: Plan, start: int, stop: int) -> Part:
     """The part of the rows ``start`` to ``stop``, trained on a sample of them."""
-    wanted = max(SAMPLE, SAMPLE_A_LIST * _lists(plan.factory))
+    lists = _lists(plan.factory)
+    wanted = max(SAMPLE, SAMPLE_A_LIST * lists)
     chosen = np.sort(np.random.default_rng(start).permutation(stop - start)[:wanted]) + start
-    blocks = (rows.block(first, min(first + BLOCK_ROWS, stop)) for first in range(start, stop, BLOCK_ROWS))
-    return Part.build(plan.factory, rows.dimension, rows.metric, start, rows.take(chosen), blocks)
+    sample = pad(rows.take(chosen))
+    blocks = [partial(_block, rows, first, min(first + BLOCK_ROWS, stop)) for first in range(start, stop, BLOCK_ROWS)]
+    if plan.level is None or rows.metric is Metric.L2:
+        return Part.build(plan.factory, rows.dimension, rows.metric, start, sample, (block() for block in blocks))
+    shape = _shape(rows, plan.level, lists)
+    return Part(quantized(shape, sample, stop - start, blocks, thread_count()), start)
+
+
+def _block(rows: Rows, first: int, stop: int) -> Float32:
+    return pad(rows.block(first, stop))
 
 
 def _lists(factory: str) -> int:

@@ -1,0 +1,217 @@
+"""The index that the program chooses for inner products: lists of short codes that estimate scores well.
+
+What comes out is a FAISS index like any other, a ``LinearTransform`` before an ``IndexIVFPQFastScan``, which FAISS
+writes, reads and searches as it is. It is trained and filled here, as three things are other than FAISS does them:
+
+- Codes say what a vector has beyond the centroid of its list, and codewords are means of what they stand for: shorter
+  than it. Scores made of these count the centroid in full and the rest by two thirds. Queries are therefore compared
+  with longer codewords than the vectors were.
+- How wrong the score of a row is in the direction of the row itself is known when it is coded, and matters for all
+  queries that it is a neighbour of. One more code holds it; what a query has in its place never changes.
+- Rotated at random, all groups of components look alike. They share a codebook, trained on the values of all.
+
+Sources: Jégou et al. 2011, "Product Quantization for Nearest Neighbor Search"; Guo et al. 2020, "Accelerating
+Large-Scale Inference with Anisotropic Vector Quantization", on the direction of errors; Gao and Long 2024, "RaBitQ",
+who divide by what is added here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from semsearch.index.threads import run
+from semsearch.types import Float32, Int64
+
+__all__ = ["Shape", "quantized"]
+
+BLOCK_CODES = 64
+"""Rows in a block of FastScan."""
+BITS, VALUES = 4, 16
+"""Of a code."""
+LIST_ITERATIONS = 10
+CODEBOOK_VALUES = 65_536
+"""Groups of components that codewords are the means of."""
+ASKED, NEIGHBOURS = 512, 10
+"""What a neighbour scores is told by the last of so many neighbours of some rows of the sample."""
+TINY = 1e-12
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Of vectors in ``lists`` lists, ``codes`` groups of ``size`` principal components are kept in four bits each."""
+
+    dimension: int
+    lists: int
+    codes: int
+    size: int
+
+    @property
+    def components(self) -> int:
+        """Principal components that are kept."""
+        return self.codes * self.size
+
+
+def quantized(shape: Shape, sample: Float32, rows: int, blocks: Sequence[Callable[[], Float32]], threads: int) -> Any:
+    """A FAISS index for the inner product with queries of length 1, trained on a sample of the ``rows`` rows.
+
+    ``sample`` and what each of ``blocks`` returns are float32[n, dimension]; the blocks together are all rows.
+    """
+    import faiss
+
+    faiss.omp_set_num_threads(1)  # training is many small steps, which cost more to divide than to do
+    coder = _Coder(shape, sample, rows)
+    coded = run([partial(coder.coded, block) for block in blocks], threads)
+    chosen, codes = (np.concatenate(parts) for parts in zip(*coded, strict=True))
+    return coder.index(chosen, codes)
+
+
+class _Coder:
+    """What is learned from a sample: by what vectors are moved and turned, how they are divided, and their codes.
+
+    Below, ``inside`` are vectors less their mean, turned, and reduced to the components that are kept.
+    """
+
+    def __init__(self, shape: Shape, sample: Float32, rows: int) -> None:
+        self._shape = shape
+        self._scale = np.float32(1 / max(np.sqrt(_squares(sample).mean()), TINY))  # as queries are of length 1
+        sample = sample * self._scale
+        self._mean = sample.mean(axis=0)
+        self._turned = _principal(sample - self._mean, shape.components)
+        self._transform = _linear(self._turned, -self._turned @ self._mean)
+        inside = self._transform.apply(sample)
+        self._lists = _lists(inside, shape.lists)
+        self._centroids = self._lists.reconstruct_n(0, shape.lists)
+        rest = inside - self._centroids[self._lists.search(inside, 1)[1][:, 0]]
+        self._codebook = _codebook(rest, shape)
+        short = self._codebook.decode(self._codebook.compute_codes(rest))
+        self._longer = np.float32(_squares(rest).sum() / max(np.vdot(rest, short), TINY))
+        self._neighbour_score = _neighbour_score(sample, self._mean, rows)
+        corrections = self._corrections(sample, self._approximated(inside)[2])
+        self._levels = np.quantile(corrections, (np.arange(VALUES) + 0.5) / VALUES).astype(np.float32)
+
+    def coded(self, block: Callable[[], Float32]) -> tuple[Int64, UInt8]:
+        """The list of each vector, int64[n], and its code, uint8[n, bytes]."""
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        vectors = block() * self._scale
+        chosen, codes, products = self._approximated(self._transform.apply(vectors))
+        borders = (self._levels[1:] + self._levels[:-1]) / 2
+        values = np.searchsorted(borders, self._corrections(vectors, products)).astype(np.uint8)
+        byte, half = divmod(self._shape.codes, 2)  # two codes in a byte, the first one in its lower half
+        complete = np.zeros((len(codes), byte + 1), np.uint8)
+        complete[:, : codes.shape[1]] = codes
+        complete[:, byte] |= values << (BITS * half)
+        return chosen, complete
+
+    def _approximated(self, inside: Float32) -> tuple[Int64, UInt8, Float32]:
+        """Lists, codes, and the inner product of each vector with what these two stand for."""
+        products, chosen = (found[:, 0] for found in self._lists.search(inside, 1))
+        codes = self._codebook.compute_codes(inside - self._centroids[chosen])
+        return chosen, codes, products + self._longer * np.einsum("nd,nd->n", inside, self._codebook.decode(codes))
+
+    def _corrections(self, vectors: Float32, products: Float32) -> Float32:
+        """What is to be added to the score that a code gives with a query which has the vector for a neighbour.
+
+        For a query q and a vector x, m less than the mean, a code gives (q - m)y, where y stands for x - m. Of the true
+        score, qx = (q - m)(x - m) + mx + qm - mm, the last two terms are the same for all vectors. A query which scores
+        as neighbours do is, along x - m, as long as that says; across it, nothing is known.
+        """
+        with_mean = vectors @ self._mean
+        squares = _squares(vectors) - 2 * with_mean + self._mean @ self._mean
+        along = (self._neighbour_score - with_mean) / np.maximum(squares, TINY)
+        corrections: Float32 = with_mean + along * (squares - products)
+        return corrections
+
+    def index(self, chosen: Int64, codes: UInt8) -> Any:
+        """The FAISS index of coded vectors, numbered as they come."""
+        import faiss
+
+        shape, wide = self._shape, self._shape.components + self._shape.size
+        centroids = np.zeros((shape.lists, wide), np.float32)
+        centroids[:, : shape.components] = self._centroids
+        coarse = faiss.IndexFlatIP(wide)
+        coarse.add(centroids)
+        inner = faiss.IndexIVFPQ(coarse, wide, shape.lists, shape.codes + 1, BITS, faiss.METRIC_INNER_PRODUCT)
+        codewords = np.zeros((shape.codes + 1, VALUES, shape.size), np.float32)
+        codewords[:-1] = self._longer * faiss.vector_to_array(self._codebook.centroids).reshape(codewords[:-1].shape)
+        codewords[-1, :, 0] = self._levels
+        faiss.copy_array_to_vector(codewords.ravel(), inner.pq.centroids)
+        by_list = np.argsort(chosen, kind="stable")
+        borders = np.searchsorted(chosen[by_list], np.arange(1, shape.lists))
+        for number, members in enumerate(np.split(by_list, borders)):
+            own = np.ascontiguousarray(codes[members])
+            inner.invlists.add_entries(number, len(members), faiss.swig_ptr(members), faiss.swig_ptr(own))
+        inner.ntotal, inner.is_trained = len(chosen), True
+        fast = faiss.IndexIVFPQFastScan(inner, BLOCK_CODES)
+        inner.reset()  # the codes have been copied
+        turned, offset = np.zeros((wide, shape.dimension), np.float32), np.zeros(wide, np.float32)
+        turned[: shape.components], offset[: shape.components] = self._turned, -self._turned @ self._mean
+        offset[shape.components] = 1  # the correction counts once, whatever the query is
+        return faiss.IndexPreTransform(_linear(turned, offset), fast)
+
+
+def _squares(vectors: Float32) -> Float32:
+    squares: Float32 = np.einsum("nd,nd->n", vectors, vectors)
+    return squares
+
+
+def _principal(centred: Float32, components: int) -> Float32:
+    """The directions in which vectors differ most, float32[components, dimension], rotated at random."""
+    _, directions = np.linalg.eigh(centred.T @ centred)
+    random = np.random.default_rng(0).standard_normal((components, components))
+    return np.asarray(np.linalg.qr(random)[0] @ directions[:, : -components - 1 : -1].T, np.float32)
+
+
+def _linear(matrix: Float32, offset: Float32) -> Any:
+    import faiss
+
+    transform = faiss.LinearTransform(matrix.shape[1], matrix.shape[0], True)
+    faiss.copy_array_to_vector(np.ascontiguousarray(matrix).ravel(), transform.A)
+    faiss.copy_array_to_vector(offset, transform.b)
+    transform.is_trained = True
+    return transform
+
+
+def _lists(inside: Float32, lists: int) -> Any:
+    """A FAISS index of the centroids of spherical k-means, as long as vectors are in their direction."""
+    import faiss
+
+    index = faiss.IndexFlatIP(inside.shape[1])
+    clustering = faiss.Clustering(inside.shape[1], lists)
+    clustering.niter, clustering.spherical, clustering.min_points_per_centroid = LIST_ITERATIONS, True, 1
+    clustering.train(inside, index)
+    centroids = faiss.vector_to_array(clustering.centroids).reshape(lists, -1)
+    length = index.search(inside, 1)[0].mean()
+    index.reset()
+    index.add(length * centroids)
+    return index
+
+
+def _codebook(rest: Float32, shape: Shape) -> Any:
+    import faiss
+
+    quantizer = faiss.ProductQuantizer(shape.components, shape.codes, BITS)
+    quantizer.train_type = faiss.ProductQuantizer.Train_shared
+    quantizer.cp.min_points_per_centroid, quantizer.cp.max_points_per_centroid = 1, CODEBOOK_VALUES // VALUES
+    quantizer.train(rest)
+    return quantizer
+
+
+def _neighbour_score(sample: Float32, mean: Float32, rows: int) -> float:
+    """The score that neighbours have with a query of length 1, less what the query has in common with the mean."""
+    import faiss
+
+    queries: Float32 = sample[:: -(-len(sample) // ASKED)]
+    queries = queries / np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), TINY).astype(np.float32)
+    rank = 1 + max(1, round(NEIGHBOURS * len(sample) / max(rows, 1)))  # the first is the query itself
+    scores, _ = faiss.knn(queries, sample, min(rank, len(sample)), metric=faiss.METRIC_INNER_PRODUCT)
+    return float(np.median(scores[:, -1] - queries @ mean) + mean @ mean)
