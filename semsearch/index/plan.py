@@ -33,9 +33,8 @@ Two thirds of the principal components, rotated at random so that all weigh the 
 vectors say: measured, codes of 32 bytes then find as much as 48 bytes of the whole vector do. Short vectors
 have nothing to spare. FAISS encodes groups of 2 and 4 much faster than of 3.
 """
-SAMPLE = 16_384
-SAMPLE_A_LIST = 50
-"""Rows to train on: at least so many, and so many for every list."""
+SAMPLE_A_LIST = 64
+"""Rows to train on, for every list."""
 LEAST_A_LIST = 16
 """Rows for every list, and for the 16 values of a code, without which a part is not worth building."""
 BLOCK_ROWS = 16_384
@@ -100,7 +99,7 @@ def _shape(rows: Rows, level: int, lists: int) -> Shape:
 def build_part(rows: Rows, plan: Plan, start: int, stop: int) -> Part:
     """The part of the rows ``start`` to ``stop``, trained on a sample of them."""
     lists = _lists(plan.factory)
-    wanted = max(SAMPLE, SAMPLE_A_LIST * lists)
+    wanted = SAMPLE_A_LIST * max(lists, LISTS)
     chosen = np.sort(np.random.default_rng(start).permutation(stop - start)[:wanted]) + start
     sample = pad(rows.take(chosen))
     blocks = [partial(_block, rows, first, min(first + BLOCK_ROWS, stop)) for first in range(start, stop, BLOCK_ROWS)]
@@ -131,7 +130,8 @@ def _scan_ms_a_row(rows: Rows, plan: Plan) -> float:
     stop = min(len(rows), 1 << 16)
     index = ApproximateIndex([build_part(rows, plan, 0, stop)], rows.metric)
     queries = rows.block(0, TIMED)
-    return _fastest_ms(lambda query: index.candidates(query, 100, Reach(LISTS)), queries) / stop / thread_count()
+    all_lists = Reach(index.effort_limit)
+    return _fastest_ms(lambda query: index.candidates(query, 100, all_lists), queries) / stop / thread_count()
 
 
 def _fastest_ms(search: Callable[[Float32], object], queries: Float32) -> float:

@@ -64,10 +64,7 @@ def quantized(shape: Shape, sample: Float32, rows: int, blocks: Sequence[Callabl
 
     ``sample`` and what each of ``blocks`` returns are float32[n, dimension]; the blocks together are all rows.
     """
-    import faiss
-
-    faiss.omp_set_num_threads(1)  # training is many small steps, which cost more to divide than to do
-    coder = _Coder(shape, sample, rows)
+    coder = _Coder(shape, sample, rows, threads)
     coded = run([partial(coder.coded, block) for block in blocks], threads)
     chosen, codes = (np.concatenate(parts) for parts in zip(*coded, strict=True))
     return coder.index(chosen, codes)
@@ -79,7 +76,7 @@ class _Coder:
     Below, ``inside`` are vectors less their mean, turned, and reduced to the components that are kept.
     """
 
-    def __init__(self, shape: Shape, sample: Float32, rows: int) -> None:
+    def __init__(self, shape: Shape, sample: Float32, rows: int, threads: int) -> None:
         self._shape = shape
         self._scale = np.float32(1 / max(np.sqrt(_squares(sample).mean()), TINY))  # as queries are of length 1
         sample = sample * self._scale
@@ -87,7 +84,7 @@ class _Coder:
         self._turned = _principal(sample - self._mean, shape.components)
         self._transform = _linear(self._turned, -self._turned @ self._mean)
         inside = self._transform.apply(sample)
-        self._lists = _lists(inside, shape.lists)
+        self._lists = _lists(inside, shape.lists, threads)
         self._centroids = self._lists.reconstruct_n(0, shape.lists)
         rest = inside - self._centroids[self._lists.search(inside, 1)[1][:, 0]]
         self._codebook = _codebook(rest, shape)
@@ -125,7 +122,7 @@ class _Coder:
         score, qx = (q - m)(x - m) + mx + qm - mm, the last two terms are the same for all vectors. A query which scores
         as neighbours do is, along x - m, as long as that says; across it, nothing is known.
         """
-        with_mean = vectors @ self._mean
+        with_mean = np.einsum("nd,d->n", vectors, self._mean)  # in this thread, unlike a matrix product
         squares = _squares(vectors) - 2 * with_mean + self._mean @ self._mean
         along = (self._neighbour_score - with_mean) / np.maximum(squares, TINY)
         corrections: Float32 = with_mean + along * (squares - products)
@@ -181,10 +178,11 @@ def _linear(matrix: Float32, offset: Float32) -> Any:
     return transform
 
 
-def _lists(inside: Float32, lists: int) -> Any:
+def _lists(inside: Float32, lists: int, threads: int) -> Any:
     """A FAISS index of the centroids of spherical k-means, as long as vectors are in their direction."""
     import faiss
 
+    faiss.omp_set_num_threads(threads)
     index = faiss.IndexFlatIP(inside.shape[1])
     clustering = faiss.Clustering(inside.shape[1], lists)
     clustering.niter, clustering.spherical, clustering.min_points_per_centroid = LIST_ITERATIONS, True, 1
@@ -199,6 +197,7 @@ def _lists(inside: Float32, lists: int) -> Any:
 def _codebook(rest: Float32, shape: Shape) -> Any:
     import faiss
 
+    faiss.omp_set_num_threads(1)  # many small steps, which cost more to divide than to do
     quantizer = faiss.ProductQuantizer(shape.components, shape.codes, BITS)
     quantizer.train_type = faiss.ProductQuantizer.Train_shared
     quantizer.cp.min_points_per_centroid, quantizer.cp.max_points_per_centroid = 1, CODEBOOK_VALUES // VALUES

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 __all__ = ["run"]
 
 R = TypeVar("R")
+
+AWAKE_S = 0.0003
+"""How long a thread that has nothing left to do looks whether the others are done, before it sleeps until they are: to
+be woken takes a thread 0.2 ms, and those who share a query end within less of each other."""
+
+_let_others_run: Callable[[], object] = getattr(os, "sched_yield", functools.partial(time.sleep, 0))
 
 
 def run(tasks: Sequence[Callable[[], R]], threads: int) -> list[R]:
@@ -28,10 +35,17 @@ def run(tasks: Sequence[Callable[[], R]], threads: int) -> list[R]:
         results = _done(pending)
     finally:  # nobody goes on alone with what the caller may let go of
         list(pending)
-        wait(others)
+        _wait(others)
     for other in others:
         results |= other.result()
     return [results[number] for number in range(len(tasks))]
+
+
+def _wait(others: Sequence[Future[Any]]) -> None:
+    end = time.perf_counter() + AWAKE_S
+    while not all(other.done() for other in others) and time.perf_counter() < end:
+        _let_others_run()
+    wait(others)
 
 
 def _done(pending: Iterator[tuple[int, Callable[[], R]]]) -> dict[int, R]:

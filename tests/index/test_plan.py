@@ -100,7 +100,8 @@ def test_the_choice_is_measured(monkeypatch, metric, dimension):
 def test_a_part_is_built_of_its_own_rows(monkeypatch):
     """A part in the middle holds those rows, in order, whatever the blocks; it is trained on a sample of them."""
     monkeypatch.setattr(plan, "BLOCK_ROWS", 7)
-    monkeypatch.setattr(plan, "SAMPLE", 20)
+    monkeypatch.setattr(plan, "LISTS", 1)
+    monkeypatch.setattr(plan, "SAMPLE_A_LIST", 20)
     matrix = stored(200, 6)
     rows = Rows(MemoryRows(matrix), 6, Metric.COSINE)
     part = build_part(rows, Plan("Flat", 64), 64, 128)
