@@ -28,6 +28,7 @@ from semsearch.index import (
     Target,
     build_part,
     choose,
+    is_current,
     tune,
 )
 
@@ -195,7 +196,8 @@ class IndexBuilder:
             return None, 0
         if state.factory is not None:
             return Plan(state.factory), rows
-        if not anew and state.plan and state.plan.level is not None and rows <= REPLANNED * state.planned_rows:
+        kept = not anew and rows <= REPLANNED * state.planned_rows
+        if kept and state.plan and is_current(state.plan, self._rows):
             return state.plan, state.planned_rows
         return choose(self._rows), rows
 

@@ -6,7 +6,7 @@ from semsearch.index.codes import Code
 from semsearch.index.digest import has_digest
 from semsearch.index.lists import Reach
 from semsearch.index.part import Part, check_factory
-from semsearch.index.plan import Plan, build_part, choose
+from semsearch.index.plan import Plan, build_part, choose, is_current
 from semsearch.index.recall import DEFAULT_TARGET, Measured, Target, tune
 from semsearch.index.rows import MemoryRows, Rows
 from semsearch.index.searcher import Searcher
@@ -30,6 +30,7 @@ __all__ = [
     "build_part",
     "check_factory",
     "choose",
+    "is_current",
     "has_digest",
     "tune",
 ]

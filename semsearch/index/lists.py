@@ -48,19 +48,22 @@ class Lists:
         import faiss
 
         self._whole = whole  # owns the others
-        self._transforms = transforms
+        self._transforms = [faiss.downcast_VectorTransform(one) for one in transforms]
         self._faiss = inverted_file
         self._centroids = faiss.downcast_index(inverted_file.quantizer)
         self._list_bytes = inverted_file.ntotal * inverted_file.code_size / inverted_file.nlist
         self._is_l2 = inverted_file.metric_type == faiss.METRIC_L2
+        self._normalises = any(isinstance(one, faiss.NormalizationTransform) for one in self._transforms)
 
     def distances_behind(self, queries: Float32) -> Float32:
         """How far each list is behind half of what the nearest one scores, float32[m, lists] in ascending order.
 
-        The score of a list is the inner product of centroid and query, which is brought to length 1, or their squared
-        distance with a minus in front.
+        The score of a list is the inner product of query and centroid, of which the query's length is taken out, or
+        their squared distance with a minus in front.
         """
-        return self._behind(self._nearest(self._transformed(queries))[0])
+        distances = self._nearest(self._transformed(queries))[0]
+        half = distances[:, :1] / 2
+        return np.asarray(distances - half if self._is_l2 else (half - distances) / self._lengths(queries), np.float32)
 
     def searches(self, queries: Float32, reach: Reach, shares: int, selector: dict[str, Any]) -> list[Search]:
         """Searches in every ``shares``-th of the lists within reach of a query, or fewer if these are short.
@@ -70,7 +73,7 @@ class Lists:
         import faiss
 
         inside = self._transformed(queries)
-        lists, distances = self._within(inside, reach)
+        lists, distances = self._within(queries, inside, reach)
         shares = min(shares, lists.shape[1], 1 + int(lists.shape[1] * self._list_bytes) * len(queries) // SHARE_BYTES)
         lists, distances = _shared(lists, shares), _shared(distances, shares)
         parameters = faiss.SearchParametersIVF(nprobe=lists.shape[2], **selector)
@@ -95,13 +98,13 @@ class Lists:
             return self._search(inside, lists, list_distances, without, count)
         return distances, ids
 
-    def _within(self, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:
+    def _within(self, queries: Float32, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:
         """Numbers and distances of lists, nearest first, int64[m, n] and float32[m, n]; the number -1 for none."""
         distances, lists = self._nearest(inside)
         if reach.margin is None:
             number = max(1, min(reach.effort, lists.shape[1]))
             return lists[:, :number], distances[:, :number]
-        counts = self._near(distances, reach.margin).sum(axis=1)
+        counts = self._near(queries, distances, reach.margin).sum(axis=1)
         number = int(counts.max(initial=1))  # the nearest list is looked at in any case
         lists, distances = lists[:, :number], distances[:, :number]
         if len(lists) == 1:
@@ -109,9 +112,6 @@ class Lists:
         return np.where(np.arange(number) < np.maximum(counts, 1)[:, None], lists, -1), distances
 
     def _transformed(self, queries: Float32) -> Float32:
-        """As the lists have them; for inner products first brought to length 1, which changes no order."""
-        if not self._is_l2:
-            queries = queries / _lengths(queries)
         for transform in self._transforms:
             queries = transform.apply(queries)
         return queries
@@ -121,20 +121,19 @@ class Lists:
         found: tuple[Float32, Int64] = self._centroids.search(inside, self._centroids.ntotal)
         return found
 
-    def _near(self, distances: Float32, margin: float) -> npt.NDArray[np.bool_]:
+    def _near(self, queries: Float32, distances: Float32, margin: float) -> npt.NDArray[np.bool_]:
         """Which lists are no farther behind than that."""
         half = distances[:, :1] / 2
-        return np.asarray(distances <= half + margin if self._is_l2 else distances >= half - margin)
+        if self._is_l2:
+            return np.asarray(distances <= half + margin)
+        return np.asarray(distances >= half - margin * self._lengths(queries))
 
-    def _behind(self, distances: Float32) -> Float32:
-        half = distances[:, :1] / 2
-        return np.asarray(distances - half if self._is_l2 else half - distances, np.float32)
-
-
-def _lengths(queries: Float32) -> Float32:
-    """Of each query, float32[m, 1]; none is 0, since it is divided by."""
-    lengths: Float32 = np.sqrt(np.einsum("md,md->m", queries, queries))
-    return np.maximum(lengths, SHORTEST)[:, None]
+    def _lengths(self, queries: Float32) -> Float32 | float:
+        """What inner products grow with: 1, or the length of each query, float32[m, 1], which is divided by."""
+        if self._normalises:
+            return 1.0
+        lengths: Float32 = np.sqrt(np.einsum("md,md->m", queries, queries))
+        return np.maximum(lengths, SHORTEST)[:, None]
 
 
 def _shared(of_lists: npt.NDArray[Any], shares: int) -> npt.NDArray[Any]:

@@ -191,7 +191,7 @@ def _empty(factory: str, dimension: int, metric: Metric) -> Any:
     if hasattr(inner, "pq"):
         inner.pq.cp.min_points_per_centroid = 1
     if isinstance(inner, faiss.IndexIVFPQFastScan):
-        inner.by_residual = False  # measured: with several lists 8-bit look-up tables lose recall with it
+        inner.by_residual = False  # codewords of residuals are too short for products, see quantized.py
     return index
 
 

@@ -17,7 +17,7 @@ from semsearch.index.rows import Rows
 from semsearch.settings import thread_count
 from semsearch.types import Float32, Metric
 
-__all__ = ["Plan", "build_part", "choose"]
+__all__ = ["Plan", "build_part", "choose", "is_current"]
 
 EXACT_MS = 1.0
 """An exact scan that takes a query no longer than this needs no index."""
@@ -37,7 +37,8 @@ SAMPLE_A_LIST = 64
 """Rows to train on, for every list."""
 LEAST_A_LIST = 16
 """Rows for every list, and for the 16 values of a code, without which a part is not worth building."""
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 4096
+"""That each thread has in memory several times over while it codes them: 6 MB of 384 dimensions."""
 TIMED = 8
 
 
@@ -45,7 +46,8 @@ TIMED = 8
 class Plan:
     """A FAISS factory string, and how many rows a part has; ``None`` is all rows in one part.
 
-    ``level`` is the place of its codes on the ladder, if the program chose it and may choose another.
+    ``level`` is the place of its codes on the ladder, if the program chose it and may choose another. The program then
+    trains it, too, and adds a code (see ``quantized``), of which a factory string can say nothing.
     """
 
     factory: str
@@ -78,8 +80,13 @@ def choose(rows: Rows, level: int = 0) -> Plan | None:
     return few
 
 
+def is_current(plan: Plan, rows: Rows) -> bool:
+    """Whether this version of the program would build the same of a plan that it has made itself."""
+    return plan.level is not None and plan.factory == _factory(rows, plan.level, _lists(plan.factory))
+
+
 def _factory(rows: Rows, level: int, lists: int) -> str:
-    """The FAISS factory string of an index of this kind, less the correction that ``quantized`` adds to the codes."""
+    """The FAISS factory string of an index of this kind, less what ``quantized`` adds."""
     if rows.metric is not Metric.L2:
         shape = _shape(rows, level, lists)
         return f"PCAR{shape.components},IVF{lists},PQ{shape.codes}x4fs_64"

@@ -1,7 +1,8 @@
 """The index that the program chooses for inner products: lists of short codes that estimate scores well.
 
-What comes out is a FAISS index like any other, a ``LinearTransform`` before an ``IndexIVFPQFastScan``, which FAISS
-writes, reads and searches as it is. It is trained and filled here, as three things are other than FAISS does them:
+What comes out is a FAISS index like any other, a ``NormalizationTransform`` and a ``LinearTransform`` of queries before
+an ``IndexIVFPQFastScan``, which FAISS writes, reads and searches as it is. It is trained and filled here, as three
+things are other than FAISS does them:
 
 - Codes say what a vector has beyond the centroid of its list, and codewords are means of what they stand for: shorter
   than it. Scores made of these count the centroid in full and the rest by two thirds. Queries are therefore compared
@@ -38,7 +39,10 @@ LIST_ITERATIONS = 10
 CODEBOOK_VALUES = 65_536
 """Groups of components that codewords are the means of."""
 ASKED, NEIGHBOURS = 512, 10
-"""What a neighbour scores is told by the last of so many neighbours of some rows of the sample."""
+"""What a neighbour scores is told by some rows of the sample, and what they score with the last of so many neighbours,
+as far as these are in the sample."""
+EXTRA = 2
+"""Numbers that the last groups hold beside components: the correction, and 1."""
 TINY = 1e-12
 
 UInt8 = npt.NDArray[np.uint8]
@@ -58,11 +62,17 @@ class Shape:
         """Principal components that are kept."""
         return self.codes * self.size
 
+    @property
+    def all_codes(self) -> int:
+        """With those of what is no component."""
+        return self.codes + -(-EXTRA // self.size)
+
 
 def quantized(shape: Shape, sample: Float32, rows: int, blocks: Sequence[Callable[[], Float32]], threads: int) -> Any:
-    """A FAISS index for the inner product with queries of length 1, trained on a sample of the ``rows`` rows.
+    """A FAISS index for inner products, trained on a sample of the ``rows`` rows; all queries count as of length 1.
 
-    ``sample`` and what each of ``blocks`` returns are float32[n, dimension]; the blocks together are all rows.
+    ``sample`` and what each of ``blocks`` returns are float32[n, dimension]; the blocks together are all rows. Scores
+    that the index gives are about those of the rows, and can be compared with those of other such indexes.
     """
     coder = _Coder(shape, sample, rows, threads)
     coded = run([partial(coder.coded, block) for block in blocks], threads)
@@ -104,7 +114,7 @@ class _Coder:
         borders = (self._levels[1:] + self._levels[:-1]) / 2
         values = np.searchsorted(borders, self._corrections(vectors, products)).astype(np.uint8)
         byte, half = divmod(self._shape.codes, 2)  # two codes in a byte, the first one in its lower half
-        complete = np.zeros((len(codes), byte + 1), np.uint8)
+        complete = np.zeros((len(codes), -(-self._shape.all_codes // 2)), np.uint8)
         complete[:, : codes.shape[1]] = codes
         complete[:, byte] |= values << (BITS * half)
         return chosen, complete
@@ -118,42 +128,56 @@ class _Coder:
     def _corrections(self, vectors: Float32, products: Float32) -> Float32:
         """What is to be added to the score that a code gives with a query which has the vector for a neighbour.
 
-        For a query q and a vector x, m less than the mean, a code gives (q - m)y, where y stands for x - m. Of the true
-        score, qx = (q - m)(x - m) + mx + qm - mm, the last two terms are the same for all vectors. A query which scores
-        as neighbours do is, along x - m, as long as that says; across it, nothing is known.
+        For a query q and a vector x, m less than the mean, a code gives (q - m)y, where y stands for x - m. The true
+        score is qx = (q - m)(x - m) + mx + qm - mm, of which the last two terms are added to all vectors alike. How
+        long q - m is along x - m is known, if the query scores there as neighbours do; across, nothing is.
         """
         with_mean = np.einsum("nd,d->n", vectors, self._mean)  # in this thread, unlike a matrix product
-        squares = _squares(vectors) - 2 * with_mean + self._mean @ self._mean
-        along = (self._neighbour_score - with_mean) / np.maximum(squares, TINY)
+        squares = np.maximum(_squares(vectors) - 2 * with_mean + self._mean @ self._mean, TINY)
+        longest = np.sqrt(squares)  # more does not fit into a query of length 1
+        along = np.clip(self._neighbour_score - with_mean, -longest, longest) / squares
         corrections: Float32 = with_mean + along * (squares - products)
         return corrections
 
     def index(self, chosen: Int64, codes: UInt8) -> Any:
-        """The FAISS index of coded vectors, numbered as they come."""
+        """The FAISS index of coded vectors, numbered as they come, with scores as long as the vectors were."""
         import faiss
 
-        shape, wide = self._shape, self._shape.components + self._shape.size
-        centroids = np.zeros((shape.lists, wide), np.float32)
-        centroids[:, : shape.components] = self._centroids
+        shape, wide = self._shape, self._shape.all_codes * self._shape.size
         coarse = faiss.IndexFlatIP(wide)
-        coarse.add(centroids)
-        inner = faiss.IndexIVFPQ(coarse, wide, shape.lists, shape.codes + 1, BITS, faiss.METRIC_INNER_PRODUCT)
-        codewords = np.zeros((shape.codes + 1, VALUES, shape.size), np.float32)
-        codewords[:-1] = self._longer * faiss.vector_to_array(self._codebook.centroids).reshape(codewords[:-1].shape)
-        codewords[-1, :, 0] = self._levels
-        faiss.copy_array_to_vector(codewords.ravel(), inner.pq.centroids)
+        coarse.add(np.pad(self._centroids / self._scale, ((0, 0), (0, wide - shape.components))))
+        inner = faiss.IndexIVFPQ(coarse, wide, shape.lists, shape.all_codes, BITS, faiss.METRIC_INNER_PRODUCT)
+        faiss.copy_array_to_vector(self._codewords().ravel() / self._scale, inner.pq.centroids)
         by_list = np.argsort(chosen, kind="stable")
         borders = np.searchsorted(chosen[by_list], np.arange(1, shape.lists))
         for number, members in enumerate(np.split(by_list, borders)):
             own = np.ascontiguousarray(codes[members])
             inner.invlists.add_entries(number, len(members), faiss.swig_ptr(members), faiss.swig_ptr(own))
         inner.ntotal, inner.is_trained = len(chosen), True
-        fast = faiss.IndexIVFPQFastScan(inner, BLOCK_CODES)
-        inner.reset()  # the codes have been copied
+        index = faiss.IndexPreTransform(self._of_queries(), faiss.IndexIVFPQFastScan(inner, BLOCK_CODES))
+        index.prepend_transform(faiss.NormalizationTransform(shape.dimension, 2.0))
+        return index
+
+    def _codewords(self) -> Float32:
+        """What codes stand for when queries are compared with them, float32[codes, values, size]."""
+        import faiss
+
+        shape = self._shape
+        codewords = np.zeros((shape.all_codes, VALUES, shape.size), np.float32)
+        short = faiss.vector_to_array(self._codebook.centroids).reshape(shape.codes, VALUES, shape.size)
+        codewords[: shape.codes] = self._longer * short
+        group, place = divmod(shape.components + 1, shape.size)
+        codewords[shape.codes, :, 0], codewords[group, :, place] = self._levels, 1
+        return codewords
+
+    def _of_queries(self) -> Any:
+        """The transform of queries: as vectors are moved and turned, then what the correction and the 1 count."""
+        shape, wide = self._shape, self._shape.all_codes * self._shape.size
         turned, offset = np.zeros((wide, shape.dimension), np.float32), np.zeros(wide, np.float32)
         turned[: shape.components], offset[: shape.components] = self._turned, -self._turned @ self._mean
-        offset[shape.components] = 1  # the correction counts once, whatever the query is
-        return faiss.IndexPreTransform(_linear(turned, offset), fast)
+        offset[shape.components] = 1
+        turned[shape.components + 1], offset[shape.components + 1] = self._mean, -self._mean @ self._mean
+        return _linear(turned, offset)
 
 
 def _squares(vectors: Float32) -> Float32:
@@ -206,7 +230,11 @@ def _codebook(rest: Float32, shape: Shape) -> Any:
 
 
 def _neighbour_score(sample: Float32, mean: Float32, rows: int) -> float:
-    """The score that neighbours have with a query of length 1, less what the query has in common with the mean."""
+    """What neighbours score with queries of length 1, less what these have in common with the mean.
+
+    Of few rows in many the sample has no ten neighbours; the nearest in it must do. The first row that is found is the
+    query itself, or as long as it.
+    """
     import faiss
 
     queries: Float32 = sample[:: -(-len(sample) // ASKED)]

@@ -136,3 +136,15 @@ def test_zero_queries_and_a_zero_vector_are_answered():
     part, _ = built("IVF8,Flat", Metric.DOT)
     assert candidates(part, np.empty((0, 8), np.float32), 5, Reach(8, 0.1))[1].shape == (0, 5)
     assert (candidates(part, np.zeros((1, 8), np.float32), 5, Reach(8, 0.1))[1] >= 0).all()
+
+
+@pytest.mark.parametrize("metric", list(Metric))
+@pytest.mark.parametrize("factory", ["PCAR6,IVF8,PQ3x4fs", "PCA8,IVF8,Flat", "L2norm,IVF8,Flat"])
+def test_transforms_that_centre_see_the_query_as_it_is(factory, metric):
+    """Rows with a mean and queries of any length: the same rows as FAISS finds in all lists by itself."""
+    matrix = stored(ROWS, 8, metric) + np.float32(2)
+    part = Part.build(factory, 8, metric, 0, matrix, [matrix])
+    queries = 5 * asked(20, 8, metric) + np.float32(1)
+    part._inner.nprobe = 8
+    expected = part._faiss.search(queries, 30)[1]
+    assert np.mean(candidates(part, queries, 30, Reach(8, np.inf))[1] == expected) > 0.95

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semsearch.errors import InputError
-from semsearch.index import MemoryRows, Plan, Reach, Rows, build_part, choose, plan
+from semsearch.index import MemoryRows, Plan, Reach, Rows, build_part, choose, is_current, plan
 from semsearch.index.part import check_factory, padded
 from semsearch.types import Metric
 
@@ -95,6 +95,17 @@ def test_the_choice_is_measured(monkeypatch, metric, dimension):
     monkeypatch.setattr(plan, "LATENCY_MS", 0.0)
     monkeypatch.setattr(plan, "MANY_LISTS", 4)
     assert "IVF4,PQ" in choose(rows).factory
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_plan_is_current_as_long_as_the_program_would_build_the_same(speed, metric):
+    """What another version has chosen is not, nor what the user has."""
+    speed(exact=50, codes=1)
+    rows = ManyRows(100_000, 384, metric)
+    assert is_current(choose(rows), rows)
+    assert is_current(choose(rows, 1), rows)
+    assert not is_current(Plan("PCAR128,IVF256,PQ64x4fs_64", plan.PART_ROWS, 0), rows)
+    assert not is_current(Plan("HNSW32"), rows)
 
 
 def test_a_part_is_built_of_its_own_rows(monkeypatch):

@@ -36,3 +36,23 @@ def test_when_a_task_fails_nobody_works_on(failing):
     count = len(done)
     time.sleep(0.12)
     assert len(done) == count
+
+
+def test_nobody_waits_for_helpers_that_are_busy_elsewhere():
+    """While another caller keeps all other threads at work, a caller does its tasks alone and returns."""
+    release, begun = threading.Event(), threading.Barrier(3)
+
+    def long():
+        begun.wait(10)
+        release.wait(10)
+
+    other = threading.Thread(target=run, args=([long, long], 2))
+    other.start()
+    try:
+        begun.wait(10)
+        started = time.perf_counter()
+        assert run([lambda: 1, lambda: 2, lambda: 3], 2) == [1, 2, 3]
+        assert time.perf_counter() - started < 5
+    finally:
+        release.set()
+        other.join()
