@@ -30,7 +30,7 @@ __all__ = [
     "build_part",
     "check_factory",
     "choose",
-    "is_current",
     "has_digest",
+    "is_current",
     "tune",
 ]

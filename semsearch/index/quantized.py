@@ -239,6 +239,6 @@ def _neighbour_score(sample: Float32, mean: Float32, rows: int) -> float:
 
     queries: Float32 = sample[:: -(-len(sample) // ASKED)]
     queries = queries / np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), TINY).astype(np.float32)
-    rank = 1 + max(1, round(NEIGHBOURS * len(sample) / max(rows, 1)))  # the first is the query itself
+    rank = 1 + max(1, round(NEIGHBOURS * len(sample) / max(rows, 1)))
     scores, _ = faiss.knn(queries, sample, min(rank, len(sample)), metric=faiss.METRIC_INNER_PRODUCT)
     return float(np.median(scores[:, -1] - queries @ mean) + mean @ mean)

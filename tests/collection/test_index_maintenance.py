@@ -92,6 +92,19 @@ def test_an_index_is_planned_anew_when_the_collection_has_grown_by_half(indexed,
     check_alive(indexed, [f"d{n}" for n in range(180)])
 
 
+def test_what_another_version_has_planned_is_built_anew_when_it_is_renewed(indexed, monkeypatch):
+    """Its parts are searched until then, and not mixed with new ones; recall is measured anew."""
+    monkeypatch.setattr(plan, "CODE_LADDER", (*plan.CODE_LADDER[:-1], (1, 2, 2)))
+    before = stamps(indexed)
+    indexed.add(documents(100, 110))
+    assert stamps(indexed) == before
+    indexed.add(documents(110, 125))
+    assert not set(stamps(indexed)) & set(before)
+    assert "PQ8x4fs" in indexed.status().index
+    assert indexed.status().measured_rows == 125
+    check_alive(indexed, [f"d{n}" for n in range(125)])
+
+
 @pytest.mark.parametrize("rest", [1, 5, 15])
 def test_a_last_part_of_any_length(notes, small_index, rest):
     """That the rows end soon after a full part is no reason for a write to fail."""

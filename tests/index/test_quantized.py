@@ -59,7 +59,7 @@ def all_scores(index, queries, rows=ROWS):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_more_neighbours_are_among_as_many_candidates_as_with_codes_that_faiss_trains(shape):
-    """Of as many bytes, trained on the same rows, over the same lists' worth of queries."""
+    """Trained on the same rows, with as many codes, or one less where no component is left out; in all lists."""
     matrix, queries = texts(ROWS), texts(200, seed=1)
     truth = neighbours(matrix, queries)
     codes = shape.codes + (shape.components < DIMENSION)
