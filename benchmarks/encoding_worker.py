@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.encoding import REFERENCE, TEXTS
+from semsearch.common.environment import DEFAULT_MODEL, thread_count
 from semsearch.encoder import Encoder
 from semsearch.encoder.locate import locate
-from semsearch.settings import DEFAULT_MODEL, thread_count
 
 
 def contestant(name: str) -> Callable[[list[str]], Any]:

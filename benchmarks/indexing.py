@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.corpora import summaries
 from benchmarks.processes import SEMSEARCH, median, run
+from semsearch.common.environment import DEFAULT_MODEL
 from semsearch.encoder.locate import locate
-from semsearch.settings import DEFAULT_MODEL
 
 ROUNDS = 3
 TEXTS = 10_000

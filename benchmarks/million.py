@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.corpora import DATA, novel_sentences
 from semsearch import Encoder
-from semsearch.settings import cache_folder
+from semsearch.common.environment import cache_folder
 
 __all__ = ["ROWS", "queries", "rows"]
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks import million
 from benchmarks.processes import run
-from semsearch.settings import thread_count
+from semsearch.common.environment import thread_count
 
 PYTHON = Path(".venv-peers/bin/python")
 ROWS = int(os.environ.get("SEMSEARCH_ROWS", million.ROWS))

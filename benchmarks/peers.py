@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks.corpora import summaries
 from benchmarks.processes import median, run
+from semsearch.common.environment import DEFAULT_MODEL
 from semsearch.encoder.locate import locate
-from semsearch.settings import DEFAULT_MODEL
 
 TEXTS = 10_000
 COLD_QUERIES = 5

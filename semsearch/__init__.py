@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from semsearch.collection import CollectionSettings
+    from semsearch.common.documents import Document, Hit, Pooling, SyncReport, Unit
+    from semsearch.common.errors import SemsearchError, TruncationWarning
     from semsearch.encoder import Encoder, EncoderOptions
-    from semsearch.errors import SemsearchError, TruncationWarning
     from semsearch.query import Collection
     from semsearch.query.tokens import Space, Vocabulary, read_space
-    from semsearch.types import Document, Hit, Pooling, SyncReport, Unit
 
 __all__ = [
     "Collection",
@@ -41,16 +41,16 @@ __all__ = [
 _HOMES = {
     "Collection": "semsearch.query",
     "CollectionSettings": "semsearch.collection",
-    "Document": "semsearch.types",
+    "Document": "semsearch.common.documents",
     "Encoder": "semsearch.encoder",
     "EncoderOptions": "semsearch.encoder",
-    "Hit": "semsearch.types",
-    "Pooling": "semsearch.types",
-    "SemsearchError": "semsearch.errors",
+    "Hit": "semsearch.common.documents",
+    "Pooling": "semsearch.common.documents",
+    "SemsearchError": "semsearch.common.errors",
     "Space": "semsearch.query.tokens",
-    "SyncReport": "semsearch.types",
-    "TruncationWarning": "semsearch.errors",
-    "Unit": "semsearch.types",
+    "SyncReport": "semsearch.common.documents",
+    "TruncationWarning": "semsearch.common.errors",
+    "Unit": "semsearch.common.documents",
     "Vocabulary": "semsearch.query.tokens",
     "read_space": "semsearch.query.tokens",
 }

@@ -18,7 +18,7 @@ from semsearch.cli.options import (
     model_options,
     space_options,
 )
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 
 __all__ = ["command"]
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from semsearch.types import Float32
+    from semsearch.common.documents import Float32
 
 __all__ = ["check_file", "read_rows", "write_arrays"]
 

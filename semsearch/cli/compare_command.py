@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from semsearch.cli.options import cli_command, format_option, model_option, model_options, notify
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
     from semsearch.encoder import Encoder

@@ -14,7 +14,7 @@ from semsearch.cli.options import (
     patient,
     timeout_option,
 )
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 
 __all__ = ["command"]
 

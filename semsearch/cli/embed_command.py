@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from semsearch.cli.options import check_texts, cli_command, format_option, model_option, model_options, notify
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
+    from semsearch.common.documents import Float32, TextTokens
     from semsearch.encoder import Encoder
-    from semsearch.types import Float32, TextTokens
 
 __all__ = ["command"]
 

@@ -12,7 +12,7 @@ from typing import IO
 import click
 
 from semsearch.cli.options import cli_command, collection_path, indexes_option, name_argument
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 
 __all__ = ["command"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from semsearch.cli.options import cli_command, collections_folder, indexes_option
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 
 __all__ = ["command"]
 

@@ -24,9 +24,9 @@ from semsearch.cli.options import (
 )
 from semsearch.cli.safe import one_line
 from semsearch.cli.summary import counted, summary, tell_truncated
-from semsearch.errors import CollectionError, InputError
-from semsearch.settings import DEFAULT_MODEL
-from semsearch.types import Document, Metric, Pooling, SyncReport, Unit
+from semsearch.common.documents import Document, Metric, Pooling, SyncReport, Unit
+from semsearch.common.environment import DEFAULT_MODEL
+from semsearch.common.errors import CollectionError, InputError
 
 if TYPE_CHECKING:
     from semsearch.encoder import Encoder

@@ -8,7 +8,7 @@ import click
 
 from semsearch.cli.options import cli_command, collections_folder, format_option, indexes_option
 from semsearch.cli.safe import one_line
-from semsearch.errors import SemsearchError
+from semsearch.common.errors import SemsearchError
 
 __all__ = ["command"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from semsearch.errors import InputError
-from semsearch.settings import DEFAULT_MODEL, indexes_folder
+from semsearch.common.environment import DEFAULT_MODEL, indexes_folder
+from semsearch.common.errors import InputError
 
 __all__ = [
     "RUN_OPTIONS",

@@ -12,7 +12,7 @@ import click
 
 from semsearch.cli.options import debug_option
 from semsearch.cli.safe import one_line
-from semsearch.errors import DamagedIndexWarning, SampleWarning, SemsearchError, TruncationWarning
+from semsearch.common.errors import DamagedIndexWarning, SampleWarning, SemsearchError, TruncationWarning
 
 __all__ = ["COMMANDS", "program"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from semsearch.cli.summary import counted
-from semsearch.types import SyncReport
+from semsearch.common.documents import SyncReport
 
 __all__ = ["committed", "count_progress", "sync_progress"]
 

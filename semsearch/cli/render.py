@@ -12,7 +12,7 @@ import click
 
 from semsearch.cli.safe import json_text, one_line
 from semsearch.cli.summary import size
-from semsearch.types import Hit, PassageAnswer
+from semsearch.common.documents import Hit, PassageAnswer
 
 __all__ = ["hit_row", "show", "show_hits", "show_passage_answers", "show_record"]
 

@@ -19,7 +19,7 @@ from semsearch.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from semsearch.types import Sense
+    from semsearch.common.documents import Sense
 
 __all__ = ["command"]
 

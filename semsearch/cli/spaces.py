@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from semsearch.cli.options import RUN_OPTIONS, notify
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
     from semsearch.query.tokens import Space

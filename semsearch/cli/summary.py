@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from semsearch.types import SyncReport
+from semsearch.common.documents import SyncReport
 
 if TYPE_CHECKING:
     from semsearch.collection import Status

@@ -8,7 +8,7 @@ import click
 
 from semsearch.cli.options import check_texts, cli_command, format_option, notify
 from semsearch.cli.safe import one_line
-from semsearch.settings import DEFAULT_MODEL
+from semsearch.common.environment import DEFAULT_MODEL
 
 __all__ = ["command"]
 

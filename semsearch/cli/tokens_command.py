@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from semsearch.cli.options import cli_command, format_option, k_option, model_options, space_options
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
+    from semsearch.common.documents import Float32
     from semsearch.query.tokens import Space
-    from semsearch.types import Float32
 
 __all__ = ["command"]
 

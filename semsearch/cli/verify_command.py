@@ -18,7 +18,7 @@ from semsearch.cli.options import (
     notify,
     timeout_option,
 )
-from semsearch.errors import DamagedError, SemsearchError
+from semsearch.common.errors import DamagedError, SemsearchError
 
 if TYPE_CHECKING:
     from semsearch.collection import Report

@@ -51,7 +51,7 @@ from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.transaction import sync_folder
 from semsearch.collection.vectors import vector_files
 from semsearch.collection.verify import verify_folder
-from semsearch.errors import DamagedError, FormatError, InputError, StorageError
+from semsearch.common.errors import DamagedError, FormatError, InputError, StorageError
 
 __all__ = ["ARCHIVE", "export_archive", "import_archive"]
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from semsearch.common.documents import Role
+from semsearch.common.errors import SpaceMismatchError
 from semsearch.encoder import Encoder
-from semsearch.errors import SpaceMismatchError
-from semsearch.types import Role
 
 __all__ = ["LEAST_COSINE", "check_canary", "make_canary"]
 

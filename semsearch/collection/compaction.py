@@ -22,7 +22,7 @@ from semsearch.collection.snapshot import state
 from semsearch.collection.transaction import Transaction, sync_folder
 from semsearch.collection.vectors import VectorFile
 from semsearch.collection.words import words_crc
-from semsearch.types import Int64
+from semsearch.common.documents import Int64
 
 __all__ = ["compact"]
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from semsearch.collection.seals import damaged, read_state, seal, settings_crc
-from semsearch.errors import FormatError
-from semsearch.types import Document, Metadata, Span
+from semsearch.common.documents import Document, Metadata, Span
+from semsearch.common.errors import FormatError
 
 __all__ = [
     "FORMAT",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from semsearch.collection.places import PASSAGES, Matrix
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 from semsearch.index import (
     DEFAULT_TARGET,
     ApproximateIndex,

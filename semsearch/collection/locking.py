@@ -10,7 +10,7 @@ from pathlib import Path
 
 from semsearch.collection.places import exists, not_found
 from semsearch.collection.storage_errors import errors_translated
-from semsearch.errors import LockedError, StorageError
+from semsearch.common.errors import LockedError, StorageError
 
 __all__ = ["LOCK", "LOCK_SECONDS", "clear", "writer_lock"]
 

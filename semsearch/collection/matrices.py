@@ -9,8 +9,8 @@ from semsearch.collection.places import PASSAGES, WORDS, Matrix
 from semsearch.collection.settings import StoredEncoder
 from semsearch.collection.snapshot import state, word_rows
 from semsearch.collection.vectors import StoredRows, VectorFile, vector_files
+from semsearch.common.documents import Float32, Metric
 from semsearch.index import Rows
-from semsearch.types import Float32, Metric
 
 __all__ = ["Block", "Matrices"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from semsearch.collection.database import DOCUMENTS, FORMAT, INDEXES, STATE, TUNING, statements
 from semsearch.collection.seals import document_crc, seal
-from semsearch.errors import DamagedError
+from semsearch.common.errors import DamagedError
 
 __all__ = ["MIGRATIONS", "migrate"]
 

@@ -27,7 +27,7 @@ from semsearch.collection.settings import CollectionSettings, StoredEncoder, sto
 from semsearch.collection.snapshot import Snapshot, load_snapshot, state
 from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.writer import Writer
-from semsearch.errors import CollectionNotFoundError, DamagedError, DamagedIndexWarning, SemsearchError
+from semsearch.common.errors import CollectionNotFoundError, DamagedError, DamagedIndexWarning, SemsearchError
 
 __all__ = ["OpenedFolder"]
 

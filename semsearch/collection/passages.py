@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from semsearch.collection.settings import CollectionSettings
 from semsearch.collection.words import PassageWords
+from semsearch.common.documents import Document, Span, Unit
 from semsearch.encoder import Encoded, Encoder
 from semsearch.text import split, windows
-from semsearch.types import Document, Span, Unit
 
 __all__ = ["EncodedPassages", "Prepared", "prepare", "read_text"]
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from semsearch.errors import CollectionExistsError, CollectionNotFoundError
+from semsearch.common.errors import CollectionExistsError, CollectionNotFoundError
 from semsearch.index import Code
 
 __all__ = [

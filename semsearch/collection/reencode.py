@@ -20,7 +20,7 @@ from semsearch.collection.places import DATABASE, PASSAGES, WORDS, vector_file
 from semsearch.collection.reading import DOCUMENT, checked_document
 from semsearch.collection.seals import has_words, read_state, seal
 from semsearch.collection.transaction import sync_folder
-from semsearch.types import Document
+from semsearch.common.documents import Document
 
 __all__ = ["SCRATCH", "stored_documents", "swap_in"]
 

@@ -33,10 +33,10 @@ from semsearch.collection.transaction import sync_folder
 from semsearch.collection.vectors import StoredRows, vector_files
 from semsearch.collection.words import PassageWords
 from semsearch.collection.writer import Writer
+from semsearch.common.documents import Document, Float32
+from semsearch.common.errors import DamagedError, SemsearchError
 from semsearch.encoder import Encoded, Encoder
-from semsearch.errors import DamagedError, SemsearchError
 from semsearch.index import Rows, Target
-from semsearch.types import Document, Float32
 
 __all__ = ["Repaired", "repair_folder"]
 

@@ -15,8 +15,8 @@ from semsearch.collection.places import DATABASE
 from semsearch.collection.reading import StoredWords
 from semsearch.collection.seals import document_crc, read_state
 from semsearch.collection.words import unpacked, words_crc
-from semsearch.errors import DamagedError
-from semsearch.types import Document, Span
+from semsearch.common.documents import Document, Span
+from semsearch.common.errors import DamagedError
 
 __all__ = ["UNKNOWN", "Salvage", "SavedPassage", "Unsaved"]
 

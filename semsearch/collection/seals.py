@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from semsearch.errors import DamagedError
-from semsearch.types import Int64
+from semsearch.common.documents import Int64
+from semsearch.common.errors import DamagedError
 
 __all__ = [
     "check_seal",

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from semsearch.common.documents import Metric, Unit
+from semsearch.common.errors import CollectionError
 from semsearch.encoder import Encoder, EncoderOptions
-from semsearch.errors import CollectionError
-from semsearch.types import Metric, Unit
 
 __all__ = ["CollectionSettings", "StoredEncoder", "check_name", "stored_settings"]
 

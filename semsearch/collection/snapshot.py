@@ -15,10 +15,10 @@ from semsearch.collection.places import PASSAGES, WORDS, Matrix, is_own
 from semsearch.collection.seals import damaged, dead_sum, index_crc, read_state
 from semsearch.collection.settings import StoredEncoder
 from semsearch.collection.vectors import StoredRows, VectorFile, vector_files
+from semsearch.common.documents import Float32, Int64, Metric
+from semsearch.common.environment import thread_count
+from semsearch.common.threads import run
 from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but, bitmap_of
-from semsearch.index.threads import run
-from semsearch.settings import thread_count
-from semsearch.types import Float32, Int64, Metric
 
 __all__ = [
     "Snapshot",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from semsearch.collection.seals import damaged
-from semsearch.errors import CollectionError, DamagedError, LockedError, StorageError
+from semsearch.common.errors import CollectionError, DamagedError, LockedError, StorageError
 
 __all__ = ["errors_translated", "translated"]
 

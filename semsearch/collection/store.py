@@ -37,11 +37,11 @@ from semsearch.collection.sync import Sync, storable
 from semsearch.collection.transaction import sync_folder
 from semsearch.collection.vectors import vector_files
 from semsearch.collection.verify import Report, verify_folder
+from semsearch.common.documents import Document, Float32, Span, SyncReport
+from semsearch.common.environment import thread_count
+from semsearch.common.errors import InputError, QueryError, SemsearchError, SpaceMismatchError
 from semsearch.encoder import Encoder
-from semsearch.errors import InputError, QueryError, SemsearchError, SpaceMismatchError
 from semsearch.index import Target
-from semsearch.settings import thread_count
-from semsearch.types import Document, Float32, Span, SyncReport
 
 __all__ = ["Store", "checked_encoder"]
 

@@ -23,9 +23,9 @@ from semsearch.collection.passages import EncodedPassages, Prepared, prepare
 from semsearch.collection.settings import CollectionSettings
 from semsearch.collection.words import encode_words, unit_length
 from semsearch.collection.writer import Stored, Writer
+from semsearch.common.documents import Document, Metric, Role, SyncReport
+from semsearch.common.errors import DuplicateIdError, InputError
 from semsearch.encoder import Encoded, Encoder
-from semsearch.errors import DuplicateIdError, InputError
-from semsearch.types import Document, Metric, Role, SyncReport
 
 __all__ = ["Sync", "encode_prepared", "identified", "storable"]
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
     from semsearch.collection.store import Store

@@ -22,9 +22,9 @@ import numpy.typing as npt
 
 from semsearch.collection.places import PASSAGES, WORDS, Matrix, vector_file
 from semsearch.collection.settings import StoredEncoder
-from semsearch.errors import DamagedError, InputError
+from semsearch.common.documents import Float32, Int64
+from semsearch.common.errors import DamagedError, InputError
 from semsearch.index import Code
-from semsearch.types import Float32, Int64
 
 __all__ = ["StoredRows", "VectorFile", "vector_files"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from semsearch.common.documents import Float32, Int64, Span, TextTokens, TokenVectors
 from semsearch.encoder import Encoder
-from semsearch.types import Float32, Int64, Span, TextTokens, TokenVectors
 
 __all__ = [
     "LAYER",

@@ -26,8 +26,8 @@ from semsearch.collection.snapshot import state
 from semsearch.collection.storage_errors import errors_translated, translated
 from semsearch.collection.transaction import Transaction
 from semsearch.collection.words import packed, words_crc
-from semsearch.errors import DuplicateIdError
-from semsearch.types import Document, Metric
+from semsearch.common.documents import Document, Metric
+from semsearch.common.errors import DuplicateIdError
 
 __all__ = ["Stored", "Writer"]
 

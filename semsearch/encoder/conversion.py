@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from semsearch.common.environment import cache_folder
+from semsearch.common.errors import ModelError, SemsearchError, UnsupportedModelError
 from semsearch.encoder.files import digest, locked, publish_folder, read_json, short_digest
 from semsearch.encoder.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
-from semsearch.errors import ModelError, SemsearchError, UnsupportedModelError
-from semsearch.settings import cache_folder
 
 if TYPE_CHECKING:
     import openvino

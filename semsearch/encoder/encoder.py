@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from semsearch.common.documents import Float32, Int64, Role, Span, TextTokens, TokenVectors
+from semsearch.common.environment import DEFAULT_MODEL, thread_count
+from semsearch.common.errors import InputError, ModelError, TruncationWarning, UnsupportedModelError
 from semsearch.encoder.locate import locate
 from semsearch.encoder.parts import InputParts, input_parts
 from semsearch.encoder.runtime import Precision, Progress, Runtime
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 from semsearch.encoder.tokenizer import Tokenizer
-from semsearch.errors import InputError, ModelError, TruncationWarning, UnsupportedModelError
-from semsearch.settings import DEFAULT_MODEL, thread_count
-from semsearch.types import Float32, Int64, Role, Span, TextTokens, TokenVectors
 
 __all__ = ["Encoded", "Encoder"]
 

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from semsearch.errors import StorageError
-from semsearch.settings import cache_folder
+from semsearch.common.environment import cache_folder
+from semsearch.common.errors import StorageError
 
 __all__ = ["digest", "locked", "publish_file", "publish_folder", "read_json", "short_digest"]
 

@@ -10,9 +10,9 @@ import difflib
 import importlib.util
 from pathlib import Path
 
+from semsearch.common.environment import DEFAULT_MODEL
+from semsearch.common.errors import DamagedModelError, ModelNotFoundError, UnsupportedModelError
 from semsearch.encoder.files import digest
-from semsearch.errors import DamagedModelError, ModelNotFoundError, UnsupportedModelError
-from semsearch.settings import DEFAULT_MODEL
 
 __all__ = ["locate"]
 

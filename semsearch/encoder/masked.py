@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from semsearch.common.documents import Float32, Neighbour
+from semsearch.common.errors import ModelError, QueryError, UnsupportedModelError
 from semsearch.encoder.files import read_json
 from semsearch.encoder.locate import locate
 from semsearch.encoder.quiet import quiet
 from semsearch.encoder.spec import EncoderOptions, read_spec
 from semsearch.encoder.tokenizer import Tokenizer
-from semsearch.errors import ModelError, QueryError, UnsupportedModelError
-from semsearch.types import Float32, Neighbour
 
 __all__ = ["MaskedLanguageModel"]
 

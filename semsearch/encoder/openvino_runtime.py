@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from semsearch.common.documents import Float32, Int64
+from semsearch.common.environment import core_count
+from semsearch.common.errors import StorageError
 from semsearch.encoder.batching import pad, plan
 from semsearch.encoder.conversion import ConvertedModel
 from semsearch.encoder.files import publish_file, short_digest
 from semsearch.encoder.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.runtime import Precision, Progress
 from semsearch.encoder.spec import EncoderSpec
-from semsearch.errors import StorageError
-from semsearch.settings import core_count
-from semsearch.types import Float32, Int64
 
 __all__ = ["OpenVinoRuntime"]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from semsearch.common.documents import Float32
+from semsearch.common.errors import ModelError, UnsupportedModelError
 from semsearch.encoder.files import read_json
 from semsearch.encoder.spec import POSITIONS_AFTER_PADDING, EncoderSpec
-from semsearch.errors import ModelError, UnsupportedModelError
-from semsearch.types import Float32
 
 __all__ = ["InputParts", "input_parts"]
 

@@ -15,9 +15,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize as NormalizeModule
 from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
 
+from semsearch.common.errors import ModelError, UnsupportedModelError
 from semsearch.encoder.quiet import quiet
 from semsearch.encoder.spec import EncoderSpec
-from semsearch.errors import ModelError, UnsupportedModelError
 
 __all__ = ["Pipeline", "load_pipeline"]
 

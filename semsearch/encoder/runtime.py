@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from semsearch.types import Float32
+from semsearch.common.documents import Float32
 
 __all__ = ["Precision", "Progress", "Runtime"]
 

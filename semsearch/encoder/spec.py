@@ -12,9 +12,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from semsearch.common.documents import Pooling
+from semsearch.common.errors import DamagedModelError, ModelError, UnsupportedModelError
 from semsearch.encoder.files import digest, read_json, short_digest
-from semsearch.errors import DamagedModelError, ModelError, UnsupportedModelError
-from semsearch.types import Pooling
 
 __all__ = ["EncoderOptions", "EncoderSpec", "read_spec"]
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from semsearch.common.documents import Span, TextTokens
+from semsearch.common.environment import cache_folder
+from semsearch.common.errors import ModelError
 from semsearch.encoder.files import publish_file
 from semsearch.encoder.spec import EncoderSpec
-from semsearch.errors import ModelError
-from semsearch.settings import cache_folder
-from semsearch.types import Span, TextTokens
 
 if TYPE_CHECKING:
     from tokenizers import Encoding

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from semsearch.common.documents import Float32, Int64
+from semsearch.common.errors import UnsupportedModelError
 from semsearch.encoder.batching import TOKEN_BUDGET, pad, plan
 from semsearch.encoder.pipeline import load_pipeline
 from semsearch.encoder.runtime import Precision, Progress
 from semsearch.encoder.spec import EncoderSpec
-from semsearch.errors import UnsupportedModelError
-from semsearch.types import Float32, Int64
 
 __all__ = ["TorchRuntime"]
 

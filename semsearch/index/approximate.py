@@ -10,10 +10,10 @@ from functools import partial
 
 import numpy as np
 
+from semsearch.common.documents import Float32, Int64, Metric
 from semsearch.index.bitmaps import Bitmap, span_of
 from semsearch.index.lists import Reach, Search
 from semsearch.index.part import Part
-from semsearch.types import Float32, Int64, Metric
 
 __all__ = ["ApproximateIndex", "Point"]
 

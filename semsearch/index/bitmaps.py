@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.types import Int64
+from semsearch.common.documents import Int64
 
 __all__ = ["Bitmap", "all_but", "bitmap_of", "count", "members", "span_of"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from semsearch.index.threads import run
+from semsearch.common.threads import run
 
 __all__ = ["Digest", "has_digest"]
 

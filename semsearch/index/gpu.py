@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from semsearch.errors import DeviceError
+from semsearch.common.documents import Float32, Int64, Metric
+from semsearch.common.errors import DeviceError
 from semsearch.index.bitmaps import Bitmap, contains
 from semsearch.index.rows import Found, Rows, RowSource, faiss_metric
-from semsearch.types import Float32, Int64, Metric
 
 __all__ = ["GpuRows", "TorchScan"]
 

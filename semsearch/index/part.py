@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from semsearch.errors import InputError
+from semsearch.common.documents import Float32, Int64, Metric
+from semsearch.common.environment import thread_count
+from semsearch.common.errors import InputError
 from semsearch.index.bitmaps import Bitmap
 from semsearch.index.digest import Digest, has_digest
 from semsearch.index.files import innermost, read_index, write_index
 from semsearch.index.lists import Lists, Reach, Search
 from semsearch.index.rows import faiss_metric
-from semsearch.settings import thread_count
-from semsearch.types import Float32, Int64, Metric
 
 __all__ = ["Part", "check_factory", "pad", "padded"]
 

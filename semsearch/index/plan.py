@@ -9,13 +9,13 @@ from functools import partial
 
 import numpy as np
 
+from semsearch.common.documents import Float32, Metric
+from semsearch.common.environment import thread_count
 from semsearch.index.approximate import ApproximateIndex
 from semsearch.index.lists import Reach
 from semsearch.index.part import Part, pad, padded
 from semsearch.index.quantized import Shape, quantized
 from semsearch.index.rows import Rows
-from semsearch.settings import thread_count
-from semsearch.types import Float32, Metric
 
 __all__ = ["Plan", "build_part", "choose", "is_current"]
 

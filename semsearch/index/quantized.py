@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.index.threads import run
-from semsearch.types import Float32, Int64
+from semsearch.common.documents import Float32, Int64
+from semsearch.common.threads import run
 
 __all__ = ["Shape", "quantized"]
 

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from semsearch.common.documents import Float32
+from semsearch.common.environment import thread_count
+from semsearch.common.threads import run
 from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.lists import Reach
 from semsearch.index.rows import Rows
 from semsearch.index.searcher import Searcher
-from semsearch.index.threads import run
 from semsearch.index.truth import NEIGHBOURS, Truth, is_neighbour, true_neighbours
-from semsearch.settings import thread_count
-from semsearch.types import Float32
 
 __all__ = ["DEFAULT_TARGET", "Measured", "Target", "tune"]
 

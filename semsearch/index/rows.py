@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from semsearch.common.documents import Float32, Int64, Metric
+from semsearch.common.threads import run
 from semsearch.index.bitmaps import Bitmap, count, members, span_of
 from semsearch.index.codes import Code
-from semsearch.index.threads import run
-from semsearch.types import Float32, Int64, Metric
 
 __all__ = ["MemoryRows", "RowSource", "Rows", "faiss_metric", "merged", "stacked"]
 

@@ -8,12 +8,12 @@ from functools import partial
 
 import numpy as np
 
+from semsearch.common.documents import Float32, Int64
+from semsearch.common.threads import run
 from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.bitmaps import Bitmap, contains, count, members
 from semsearch.index.lists import Search
 from semsearch.index.rows import Rows, merged, stacked
-from semsearch.index.threads import run
-from semsearch.types import Float32, Int64
 
 __all__ = ["Searcher"]
 

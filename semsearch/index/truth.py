@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from semsearch.common.documents import Float32, Int64
+from semsearch.common.environment import thread_count
 from semsearch.index.rows import Rows
-from semsearch.settings import thread_count
-from semsearch.types import Float32, Int64
 
 __all__ = ["NEIGHBOURS", "Truth", "is_neighbour", "true_neighbours"]
 

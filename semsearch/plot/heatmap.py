@@ -6,8 +6,8 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from semsearch.errors import InputError, MissingExtraError
-from semsearch.types import Float32
+from semsearch.common.documents import Float32
+from semsearch.common.errors import InputError, MissingExtraError
 
 __all__ = ["check_picture", "heatmap"]
 

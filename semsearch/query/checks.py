@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.collection import unit_length
-from semsearch.errors import QueryError
-from semsearch.types import Float32, Metric
+from semsearch.common.documents import Float32, Metric
+from semsearch.common.errors import QueryError
 
 __all__ = ["check_k", "checked_vectors"]
 

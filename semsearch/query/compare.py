@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semsearch.collection import unit_length
+from semsearch.common.documents import Float32
+from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
-from semsearch.errors import QueryError
-from semsearch.types import Float32
 
 __all__ = ["Alignment", "align", "similarities"]
 

@@ -12,7 +12,7 @@ import types
 import warnings
 from collections.abc import Iterator
 
-from semsearch.types import Document
+from semsearch.common.documents import Document
 
 __all__ = ["standard_library"]
 

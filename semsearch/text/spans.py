@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
-from semsearch.types import Span, Unit
+from semsearch.common.documents import Span, Unit
 
 __all__ = ["documents", "lines", "paragraphs", "sentences", "split", "windows"]
 

@@ -272,7 +272,7 @@ def test_debug_shows_the_traceback_below_the_message(run, arguments):
     first, second, *_, last = result.stderr.splitlines()
     assert first.startswith("error: there is no collection 'gardn'")
     assert second == "Traceback (most recent call last):"
-    assert last.startswith("semsearch.errors.CollectionNotFoundError: ")
+    assert last.startswith("semsearch.common.errors.CollectionNotFoundError: ")
 
 
 @pytest.mark.usefixtures("garden")

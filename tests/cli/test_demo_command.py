@@ -7,8 +7,8 @@ import json
 import pytest
 
 from semsearch.collection import canary
+from semsearch.common.documents import Document
 from semsearch.encoder import Encoder
-from semsearch.types import Document
 
 LIBRARY = {
     "shutil.copy": "Copy data and mode bits of a file.",

@@ -21,7 +21,7 @@ from pathlib import Path
 from fake_encoder import FakeEncoder
 from index_helpers import documents, stamps
 from semsearch import Collection, Document
-from semsearch.errors import SemsearchError
+from semsearch.common.errors import SemsearchError
 path = Path(sys.argv[1])
 """
 

@@ -18,7 +18,7 @@ from fake_encoder import FakeEncoder
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.collection import repair_folder, verify_folder
-from semsearch.errors import SemsearchError
+from semsearch.common.errors import SemsearchError
 from semsearch.index import plan
 
 QUERIES = ("bee wings", "jet engine 7", "soup")

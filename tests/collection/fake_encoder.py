@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from semsearch.common.documents import TextTokens, TokenVectors
 from semsearch.encoder import Encoded, EncoderOptions
-from semsearch.types import TextTokens, TokenVectors
 
 TOKEN = re.compile(r"\w{1,6}|[^\w\s\0]")
 

@@ -16,7 +16,7 @@ from fake_encoder import FakeEncoder, stored_vectors
 
 from semsearch import Collection, Document
 from semsearch.collection import import_archive, verify_folder, write_jsonl, write_parquet
-from semsearch.errors import CollectionExistsError, FormatError, InputError
+from semsearch.common.errors import CollectionExistsError, FormatError, InputError
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from fake_encoder import FakeEncoder
 
 from semsearch import Collection
 from semsearch.collection import locking, verify_folder
-from semsearch.errors import LockedError, StorageError
+from semsearch.common.errors import LockedError, StorageError
 
 
 @pytest.mark.parametrize(("readers", "seconds"), [(3, 3), pytest.param(8, 60, marks=pytest.mark.long)])

@@ -17,7 +17,7 @@ from fake_encoder import FakeEncoder
 
 from semsearch import Collection, Document
 from semsearch.collection import repair_folder, verify_folder
-from semsearch.errors import DamagedError
+from semsearch.common.errors import DamagedError
 
 HARNESS = Path(__file__).with_name("damage_harness.py")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from semsearch import Collection, Document
 from semsearch.collection.database import content_hash, passage_crc
-from semsearch.errors import DamagedError, FormatError
+from semsearch.common.errors import DamagedError, FormatError
 
 DOCUMENT = Document(id="b", text="bee wings", title="Bees", source="/s/b", metadata={"n": 1, "tags": ["x"]})
 

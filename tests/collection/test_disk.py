@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from semsearch import Collection
-from semsearch.errors import CollectionError, StorageError
+from semsearch.common.errors import CollectionError, StorageError
 
 FILL = """
 import json, semsearch.collection.sync

@@ -10,7 +10,7 @@ from fake_encoder import FakeEncoder, cosines
 
 from semsearch import Collection, Document
 from semsearch.collection import verify_folder
-from semsearch.errors import CollectionError, SpaceMismatchError
+from semsearch.common.errors import CollectionError, SpaceMismatchError
 
 
 class Drifted(FakeEncoder):

@@ -10,7 +10,7 @@ from index_helpers import check_alive, documents, stamps
 
 from semsearch import Collection, Document
 from semsearch.collection import snapshot
-from semsearch.errors import DamagedError, DamagedIndexWarning
+from semsearch.common.errors import DamagedError, DamagedIndexWarning
 from semsearch.index import Part
 
 

@@ -11,7 +11,7 @@ from index_helpers import check_alive, documents, stamps
 
 from semsearch import Collection, Document
 from semsearch.collection import writer
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 from semsearch.index import plan
 
 

@@ -9,7 +9,7 @@ from index_helpers import documents
 
 from semsearch import Collection, CollectionSettings
 from semsearch.collection import indexing
-from semsearch.errors import InputError, QueryError
+from semsearch.common.errors import InputError, QueryError
 
 
 def test_tuning_is_kept(indexed, fake, monkeypatch):

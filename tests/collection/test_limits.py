@@ -9,7 +9,7 @@ from fake_encoder import FakeEncoder
 
 from semsearch import Collection
 from semsearch.collection import verify_folder
-from semsearch.errors import CollectionNotFoundError, StorageError
+from semsearch.common.errors import CollectionNotFoundError, StorageError
 
 
 class Tight(FakeEncoder):

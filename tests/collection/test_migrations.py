@@ -14,7 +14,7 @@ from fake_encoder import FakeEncoder, cosines
 from semsearch import Collection, Document
 from semsearch.collection import migrations, verify_folder
 from semsearch.collection.database import FORMAT
-from semsearch.errors import DamagedError, FormatError
+from semsearch.common.errors import DamagedError, FormatError
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("format-*.zip"))
 PASSAGES = ["A bee has wings.", "A jet flies higher.", "It makes honey.", "北京是中国的首都。", "🐝"]

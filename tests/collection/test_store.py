@@ -14,7 +14,7 @@ from fake_encoder import FakeEncoder
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.collection import exists, list_collections, locking
 from semsearch.collection import store as store_module
-from semsearch.errors import (
+from semsearch.common.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
     DamagedError,

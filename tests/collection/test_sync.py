@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from semsearch import Collection, CollectionSettings, Document, SyncReport, Unit
 from semsearch.collection import sync as sync_module
 from semsearch.collection import writer as writer_module
-from semsearch.errors import DamagedIndexWarning, DuplicateIdError, InputError
+from semsearch.common.errors import DamagedIndexWarning, DuplicateIdError, InputError
 from semsearch.text import split
 
 

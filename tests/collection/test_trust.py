@@ -14,7 +14,7 @@ import pytest
 
 import semsearch
 from semsearch.collection.settings import StoredEncoder, check_name
-from semsearch.errors import CollectionError, SemsearchError
+from semsearch.common.errors import CollectionError, SemsearchError
 
 SOURCES = sorted(Path(semsearch.__file__).parent.rglob("*.py"))
 CODE = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from semsearch.collection.vectors import VectorFile
-from semsearch.errors import DamagedError, InputError
+from semsearch.common.errors import DamagedError, InputError
 from semsearch.index import Code, Rows
 
 DIMENSIONS = (1, 2, 3, 8, 385)

@@ -16,7 +16,7 @@ from index_helpers import stamps
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.collection import compaction, import_archive, repair_folder, verify_folder
 from semsearch.collection.seals import seal
-from semsearch.errors import DamagedError, DamagedIndexWarning, QueryError
+from semsearch.common.errors import DamagedError, DamagedIndexWarning, QueryError
 
 WORDS = ["bee", "Bee", "wings", "honey", "jet", "internationalisation", "engine", "🐝", "soup", "and", "."]
 TOLERANCE = 0.05

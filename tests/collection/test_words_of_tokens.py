@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from semsearch.collection.words import packed, unpacked, word_vectors, words_of
+from semsearch.common.documents import TextTokens
 from semsearch.query.contexts.phrases import Phrase, folded
-from semsearch.types import TextTokens
 
 PIECES = st.sampled_from(
     [

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from transformers_reference import Reference
 
+from semsearch.common.documents import Float32
+from semsearch.common.errors import ModelError, StorageError, UnsupportedModelError
 from semsearch.encoder import Encoder, conversion, openvino_runtime
-from semsearch.errors import ModelError, StorageError, UnsupportedModelError
-from semsearch.types import Float32
 
 TEXTS = ["similar is close", "a bee has wings", ""]
 CHILD = """

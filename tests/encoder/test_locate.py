@@ -11,15 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from semsearch.common.environment import DEFAULT_MODEL
+from semsearch.common.errors import DamagedModelError, ModelNotFoundError, UnsupportedModelError
 from semsearch.encoder.locate import locate
-from semsearch.errors import DamagedModelError, ModelNotFoundError, UnsupportedModelError
-from semsearch.settings import DEFAULT_MODEL
 
 Python = Callable[..., subprocess.CompletedProcess[str]]
 LOCATE = """
 import sys
 from semsearch.encoder.locate import locate
-from semsearch.errors import SemsearchError
+from semsearch.common.errors import SemsearchError
 try:
     print(locate(sys.argv[1]))
 except SemsearchError as error:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from semsearch.common.errors import QueryError, UnsupportedModelError
 from semsearch.encoder import MaskedLanguageModel
-from semsearch.errors import QueryError, UnsupportedModelError
 
 TEXT = "the [MASK] flew over the [MASK]."
 

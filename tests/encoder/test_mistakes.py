@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from semsearch.common.errors import InputError, ModelError, UnsupportedModelError
 from semsearch.encoder import Encoder, EncoderOptions
-from semsearch.errors import InputError, ModelError, UnsupportedModelError
 
 
 @pytest.mark.parametrize("method", ["encode", "encode_counted", "encode_tokens", "tokenize", "content_offsets"])

@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoModel
 
+from semsearch.common.errors import ModelError, UnsupportedModelError
 from semsearch.encoder import Encoder
-from semsearch.errors import ModelError, UnsupportedModelError
 
 TEXT = "A bee has wings, and the naïve jet flies."
 

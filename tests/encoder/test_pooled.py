@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from transformers_reference import POOL, Reference
 
+from semsearch.common.documents import Float32, Pooling
 from semsearch.encoder import Encoder, openvino_runtime
 from semsearch.encoder.encoder import CHUNK
-from semsearch.types import Float32, Pooling
 
 TOLERANCE = 1e-4
 Load = Callable[..., Encoder]

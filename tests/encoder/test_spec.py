@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semsearch.common.documents import Pooling
+from semsearch.common.errors import DamagedModelError, ModelError, UnsupportedModelError
 from semsearch.encoder import EncoderOptions
 from semsearch.encoder.spec import read_spec
-from semsearch.errors import DamagedModelError, ModelError, UnsupportedModelError
-from semsearch.types import Pooling
 
 EditJson = Callable[[Path, dict[str, Any]], None]
 OPTIONS = st.builds(

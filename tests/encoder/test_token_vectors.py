@@ -15,7 +15,7 @@ from semsearch.encoder import Encoder
 TOLERANCE = 1e-4
 Load = Callable[..., Encoder]
 
-pytestmark = pytest.mark.filterwarnings("ignore::semsearch.errors.TruncationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::semsearch.common.errors.TruncationWarning")
 
 
 def check_layers(encoder: Encoder, reference: Reference, texts: list[str], layers: list[int]) -> None:

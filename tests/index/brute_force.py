@@ -6,8 +6,8 @@ import zlib
 
 import numpy as np
 
+from semsearch.common.documents import Metric
 from semsearch.index import Code
-from semsearch.types import Metric
 
 METRICS = tuple(Metric)
 

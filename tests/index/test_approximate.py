@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from brute_force import METRICS, asked, stored, true_scores
 
+from semsearch.common.documents import Metric
 from semsearch.index import ApproximateIndex, Part, Point, Reach, bitmap_of
-from semsearch.types import Metric
 
 SPANS = ((0, 64), (64, 72), (72, 200))
 

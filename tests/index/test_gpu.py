@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from brute_force import METRICS, StridedRows, asked, check_exact, stored, true_scores
 
-from semsearch.errors import DeviceError
+from semsearch.common.documents import Metric
+from semsearch.common.errors import DeviceError
 from semsearch.index import ApproximateIndex, MemoryRows, Point, Reach, Rows, Searcher, bitmap_of, gpu
 from semsearch.index.gpu import FaissScan, GpuRows, TorchScan
-from semsearch.types import Metric
 
 torch = pytest.importorskip("torch")
 

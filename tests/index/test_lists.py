@@ -9,8 +9,8 @@ from brute_force import asked, candidates, stored
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semsearch.common.documents import Metric
 from semsearch.index import ApproximateIndex, Part, Reach, bitmap_of, lists
-from semsearch.types import Metric
 
 ROWS = 400
 FACTORIES = (

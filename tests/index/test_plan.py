@@ -10,10 +10,10 @@ from brute_force import METRICS, asked, candidates, stored, true_scores
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.errors import InputError
+from semsearch.common.documents import Metric
+from semsearch.common.errors import InputError
 from semsearch.index import MemoryRows, Plan, Reach, Rows, build_part, choose, is_current, plan
 from semsearch.index.part import check_factory, padded
-from semsearch.types import Metric
 
 
 class ManyRows(Rows):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from brute_force import asked, stored
 
+from semsearch.common.documents import Metric
 from semsearch.index import ApproximateIndex, MemoryRows, Part, Plan, Point, Reach, Rows, Searcher, build_part, plan
 from semsearch.index.files import innermost
 from semsearch.index.quantized import Shape, quantized
-from semsearch.types import Metric
 
 ROWS = 6000
 DIMENSION = 96

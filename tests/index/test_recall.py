@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from brute_force import METRICS, as_from_outside, asked, stored, true_scores, unit
 
+from semsearch.common.documents import Metric
 from semsearch.index import ApproximateIndex, MemoryRows, Part, Point, Reach, Rows, Target, recall, truth, tune
-from semsearch.types import Metric
 
 ROWS = 380
 

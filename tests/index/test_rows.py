@@ -10,10 +10,10 @@ from brute_force import METRICS, StridedRows, asked, check_exact, stored, true_s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semsearch.common.documents import Metric
 from semsearch.index import MemoryRows, Rows, bitmap_of
 from semsearch.index import rows as module
 from semsearch.index.rows import best
-from semsearch.types import Metric
 
 DIMENSIONS = (1, 3, 4, 50, 384, 385)
 COUNT = 517

@@ -10,10 +10,10 @@ from brute_force import METRICS, StridedRows, asked, check_exact, check_honest, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semsearch.common.documents import Metric
 from semsearch.index import ApproximateIndex, MemoryRows, Part, Point, Reach, Rows, Searcher, bitmap_of, lists
 from semsearch.index import rows as rows_module
 from semsearch.index import searcher as module
-from semsearch.types import Metric
 
 ROWS = 300
 DIMENSION = 6

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.index.threads import run
+from semsearch.common.threads import run
 
 
 @given(values=st.lists(st.integers(), max_size=20), threads=st.integers(1, 5))

@@ -8,9 +8,9 @@ from brute_force import METRICS, as_from_outside, stored, true_scores, unit
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from semsearch.common.documents import Metric
 from semsearch.index import MemoryRows, Rows
 from semsearch.index.truth import LOOKED_AT, is_neighbour, true_neighbours
-from semsearch.types import Metric
 
 
 def copied(sizes, noise, metric, seed=0, dimension=24):

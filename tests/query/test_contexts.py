@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.errors import DamagedError, QueryError, SampleWarning
+from semsearch.common.errors import DamagedError, QueryError, SampleWarning
 from semsearch.query.contexts import occurrences as module
 
 RIVER = [

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.collection import indexing, writer
-from semsearch.errors import DamagedIndexWarning, QueryError
+from semsearch.common.errors import DamagedIndexWarning, QueryError
 from semsearch.index import plan
 
 TEXTS = ["bee wings", "fly wings", "a bee in the garden", "garden\nbee\nfly", "over the hills", "hills", "bee\n\nwings"]

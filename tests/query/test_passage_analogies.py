@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.collection import indexing
-from semsearch.errors import QueryError
+from semsearch.common.errors import QueryError
 from semsearch.index import plan
 from semsearch.query import analogy as analogy_module
 

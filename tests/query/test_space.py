@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsearch.errors import InputError, QueryError
+from semsearch.common.errors import InputError, QueryError
 from semsearch.query.tokens import Formula, Space, read_space
 from semsearch.query.tokens import space as space_module
 from semsearch.query.tokens.top import GROUP, top

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 from semsearch.query.tokens import read_space
 
 NAMES = ["bee", "naïve", "New York", "北京", "x"]

@@ -10,7 +10,7 @@ from fake_encoder import FakeEncoder, cosines
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.collection import indexing
-from semsearch.errors import QueryError
+from semsearch.common.errors import QueryError
 from semsearch.index import plan
 
 WORDS = ["bee", "fly", "wing", "hill", "garden", "the", "over", "sky"]

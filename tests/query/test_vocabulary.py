@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from semsearch.common.errors import ModelError, QueryError
 from semsearch.encoder import Encoder
-from semsearch.errors import ModelError, QueryError
 from semsearch.query.tokens import Vocabulary
 from semsearch.query.tokens.spelling_map import SpellingMap
 from semsearch.query.tokens.whole_words import spelled_out, whole_words

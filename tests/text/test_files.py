@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 from semsearch.text import Kind, Reader
 
 

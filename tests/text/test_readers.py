@@ -10,9 +10,9 @@ import tracemalloc
 
 import pytest
 
-from semsearch.errors import InputError, RecordError
+from semsearch.common.documents import Document
+from semsearch.common.errors import InputError, RecordError
 from semsearch.text import Kind, Reader
-from semsearch.types import Document
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import sentencex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from semsearch.common.documents import Unit
 from semsearch.text import split
 from semsearch.text.spans import documents, lines, paragraphs, sentences
-from semsearch.types import Unit
 
 UNITS = [unit for unit in Unit if unit is not Unit.WINDOW]
 PIECES = [

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from semsearch.errors import RecordError
+from semsearch.common.errors import RecordError
 from semsearch.text import Fields, Reader
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=9) | st.text(

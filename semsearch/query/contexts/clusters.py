@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.collection import unit_length
-from semsearch.types import Float32, Int64
+from semsearch.common.documents import Float32, Int64
 
 __all__ = ["groups"]
 

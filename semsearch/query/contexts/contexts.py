@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from semsearch.collection import LAYER, Snapshot, Store, unit_length, word_vectors, words_of
+from semsearch.common.documents import Float32, Int64, Occurrence
+from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
-from semsearch.errors import QueryError
 from semsearch.query.checks import check_k
 from semsearch.query.contexts.occurrences import Place, direction, no_words, occurrence, places
 from semsearch.query.contexts.phrases import Phrase
-from semsearch.types import Float32, Int64, Occurrence
 
 __all__ = ["contexts"]
 

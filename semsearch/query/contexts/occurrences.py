@@ -19,10 +19,10 @@ from semsearch.collection import (
     read_text,
     unit_length,
 )
-from semsearch.errors import QueryError, SampleWarning
+from semsearch.common.documents import Float32, Occurrence, Span
+from semsearch.common.errors import QueryError, SampleWarning
 from semsearch.query.contexts.phrases import Phrase
 from semsearch.query.tokens.spelling import nearest_spellings
-from semsearch.types import Float32, Occurrence, Span
 
 __all__ = ["AROUND", "Place", "direction", "no_words", "occurrence", "places", "snippet", "spread"]
 

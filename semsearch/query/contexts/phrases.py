@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from semsearch.collection import words_of
+from semsearch.common.documents import Span
+from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
-from semsearch.errors import QueryError
-from semsearch.types import Span
 
 __all__ = ["Phrase", "folded"]
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from semsearch.errors import QueryError
-from semsearch.types import Float32, Int64
+from semsearch.common.documents import Float32, Int64
+from semsearch.common.errors import QueryError
 
 __all__ = ["FORMULAS", "SUMS", "Formula", "Scorer", "checked_formula", "sum_weights"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semsearch.errors import QueryError
-from semsearch.types import Float32
+from semsearch.common.documents import Float32
+from semsearch.common.errors import QueryError
 
 __all__ = ["Preparation"]
 

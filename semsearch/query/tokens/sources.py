@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from semsearch.common.documents import Float32
+from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
-from semsearch.errors import QueryError
-from semsearch.types import Float32
 
 __all__ = ["Encoded", "Layers", "Source", "Static", "source"]
 

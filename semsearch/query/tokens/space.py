@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.errors import InputError, QueryError
+from semsearch.common.documents import Answer, Float32, Int64, Neighbour
+from semsearch.common.errors import InputError, QueryError
 from semsearch.query.checks import check_k
 from semsearch.query.ranks import ranks_apart
 from semsearch.query.tokens.formulas import FORMULAS, Formula, checked_formula
 from semsearch.query.tokens.preparation import Preparation
 from semsearch.query.tokens.spelling import nearest_spellings
 from semsearch.query.tokens.top import top
-from semsearch.types import Answer, Float32, Int64, Neighbour
 
 __all__ = ["Space"]
 

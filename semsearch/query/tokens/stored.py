@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from semsearch.common.documents import Float32
+from semsearch.common.errors import StorageError
 from semsearch.encoder.files import publish_file
-from semsearch.errors import StorageError
-from semsearch.types import Float32
 
 __all__ = ["kept"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from semsearch.types import Float32, Int64
+from semsearch.common.documents import Float32, Int64
 
 __all__ = ["top"]
 

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from semsearch.common.documents import Float32, Int64
+from semsearch.common.environment import cache_folder
+from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.encoder.files import short_digest
-from semsearch.errors import QueryError
 from semsearch.query.tokens.preparation import Preparation
 from semsearch.query.tokens.sources import Encoded, Static, source
 from semsearch.query.tokens.space import Space
 from semsearch.query.tokens.spelling_map import SpellingMap
 from semsearch.query.tokens.stored import kept
 from semsearch.query.tokens.whole_words import spelled_out, whole_words
-from semsearch.settings import cache_folder
-from semsearch.types import Float32, Int64
 
 __all__ = ["DEFAULT_DROP", "DEFAULT_SPACE", "Vocabulary"]
 

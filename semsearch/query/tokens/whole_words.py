@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from semsearch.common.errors import UnsupportedModelError
 from semsearch.encoder import Encoder
-from semsearch.errors import UnsupportedModelError
 
 __all__ = ["spelled_out", "whole_words"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 from semsearch.text.readers.kinds import Kind, known_kind
 from semsearch.text.readers.streams import mend
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from io import BufferedReader
 from typing import Any
 
-from semsearch.errors import RecordError
+from semsearch.common.documents import Document
+from semsearch.common.errors import RecordError
 from semsearch.text.readers.files import File
 from semsearch.text.readers.kinds import Fields
 from semsearch.text.readers.records import located, to_document
 from semsearch.text.readers.streams import check, mend, text_lines
-from semsearch.types import Document
 
 __all__ = ["read_jsonl"]
 

@@ -6,12 +6,12 @@ import io
 from collections.abc import Iterator
 from io import BufferedReader
 
-from semsearch.errors import RecordError
+from semsearch.common.documents import Document
+from semsearch.common.errors import RecordError
 from semsearch.text.readers.files import File
 from semsearch.text.readers.kinds import Kind
 from semsearch.text.readers.records import located
 from semsearch.text.readers.streams import check, decode, text_lines
-from semsearch.types import Document
 
 __all__ = ["read_lines", "read_text"]
 

@@ -9,14 +9,14 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
-from semsearch.errors import RecordError
+from semsearch.common.documents import Document
+from semsearch.common.errors import RecordError
 from semsearch.text.readers.files import File, Search, refusal
 from semsearch.text.readers.jsonl import read_jsonl
 from semsearch.text.readers.kinds import Fields, Kind
 from semsearch.text.readers.plain import read_lines, read_text
 from semsearch.text.readers.streams import Counted
 from semsearch.text.readers.tables import read_table
-from semsearch.types import Document
 
 __all__ = ["Reader"]
 

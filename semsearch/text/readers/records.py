@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from semsearch.errors import RecordError
+from semsearch.common.documents import Document
+from semsearch.common.errors import RecordError
 from semsearch.text.readers.kinds import Fields
-from semsearch.types import Document
 
 __all__ = ["located", "required_fields", "to_document"]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from semsearch.errors import RecordError
+from semsearch.common.errors import RecordError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 from semsearch.query.tokens.readers.growing import Growing
 from semsearch.query.tokens.space import Space
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from semsearch.errors import InputError
+from semsearch.common.documents import Float32
+from semsearch.common.errors import InputError
 from semsearch.query.tokens.space import Space
-from semsearch.types import Float32
 
 __all__ = ["Growing"]
 

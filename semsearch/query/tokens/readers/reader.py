@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from semsearch.errors import InputError
+from semsearch.common.errors import InputError
 from semsearch.query.tokens.readers.binary import read_npy, read_safetensors, read_word2vec
 from semsearch.query.tokens.readers.text import read_table, read_words
 from semsearch.query.tokens.space import Space

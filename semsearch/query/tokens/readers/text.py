@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from semsearch.errors import InputError
+from semsearch.common.documents import Float32
+from semsearch.common.errors import InputError
 from semsearch.query.tokens.readers.growing import Growing
 from semsearch.query.tokens.space import Space
-from semsearch.types import Float32
 
 __all__ = ["read_table", "read_words"]
 
