@@ -12,7 +12,7 @@ from semsearch.collection.store import Store, checked_encoder
 from semsearch.collection.sync import identified
 from semsearch.collection.tables import write_jsonl, write_parquet
 from semsearch.collection.verify import Finding, Report, verify_folder
-from semsearch.collection.words import LAYER, PassageWords, encode_words, unit_length, word_vectors, words_of
+from semsearch.encoder.words import LAYER, PassageWords, encode_words, unit_length, word_vectors, words_of
 
 __all__ = [
     "LAYER",

@@ -21,8 +21,8 @@ from semsearch.collection.seals import damaged
 from semsearch.collection.snapshot import state
 from semsearch.collection.transaction import Transaction, sync_folder
 from semsearch.collection.vectors import VectorFile
-from semsearch.collection.words import words_crc
 from semsearch.common.documents import Int64
+from semsearch.encoder.words import words_crc
 
 __all__ = ["compact"]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semsearch.collection.settings import CollectionSettings
-from semsearch.collection.words import PassageWords
 from semsearch.common.documents import Document, Span, Unit
 from semsearch.encoder import Encoded, Encoder
+from semsearch.encoder.words import PassageWords
 from semsearch.text import split, windows
 
 __all__ = ["EncodedPassages", "Prepared", "prepare", "read_text"]

@@ -11,9 +11,9 @@ from typing import Any
 
 from semsearch.collection.database import chunks, content_hash, marks, passage_crc
 from semsearch.collection.seals import damaged, document_crc
-from semsearch.collection.words import unpacked, words_crc
 from semsearch.common.documents import Document, Int64, Span
 from semsearch.common.errors import DamagedError
+from semsearch.encoder.words import unpacked, words_crc
 
 __all__ = [
     "DOCUMENT",

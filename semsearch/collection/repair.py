@@ -31,11 +31,11 @@ from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.sync import encode_prepared
 from semsearch.collection.transaction import sync_folder
 from semsearch.collection.vectors import StoredRows, vector_files
-from semsearch.collection.words import PassageWords
 from semsearch.collection.writer import Writer
 from semsearch.common.documents import Document, Float32
 from semsearch.common.errors import DamagedError, SemsearchError
 from semsearch.encoder import Encoded, Encoder
+from semsearch.encoder.words import PassageWords
 from semsearch.index import Rows, Target
 
 __all__ = ["Repaired", "repair_folder"]

@@ -14,9 +14,9 @@ from semsearch.collection.database import content_hash, passage_crc
 from semsearch.collection.places import DATABASE
 from semsearch.collection.reading import StoredWords
 from semsearch.collection.seals import document_crc, read_state
-from semsearch.collection.words import unpacked, words_crc
 from semsearch.common.documents import Document, Span
 from semsearch.common.errors import DamagedError
+from semsearch.encoder.words import unpacked, words_crc
 
 __all__ = ["UNKNOWN", "Salvage", "SavedPassage", "Unsaved"]
 

@@ -21,11 +21,11 @@ import numpy as np
 from semsearch.collection.database import content_hash, encode_metadata
 from semsearch.collection.passages import EncodedPassages, Prepared, prepare
 from semsearch.collection.settings import CollectionSettings
-from semsearch.collection.words import encode_words, unit_length
 from semsearch.collection.writer import Stored, Writer
 from semsearch.common.documents import Document, Metric, Role, SyncReport
 from semsearch.common.errors import DuplicateIdError, InputError
 from semsearch.encoder import Encoded, Encoder
+from semsearch.encoder.words import encode_words, unit_length
 
 __all__ = ["Sync", "encode_prepared", "identified", "storable"]
 

@@ -25,9 +25,9 @@ from semsearch.collection.settings import stored_settings
 from semsearch.collection.snapshot import word_rows
 from semsearch.collection.storage_errors import errors_translated
 from semsearch.collection.vectors import VectorFile, vector_files
-from semsearch.collection.words import unpacked, words_crc
 from semsearch.common.environment import thread_count
 from semsearch.common.errors import DamagedError, SemsearchError
+from semsearch.encoder.words import unpacked, words_crc
 from semsearch.index import has_digest
 
 __all__ = ["Finding", "Part", "Report", "verify_folder"]

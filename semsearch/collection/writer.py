@@ -25,9 +25,9 @@ from semsearch.collection.settings import StoredEncoder
 from semsearch.collection.snapshot import state
 from semsearch.collection.storage_errors import errors_translated, translated
 from semsearch.collection.transaction import Transaction
-from semsearch.collection.words import packed, words_crc
 from semsearch.common.documents import Document, Metric
 from semsearch.common.errors import DuplicateIdError
+from semsearch.encoder.words import packed, words_crc
 
 __all__ = ["Stored", "Writer"]
 

@@ -15,9 +15,9 @@ import numpy as np
 from semsearch.common.documents import Float32, Int64, Role, Span, TextTokens, TokenVectors
 from semsearch.common.environment import DEFAULT_MODEL, thread_count
 from semsearch.common.errors import InputError, ModelError, TruncationWarning, UnsupportedModelError
+from semsearch.encoder.input_parts import InputParts, input_parts
 from semsearch.encoder.locate import locate
-from semsearch.encoder.parts import InputParts, input_parts
-from semsearch.encoder.runtime import Precision, Progress, Runtime
+from semsearch.encoder.runtimes.runtime import Precision, Progress, Runtime
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 from semsearch.encoder.tokenizer import Tokenizer
 
@@ -290,7 +290,7 @@ def _runtime(
             if name == "openvino":
                 raise
             notify(f"using the slower torch runtime: {error}")
-    from semsearch.encoder.torch_runtime import TorchRuntime
+    from semsearch.encoder.runtimes.torch import TorchRuntime
 
     return TorchRuntime(spec, device, precision, threads)
 
@@ -308,7 +308,7 @@ def _openvino(
     threads: int | None,
     notify: Callable[[str], None],
 ) -> Runtime:
-    from semsearch.encoder.conversion import converted
-    from semsearch.encoder.openvino_runtime import OpenVinoRuntime
+    from semsearch.encoder.runtimes.conversion import converted
+    from semsearch.encoder.runtimes.openvino import OpenVinoRuntime
 
     return OpenVinoRuntime(spec, converted(spec, options, notify), precision, thread_count(threads))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from semsearch.common.environment import DEFAULT_MODEL
 from semsearch.common.errors import DamagedModelError, ModelNotFoundError, UnsupportedModelError
-from semsearch.encoder.files import digest
+from semsearch.encoder.cache import digest
 
 __all__ = ["locate"]
 

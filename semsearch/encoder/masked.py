@@ -14,7 +14,7 @@ import numpy as np
 
 from semsearch.common.documents import Float32, Neighbour
 from semsearch.common.errors import ModelError, QueryError, UnsupportedModelError
-from semsearch.encoder.files import read_json
+from semsearch.encoder.cache import read_json
 from semsearch.encoder.locate import locate
 from semsearch.encoder.quiet import quiet
 from semsearch.encoder.spec import EncoderOptions, read_spec

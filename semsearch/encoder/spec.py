@@ -14,7 +14,7 @@ from typing import Any
 
 from semsearch.common.documents import Pooling
 from semsearch.common.errors import DamagedModelError, ModelError, UnsupportedModelError
-from semsearch.encoder.files import digest, read_json, short_digest
+from semsearch.encoder.cache import digest, read_json, short_digest
 
 __all__ = ["EncoderOptions", "EncoderSpec", "read_spec"]
 

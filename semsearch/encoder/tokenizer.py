@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from semsearch.common.documents import Span, TextTokens
 from semsearch.common.environment import cache_folder
 from semsearch.common.errors import ModelError
-from semsearch.encoder.files import publish_file
+from semsearch.encoder.cache import publish_file
 from semsearch.encoder.spec import EncoderSpec
 
 if TYPE_CHECKING:

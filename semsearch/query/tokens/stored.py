@@ -9,7 +9,7 @@ from pathlib import Path
 
 from semsearch.common.documents import Float32
 from semsearch.common.errors import StorageError
-from semsearch.encoder.files import publish_file
+from semsearch.encoder.cache import publish_file
 
 __all__ = ["kept"]
 

@@ -10,7 +10,7 @@ from semsearch.common.documents import Float32, Int64
 from semsearch.common.environment import cache_folder
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
-from semsearch.encoder.files import short_digest
+from semsearch.encoder.cache import short_digest
 from semsearch.query.tokens.preparation import Preparation
 from semsearch.query.tokens.sources import Encoded, Static, source
 from semsearch.query.tokens.space import Space

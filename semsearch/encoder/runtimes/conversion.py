@@ -4,7 +4,7 @@ The conversion needs torch, transformers and some seconds, so it happens in a pr
 takes its memory with it, and its result is kept in the cache folder under the encoder's fingerprint.
 Two processes that need it at the same moment take turns; the second finds the work done.
 
-Run as ``python -m semsearch.encoder.conversion FOLDER OPTIONS TARGET`` by :func:`converted`.
+Run as ``python -m semsearch.encoder.runtimes.conversion FOLDER OPTIONS TARGET`` by :func:`converted`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from semsearch.common.environment import cache_folder
 from semsearch.common.errors import ModelError, SemsearchError, UnsupportedModelError
-from semsearch.encoder.files import digest, locked, publish_folder, read_json, short_digest
-from semsearch.encoder.openvino_core import import_openvino, openvino_core
+from semsearch.encoder.cache import digest, locked, publish_folder, read_json, short_digest
+from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 
 if TYPE_CHECKING:
     import openvino
 
-    from semsearch.encoder.pipeline import Pipeline
+    from semsearch.encoder.runtimes.pipeline import Pipeline
 
 __all__ = ["ConvertedModel", "converted"]
 
@@ -99,7 +99,7 @@ def _convert_in_child(spec: EncoderSpec, options: EncoderOptions, folder: Path) 
     with publish_folder(folder) as scratch:
         arguments = [str(spec.folder), json.dumps(options.to_json()), str(scratch)]
         child = subprocess.run(  # noqa: S603 - this program itself
-            [sys.executable, "-m", "semsearch.encoder.conversion", *arguments],
+            [sys.executable, "-m", "semsearch.encoder.runtimes.conversion", *arguments],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(part or "." for part in sys.path)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -130,7 +130,7 @@ def _main(folder: str, options: str, target: str) -> int:
 
 def _convert(spec: EncoderSpec, target: Path) -> None:
     openvino = import_openvino()
-    from semsearch.encoder.pipeline import load_pipeline
+    from semsearch.encoder.runtimes.pipeline import load_pipeline
 
     pipeline = load_pipeline(spec)
     try:

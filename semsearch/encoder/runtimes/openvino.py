@@ -21,10 +21,10 @@ from semsearch.common.documents import Float32, Int64
 from semsearch.common.environment import core_count
 from semsearch.common.errors import StorageError
 from semsearch.encoder.batching import pad, plan
-from semsearch.encoder.conversion import ConvertedModel
-from semsearch.encoder.files import publish_file, short_digest
-from semsearch.encoder.openvino_core import import_openvino, openvino_core
-from semsearch.encoder.runtime import Precision, Progress
+from semsearch.encoder.cache import publish_file, short_digest
+from semsearch.encoder.runtimes.conversion import ConvertedModel
+from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
+from semsearch.encoder.runtimes.runtime import Precision, Progress
 from semsearch.encoder.spec import EncoderSpec
 
 __all__ = ["OpenVinoRuntime"]

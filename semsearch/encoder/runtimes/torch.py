@@ -10,8 +10,8 @@ import torch
 from semsearch.common.documents import Float32, Int64
 from semsearch.common.errors import UnsupportedModelError
 from semsearch.encoder.batching import TOKEN_BUDGET, pad, plan
-from semsearch.encoder.pipeline import load_pipeline
-from semsearch.encoder.runtime import Precision, Progress
+from semsearch.encoder.runtimes.pipeline import load_pipeline
+from semsearch.encoder.runtimes.runtime import Precision, Progress
 from semsearch.encoder.spec import EncoderSpec
 
 __all__ = ["TorchRuntime"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from semsearch.common.documents import Float32
 from semsearch.common.errors import ModelError, UnsupportedModelError
-from semsearch.encoder.files import read_json
+from semsearch.encoder.cache import read_json
 from semsearch.encoder.spec import POSITIONS_AFTER_PADDING, EncoderSpec
 
 __all__ = ["InputParts", "input_parts"]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from semsearch.collection.words import packed, unpacked, word_vectors, words_of
 from semsearch.common.documents import TextTokens
+from semsearch.encoder.words import packed, unpacked, word_vectors, words_of
 from semsearch.query.contexts.phrases import Phrase, folded
 
 PIECES = st.sampled_from(
