@@ -1,11 +1,11 @@
 """Nearest rows of a matrix. Knows vectors and row numbers, not texts; only this layer imports FAISS."""
 
-from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.bitmaps import Bitmap, all_but, bitmap_of
 from semsearch.index.codes import Code
-from semsearch.index.digest import has_digest
-from semsearch.index.lists import Reach
+from semsearch.index.file_digest import has_digest
+from semsearch.index.inverted_lists import Reach
 from semsearch.index.part import Part, check_factory
+from semsearch.index.partitioned import ApproximateIndex, Point
 from semsearch.index.plan import Plan, build_part, choose, is_current
 from semsearch.index.recall import DEFAULT_TARGET, Measured, Target, tune
 from semsearch.index.rows import MemoryRows, Rows

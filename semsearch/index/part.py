@@ -19,9 +19,9 @@ from semsearch.common.documents import Float32, Int64, Metric
 from semsearch.common.environment import thread_count
 from semsearch.common.errors import InputError
 from semsearch.index.bitmaps import Bitmap
-from semsearch.index.digest import Digest, has_digest
-from semsearch.index.files import innermost, read_index, write_index
-from semsearch.index.lists import Lists, Reach, Search
+from semsearch.index.faiss_files import innermost, read_index, write_index
+from semsearch.index.file_digest import Digest, has_digest
+from semsearch.index.inverted_lists import Lists, Reach, Search
 from semsearch.index.rows import faiss_metric
 
 __all__ = ["Part", "check_factory", "pad", "padded"]

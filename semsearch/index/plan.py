@@ -11,9 +11,9 @@ import numpy as np
 
 from semsearch.common.documents import Float32, Metric
 from semsearch.common.environment import thread_count
-from semsearch.index.approximate import ApproximateIndex
-from semsearch.index.lists import Reach
+from semsearch.index.inverted_lists import Reach
 from semsearch.index.part import Part, pad, padded
+from semsearch.index.partitioned import ApproximateIndex
 from semsearch.index.quantized import Shape, quantized
 from semsearch.index.rows import Rows
 

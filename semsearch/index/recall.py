@@ -1,7 +1,7 @@
 """How many of the true neighbours an approximate index delivers, measured; and the choice of an operating point.
 
 Queries are stored rows, asked for as if neither they nor their copies were stored (see
-:mod:`semsearch.index.truth`); the truth is an exact scan. A row that scores as high as the tenth true neighbour
+:mod:`semsearch.index.ground_truth`); the truth is an exact scan. A row that scores as high as the tenth true neighbour
 counts as one: of duplicates any will do.
 """
 
@@ -20,11 +20,11 @@ import numpy.typing as npt
 from semsearch.common.documents import Float32
 from semsearch.common.environment import thread_count
 from semsearch.common.threads import run
-from semsearch.index.approximate import ApproximateIndex, Point
-from semsearch.index.lists import Reach
+from semsearch.index.ground_truth import NEIGHBOURS, Truth, is_neighbour, true_neighbours
+from semsearch.index.inverted_lists import Reach
+from semsearch.index.partitioned import ApproximateIndex, Point
 from semsearch.index.rows import Rows
 from semsearch.index.searcher import Searcher
-from semsearch.index.truth import NEIGHBOURS, Truth, is_neighbour, true_neighbours
 
 __all__ = ["DEFAULT_TARGET", "Measured", "Target", "tune"]
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from semsearch.common.documents import Float32, Int64
 from semsearch.common.threads import run
-from semsearch.index.approximate import ApproximateIndex, Point
 from semsearch.index.bitmaps import Bitmap, contains, count, members
-from semsearch.index.lists import Search
+from semsearch.index.inverted_lists import Search
+from semsearch.index.partitioned import ApproximateIndex, Point
 from semsearch.index.rows import Rows, merged, stacked
 
 __all__ = ["Searcher"]

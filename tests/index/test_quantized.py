@@ -9,7 +9,7 @@ from brute_force import asked, stored
 
 from semsearch.common.documents import Metric
 from semsearch.index import ApproximateIndex, MemoryRows, Part, Plan, Point, Reach, Rows, Searcher, build_part, plan
-from semsearch.index.files import innermost
+from semsearch.index.faiss_files import innermost
 from semsearch.index.quantized import Shape, quantized
 
 ROWS = 6000

@@ -13,7 +13,7 @@ import pytest
 from brute_force import asked, stored
 
 from semsearch.index import Part
-from semsearch.index.files import HEAD, innermost, read_index, write_index
+from semsearch.index.faiss_files import HEAD, innermost, read_index, write_index
 
 ROWS = 500
 MAPPED = (
@@ -114,7 +114,7 @@ import os, sys
 import numpy as np
 from pathlib import Path
 from semsearch.index import Part
-from semsearch.index.files import read_index
+from semsearch.index.faiss_files import read_index
 
 index, query = read_index(Path(sys.argv[1])), np.ones((1, 8), np.float32)
 before = len(os.listdir("/proc/self/task"))
@@ -145,7 +145,7 @@ MEMORY = """
 import faiss, sys
 from pathlib import Path
 from semsearch.index import Part
-from semsearch.index.files import read_index
+from semsearch.index.faiss_files import read_index
 
 def own():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()

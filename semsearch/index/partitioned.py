@@ -12,7 +12,7 @@ import numpy as np
 
 from semsearch.common.documents import Float32, Int64, Metric
 from semsearch.index.bitmaps import Bitmap, span_of
-from semsearch.index.lists import Reach, Search
+from semsearch.index.inverted_lists import Reach, Search
 from semsearch.index.part import Part
 
 __all__ = ["ApproximateIndex", "Point"]

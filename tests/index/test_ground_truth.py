@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from semsearch.common.documents import Metric
 from semsearch.index import MemoryRows, Rows
-from semsearch.index.truth import LOOKED_AT, is_neighbour, true_neighbours
+from semsearch.index.ground_truth import LOOKED_AT, is_neighbour, true_neighbours
 
 
 def copied(sizes, noise, metric, seed=0, dimension=24):

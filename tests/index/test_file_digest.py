@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from semsearch.index import digest
-from semsearch.index.digest import Digest, has_digest
+from semsearch.index.file_digest import Digest, has_digest
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the file is written anew each time
