@@ -33,8 +33,8 @@ def command(indexes: Path | None) -> None:
     from semsearch.cli.summary import summary
     from semsearch.collection import exists
     from semsearch.encoder import Encoder
+    from semsearch.ingest.docstrings import standard_library
     from semsearch.query import Collection
-    from semsearch.text.docstrings import standard_library
 
     path = collection_path(indexes, NAME)
     documents = list(standard_library())

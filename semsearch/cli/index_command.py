@@ -30,8 +30,8 @@ from semsearch.common.errors import CollectionError, InputError
 
 if TYPE_CHECKING:
     from semsearch.encoder import Encoder
+    from semsearch.ingest import Reader
     from semsearch.query import Collection
-    from semsearch.text import Reader
 
 __all__ = ["command"]
 
@@ -93,7 +93,7 @@ def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool
     git log --format=%s | semsearch index log -
     """
     from semsearch.collection import exists
-    from semsearch.text import Fields, Kind, Reader
+    from semsearch.ingest import Fields, Kind, Reader
 
     path = collection_path(indexes, name)
     if chosen["reencode"] and not dry_run:

@@ -9,7 +9,7 @@ from semsearch.collection.settings import CollectionSettings
 from semsearch.common.documents import Document, Span, Unit
 from semsearch.encoder import Encoded, Encoder
 from semsearch.encoder.words import PassageWords
-from semsearch.text import split, windows
+from semsearch.ingest import split, windows
 
 __all__ = ["EncodedPassages", "Prepared", "prepare", "read_text"]
 

@@ -28,7 +28,7 @@ def library(monkeypatch):
             metadata = {"module": name.partition(".")[0], "kind": "function"}
             yield Document(text, name, name, "python", metadata)
 
-    monkeypatch.setattr("semsearch.text.docstrings.standard_library", documents)
+    monkeypatch.setattr("semsearch.ingest.docstrings.standard_library", documents)
     return entries
 
 

@@ -20,7 +20,7 @@ from semsearch import Collection, CollectionSettings, Document, SyncReport, Unit
 from semsearch.collection import sync as sync_module
 from semsearch.collection import writer as writer_module
 from semsearch.common.errors import DamagedIndexWarning, DuplicateIdError, InputError
-from semsearch.text import split
+from semsearch.ingest import split
 
 
 def content(collection):

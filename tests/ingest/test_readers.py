@@ -12,7 +12,7 @@ import pytest
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import InputError, RecordError
-from semsearch.text import Kind, Reader
+from semsearch.ingest import Kind, Reader
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
-from semsearch.text.readers.kinds import Fields
+from semsearch.ingest.formats.registry import Fields
 
 __all__ = ["located", "required_fields", "to_document"]
 

@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
-from semsearch.text.readers.files import File, Search, refusal
-from semsearch.text.readers.jsonl import read_jsonl
-from semsearch.text.readers.kinds import Fields, Kind
-from semsearch.text.readers.plain import read_lines, read_text
-from semsearch.text.readers.streams import Counted
-from semsearch.text.readers.tables import read_table
+from semsearch.ingest.files import File, Search, refusal
+from semsearch.ingest.formats.delimited import read_table
+from semsearch.ingest.formats.jsonl import read_jsonl
+from semsearch.ingest.formats.registry import Fields, Kind
+from semsearch.ingest.formats.streams import Counted
+from semsearch.ingest.formats.text import read_lines, read_text
 
 __all__ = ["Reader"]
 

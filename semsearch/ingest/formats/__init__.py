@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semsearch.text.readers.kinds import Fields, Kind
-from semsearch.text.readers.reader import Reader
+from semsearch.ingest.formats.registry import Fields, Kind
+from semsearch.ingest.reader import Reader
 
 __all__ = ["Fields", "Kind", "Reader"]

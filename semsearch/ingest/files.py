@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from semsearch.common.errors import InputError
-from semsearch.text.readers.kinds import Kind, known_kind
-from semsearch.text.readers.streams import mend
+from semsearch.ingest.formats.registry import Kind, known_kind
+from semsearch.ingest.formats.streams import mend
 
 __all__ = ["STDIN", "File", "Search", "refusal", "shown"]
 

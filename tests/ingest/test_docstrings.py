@@ -13,7 +13,7 @@ import pytest
 
 READ = """
 import dataclasses, json, sys
-from semsearch.text.docstrings import standard_library
+from semsearch.ingest.docstrings import standard_library
 documents = [dataclasses.asdict(document) for document in standard_library()]
 json.dump({"documents": documents, "modules": sorted(sys.modules)}, sys.stdout)
 """
@@ -87,7 +87,7 @@ def test_modules_with_a_mind_of_their_own_are_not_imported(read):
 
 def test_a_module_that_cannot_be_here_is_left_out_without_noise(monkeypatch, capfd):
     """Neither an import error nor an exit nor what a module prints gets through."""
-    from semsearch.text import docstrings
+    from semsearch.ingest import docstrings
 
     def unruly(name):
         print("noise")  # noqa: T201

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from semsearch.common.documents import Unit
-from semsearch.text import split
-from semsearch.text.spans import documents, lines, paragraphs, sentences
+from semsearch.ingest import split
+from semsearch.ingest.spans import documents, lines, paragraphs, sentences
 
 UNITS = [unit for unit in Unit if unit is not Unit.WINDOW]
 PIECES = [
@@ -177,5 +177,5 @@ def test_windows_are_refused_by_split():
 
 def test_importing_the_layer_loads_no_segmenter():
     """The segmenter is loaded when a sentence is first cut, not before."""
-    code = "import sys, semsearch.text; sys.exit('sentencex' in sys.modules)"
+    code = "import sys, semsearch.ingest; sys.exit('sentencex' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from semsearch.common.errors import InputError
-from semsearch.text import Kind, Reader
+from semsearch.ingest import Kind, Reader
 
 
 def write(folder, *names):

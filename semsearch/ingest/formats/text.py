@@ -8,10 +8,10 @@ from io import BufferedReader
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
-from semsearch.text.readers.files import File
-from semsearch.text.readers.kinds import Kind
-from semsearch.text.readers.records import located
-from semsearch.text.readers.streams import check, decode, text_lines
+from semsearch.ingest.files import File
+from semsearch.ingest.formats.records import located
+from semsearch.ingest.formats.registry import Kind
+from semsearch.ingest.formats.streams import check, decode, text_lines
 
 __all__ = ["read_lines", "read_text"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semsearch.text.readers import Fields, Kind, Reader
-from semsearch.text.spans import split, windows
+from semsearch.ingest.formats import Fields, Kind, Reader
+from semsearch.ingest.spans import split, windows
 
 __all__ = ["Fields", "Kind", "Reader", "split", "windows"]

@@ -9,10 +9,10 @@ from typing import Any
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
-from semsearch.text.readers.files import File
-from semsearch.text.readers.kinds import Fields, Kind
-from semsearch.text.readers.records import located, required_fields, to_document
-from semsearch.text.readers.streams import check, text_lines
+from semsearch.ingest.files import File
+from semsearch.ingest.formats.records import located, required_fields, to_document
+from semsearch.ingest.formats.registry import Fields, Kind
+from semsearch.ingest.formats.streams import check, text_lines
 
 __all__ = ["read_table"]
 
