@@ -26,7 +26,7 @@ import os, sys, time
 from pathlib import Path
 from fake_encoder import FakeEncoder
 from semsearch import Collection, Document
-from semsearch.collection import database
+from semsearch.storage import database
 if sys.argv[2] == "none":
     os.fsync = lambda _: None
     database.WRITING = database.WRITING.replace("FULL", "OFF")

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.processes import OwnPeak, peak_mb, private_mb
-from semsearch.collection.indexing import IndexBuilder, IndexState, PartRecord
-from semsearch.collection.vectors import VectorFile
 from semsearch.common.documents import Metric
 from semsearch.common.environment import thread_count
 from semsearch.common.threads import run
 from semsearch.index import ApproximateIndex, Measured, Part, Plan, Point, Reach, Rows, Searcher, Target
+from semsearch.storage.vectors.file import VectorFile
+from semsearch.storage.vectors.index_builder import IndexBuilder, IndexState, PartRecord
 
 APPEND = 16_384
 K = 10

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import semsearch
 from benchmarks.corpora import novel_sentences
 from benchmarks.words import wic_cosines, wic_pairs
-from semsearch.collection import unit_length, word_vectors, words_of
 from semsearch.common.documents import Float32
 from semsearch.query.contexts.occurrences import direction
 from semsearch.query.contexts.phrases import Phrase
+from semsearch.storage import unit_length, word_vectors, words_of
 
 SENTENCES = 400
 CLUES = {

@@ -14,12 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semsearch.collection import CollectionSettings
     from semsearch.common.documents import Document, Hit, Pooling, SyncReport, Unit
     from semsearch.common.errors import SemsearchError, TruncationWarning
     from semsearch.encoder import Encoder, EncoderOptions
     from semsearch.query import Collection
     from semsearch.query.tokens import Space, Vocabulary, read_space
+    from semsearch.storage import CollectionSettings
 
 __all__ = [
     "Collection",
@@ -40,7 +40,7 @@ __all__ = [
 
 _HOMES = {
     "Collection": "semsearch.query",
-    "CollectionSettings": "semsearch.collection",
+    "CollectionSettings": "semsearch.storage",
     "Document": "semsearch.common.documents",
     "Encoder": "semsearch.encoder",
     "EncoderOptions": "semsearch.encoder",

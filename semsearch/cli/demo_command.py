@@ -31,10 +31,10 @@ def command(indexes: Path | None) -> None:
     from semsearch.cli.progress import committed, sync_progress
     from semsearch.cli.render import show_hits
     from semsearch.cli.summary import summary
-    from semsearch.collection import exists
     from semsearch.encoder import Encoder
     from semsearch.ingest.docstrings import standard_library
     from semsearch.query import Collection
+    from semsearch.storage import exists
 
     path = collection_path(indexes, NAME)
     documents = list(standard_library())

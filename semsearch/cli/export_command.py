@@ -45,7 +45,7 @@ def command(name: str, file: str, kind: str, indexes: Path | None) -> None:
         if kind == "archive":
             collection.export(target)
         else:
-            from semsearch.collection import write_jsonl, write_parquet
+            from semsearch.storage import write_jsonl, write_parquet
 
             {"jsonl": write_jsonl, "parquet": write_parquet}[kind](collection, target)
     click.echo(f"{name}: exported to {'standard output' if file == '-' else file}", err=True)

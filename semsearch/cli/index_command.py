@@ -92,8 +92,8 @@ def command(name: str, paths: tuple[str, ...], indexes: Path | None, prune: bool
     semsearch index novels ~/novels --tokens
     git log --format=%s | semsearch index log -
     """
-    from semsearch.collection import exists
     from semsearch.ingest import Fields, Kind, Reader
+    from semsearch.storage import exists
 
     path = collection_path(indexes, name)
     if chosen["reencode"] and not dry_run:
@@ -148,7 +148,7 @@ def _tell_left_out(reader: Reader) -> None:
 @contextmanager
 def _collection(path: Path, chosen: dict[str, Any], dry_run: bool) -> Iterator[Collection]:
     """The collection to write to: opened, or made; a dry run of a new one takes place elsewhere."""
-    from semsearch.collection import exists
+    from semsearch.storage import exists
 
     if exists(path):
         with _opened(path, chosen) as collection:
@@ -205,8 +205,8 @@ def _reencode(path: Path, chosen: dict[str, Any]) -> None:
 
 
 def _made(path: Path, chosen: dict[str, Any]) -> Collection:
-    from semsearch.collection import CollectionSettings
     from semsearch.query import Collection
+    from semsearch.storage import CollectionSettings
 
     given = {
         name: chosen[name] for name in ("window", "overlap", "language", "metric", "tokens") if chosen[name] is not None

@@ -23,8 +23,8 @@ def command(style: str | None, indexes: Path | None) -> None:
     semsearch list
     """
     from semsearch.cli.render import show
-    from semsearch.collection import list_collections
     from semsearch.query import Collection
+    from semsearch.storage import list_collections
 
     folder = collections_folder(indexes)
     columns = ("name", "documents", "passages", "unit", "model", "bytes")

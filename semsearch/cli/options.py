@@ -37,7 +37,7 @@ RUN_OPTIONS = ("runtime", "device", "precision", "threads")
 """Names of ``model_options``."""
 
 if TYPE_CHECKING:
-    from semsearch.collection import Store as Patient
+    from semsearch.storage import Store as Patient
 
 FORMATS = ("table", "json", "jsonl", "csv", "plain")
 
@@ -66,7 +66,7 @@ def name_argument(function: Command) -> Command:
 
 
 def _complete_name(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    from semsearch.collection import list_collections
+    from semsearch.storage import list_collections
 
     names = list_collections(indexes_folder(ctx.params.get("indexes")))
     return [name for name in names if name.startswith(incomplete)]
@@ -189,7 +189,7 @@ def collections_folder(indexes: Path | None) -> Path:
 
 def collection_path(indexes: Path | None, name: str) -> Path:
     """The folder of a collection; raises for a name that is a path or otherwise not a plain name."""
-    from semsearch.collection import check_name
+    from semsearch.storage import check_name
 
     return collections_folder(indexes) / check_name(name)
 

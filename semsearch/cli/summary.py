@@ -9,7 +9,7 @@ import click
 from semsearch.common.documents import SyncReport
 
 if TYPE_CHECKING:
-    from semsearch.collection import Status
+    from semsearch.storage import Status
 
 __all__ = ["counted", "measured", "size", "summary", "tell_truncated", "warn_of_age"]
 

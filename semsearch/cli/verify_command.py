@@ -21,9 +21,9 @@ from semsearch.cli.options import (
 from semsearch.common.errors import DamagedError, SemsearchError
 
 if TYPE_CHECKING:
-    from semsearch.collection import Report
-    from semsearch.collection.settings import StoredEncoder
     from semsearch.encoder import Encoder
+    from semsearch.storage import Report
+    from semsearch.storage.settings import StoredEncoder
 
 __all__ = ["command"]
 
@@ -46,9 +46,9 @@ def command(name: str, repair: bool, style: str | None, timeout: float | None, i
     semsearch verify notes --repair
     """
     from semsearch.cli.summary import counted
-    from semsearch.collection import checked_encoder, exists, repair_folder, verify_folder
-    from semsearch.collection.places import not_found
     from semsearch.query import Collection
+    from semsearch.storage import checked_encoder, exists, repair_folder, verify_folder
+    from semsearch.storage.folder import not_found
 
     path = collection_path(indexes, name)
     if not exists(path):

@@ -12,7 +12,6 @@ from functools import partial
 
 import numpy as np
 
-from semsearch.collection import Snapshot, Store, unit_length
 from semsearch.common.documents import Float32, Int64, Metric, PassageAnswer
 from semsearch.common.errors import QueryError
 from semsearch.common.threads import run
@@ -21,6 +20,7 @@ from semsearch.query.checks import check_k
 from semsearch.query.dense import hits_of, query_vectors
 from semsearch.query.ranks import ranks_apart
 from semsearch.query.tokens.formulas import FORMULAS, SUMS, Formula, checked_formula, sum_weights
+from semsearch.storage import Snapshot, Store, unit_length
 
 __all__ = ["analogy"]
 

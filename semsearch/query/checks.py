@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.collection import unit_length
 from semsearch.common.documents import Float32, Metric
 from semsearch.common.errors import QueryError
+from semsearch.storage import unit_length
 
 __all__ = ["check_k", "checked_vectors"]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
-from semsearch.collection import Store
 from semsearch.common.documents import Hit, Occurrence, PassageAnswer, Sense
 from semsearch.query.contexts import contexts, senses
 from semsearch.query.dense import search_texts, search_vectors, similar, within
+from semsearch.storage import Store
 
 if TYPE_CHECKING:
     from semsearch.query.tokens import Formula

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from semsearch.collection import unit_length
 from semsearch.common.documents import Float32
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
+from semsearch.storage import unit_length
 
 __all__ = ["Alignment", "align", "similarities"]
 

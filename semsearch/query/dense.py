@@ -11,11 +11,11 @@ from typing import SupportsFloat
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.collection import Snapshot, Store, StoredPassage, unit_length
 from semsearch.common.documents import Float32, Hit, Int64, Metric, Role
 from semsearch.common.errors import QueryError
 from semsearch.index import Bitmap, all_but
 from semsearch.query.checks import check_k, checked_vectors
+from semsearch.storage import Snapshot, Store, StoredPassage, unit_length
 
 __all__ = ["hits_of", "query_vectors", "search_texts", "search_vectors", "similar", "within"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from semsearch.collection.vectors import VectorFile
+from semsearch.storage.vectors.file import VectorFile
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +113,7 @@ def test_a_corpus_of_broken_records_alone_is_an_error_that_names_them(run, index
 @pytest.mark.usefixtures("still_sound")
 def test_an_error_in_a_later_batch_keeps_what_was_committed(refused, hits, monkeypatch):
     """Good records before a broken one are in the collection if they were committed before it was read."""
-    monkeypatch.setattr("semsearch.collection.sync.BATCH_DOCUMENTS", 2)
+    monkeypatch.setattr("semsearch.storage.sync.BATCH_DOCUMENTS", 2)
     lines = ["A bee.", "A jet.", "Soup.", "A violin.", "Honey.", "Cities."]
     lines = [f'{{"id": "{number}", "text": "{text}"}}' for number, text in enumerate(lines)]
     assert "stdin:7" in refused("index", "fresh", "-", "--as", "jsonl", stdin="\n".join([*lines, "{broken"]))

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from semsearch.collection import canary
 from semsearch.common.documents import Document
 from semsearch.encoder import Encoder
+from semsearch.storage import canary
 
 LIBRARY = {
     "shutil.copy": "Copy data and mode bits of a file.",

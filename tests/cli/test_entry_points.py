@@ -26,7 +26,7 @@ ENTRY_POINTS = {
 SEMSEARCH = ENTRY_POINTS["python -m semsearch"]
 SMALL_BATCHES = """
 from semsearch.cli import main
-from semsearch.collection import sync
+from semsearch.storage import sync
 sync.BATCH_DOCUMENTS = 40
 main()
 """

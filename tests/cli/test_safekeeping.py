@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from semsearch.collection.locking import writer_lock
+from semsearch.storage.locking import writer_lock
 
 
 def flip(file, at):

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.collection import indexing, writer
 from semsearch.common.errors import DamagedIndexWarning, QueryError
 from semsearch.index import plan
+from semsearch.storage import indexing, writer
 
 TEXTS = ["bee wings", "fly wings", "a bee in the garden", "garden\nbee\nfly", "over the hills", "hills", "bee\n\nwings"]
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.collection import indexing
 from semsearch.common.errors import QueryError
 from semsearch.index import plan
 from semsearch.query import analogy as analogy_module
+from semsearch.storage import indexing
 
 WORDS = ["bee", "fly", "wing", "hill", "garden", "the", "over", "sky", "jet", "goose"]
 TEXTS = [" ".join(words) for words in itertools.combinations(WORDS, 3)]

@@ -9,9 +9,9 @@ import pytest
 from fake_encoder import FakeEncoder, cosines
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.collection import indexing
 from semsearch.common.errors import QueryError
 from semsearch.index import plan
+from semsearch.storage import indexing
 
 WORDS = ["bee", "fly", "wing", "hill", "garden", "the", "over", "sky"]
 TEXTS = list(dict.fromkeys(f"{a} {b} {c}" for a in WORDS for b in WORDS for c in ("one", "two")))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.collection import unit_length
 from semsearch.common.documents import Float32, Int64
+from semsearch.storage import unit_length
 
 __all__ = ["groups"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from semsearch.collection import LAYER, Snapshot, Store, unit_length, word_vectors, words_of
 from semsearch.common.documents import Float32, Int64, Occurrence
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.query.checks import check_k
 from semsearch.query.contexts.occurrences import Place, direction, no_words, occurrence, places
 from semsearch.query.contexts.phrases import Phrase
+from semsearch.storage import LAYER, Snapshot, Store, unit_length, word_vectors, words_of
 
 __all__ = ["contexts"]
 

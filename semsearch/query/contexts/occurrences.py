@@ -10,7 +10,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from semsearch.collection import (
+from semsearch.common.documents import Float32, Occurrence, Span
+from semsearch.common.errors import QueryError, SampleWarning
+from semsearch.query.contexts.phrases import Phrase
+from semsearch.query.tokens.spelling import nearest_spellings
+from semsearch.storage import (
     PassageWords,
     Snapshot,
     Store,
@@ -19,10 +23,6 @@ from semsearch.collection import (
     read_text,
     unit_length,
 )
-from semsearch.common.documents import Float32, Occurrence, Span
-from semsearch.common.errors import QueryError, SampleWarning
-from semsearch.query.contexts.phrases import Phrase
-from semsearch.query.tokens.spelling import nearest_spellings
 
 __all__ = ["AROUND", "Place", "direction", "no_words", "occurrence", "places", "snippet", "spread"]
 

@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from semsearch.collection import words_of
 from semsearch.common.documents import Span
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
+from semsearch.storage import words_of
 
 __all__ = ["Phrase", "folded"]
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semsearch.collection import Snapshot, Store, unit_length
 from semsearch.common.documents import Float32, Occurrence, Sense
 from semsearch.query.checks import check_k
 from semsearch.query.contexts.clusters import groups
 from semsearch.query.contexts.occurrences import AROUND, Place, occurrence, places, snippet, spread
 from semsearch.query.contexts.phrases import Phrase
 from semsearch.query.contexts.typical import typical, vocabularies
+from semsearch.storage import Snapshot, Store, unit_length
 
 __all__ = ["senses"]
 

@@ -6,9 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from semsearch.collection import words_of
 from semsearch.encoder import Encoder
 from semsearch.query.contexts.phrases import folded
+from semsearch.storage import words_of
 
 __all__ = ["typical", "vocabularies"]
 

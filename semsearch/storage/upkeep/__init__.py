@@ -1,0 +1,1 @@
+"""Looking after a collection: verify, repair, re-encode, carry elsewhere, describe."""

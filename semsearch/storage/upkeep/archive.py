@@ -1,0 +1,284 @@
+"""A collection as one file, to be carried elsewhere: written and read as a stream, with checksums.
+
+A gzipped tar of plain members in this order, so that a reader needs no way back::
+
+    manifest.json      {"semsearch": 1, "name", "format", "needs", "generation", "epoch", "rows", "stride"}
+    collection.db      the database of one committed state, whole in one file
+    vectors-<n>.f16    its committed rows
+    words-<n>.u8       likewise, of collections that keep word vectors: "words" in the manifest is {"rows", "stride"}
+    checksums.json     SHA-256 and bytes of each of the above
+
+The index is derived and left out; the importer builds it again. Nothing of an archive is believed: a member that is
+not one of these, in this order, a link, or more bytes than were announced end the import, and its folder is removed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import secrets
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import IO, Any
+
+from semsearch.common.errors import DamagedError, FormatError, InputError, StorageError
+from semsearch.storage.database.connection import (
+    FORMAT,
+    NEEDS,
+    connect,
+    format_of,
+    merge_log,
+    read_meta,
+    refuse_programs,
+    schema_of,
+)
+from semsearch.storage.database.errors import errors_translated
+from semsearch.storage.database.migrations import migrate
+from semsearch.storage.database.state import has_words, read_state, seal
+from semsearch.storage.database.transaction import sync_folder
+from semsearch.storage.folder import DATABASE, PASSAGES, WORDS, taken, vector_file
+from semsearch.storage.settings import StoredEncoder, check_name, stored_settings
+from semsearch.storage.snapshot import word_rows
+from semsearch.storage.upkeep.verify import verify_folder
+from semsearch.storage.vectors.file import vector_files
+from semsearch.storage.vectors.index_builder import forget_index
+
+__all__ = ["ARCHIVE", "export_archive", "import_archive"]
+
+ARCHIVE = 1
+"""Version of the archive's layout."""
+MANIFEST, CHECKSUMS = "manifest.json", "checksums.json"
+HEADER = 512
+SMALL = 1 << 16
+"""Most bytes of the two JSON members."""
+BLOCK = 1 << 20
+BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError, LookupError, TypeError)
+
+
+def export_archive(folder: Path, encoder: StoredEncoder, target: IO[bytes]) -> None:
+    """Write one committed state of the collection in ``folder`` to ``target``, while others read and write it."""
+    with ExitStack() as stack:
+        stack.enter_context(errors_translated(folder))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="semsearch-")))
+        source = stack.enter_context(closing(connect(folder / DATABASE)))
+        source.execute("BEGIN")
+        generation, epoch, rows, *_ = read_state(source)
+        files = vector_files(folder, epoch, encoder)
+        # opened, they cannot be taken away by a compaction
+        opened = {matrix: stack.enter_context(file.path.open("rb")) for matrix, file in files.items()}
+        counts = {PASSAGES: rows, WORDS: word_rows(source) if WORDS in files else 0}
+        copy = scratch / DATABASE
+        _copy_database(source, copy)
+        sums: dict[str, Any] = {}
+        manifest = {
+            "semsearch": ARCHIVE,
+            "name": folder.name,
+            "format": FORMAT,
+            "needs": NEEDS,
+            "generation": generation,
+            "epoch": epoch,
+            "rows": rows,
+            "stride": files[PASSAGES].stride,
+        }
+        if WORDS in files:
+            manifest["words"] = {"rows": counts[WORDS], "stride": files[WORDS].stride}
+        archive = stack.enter_context(tarfile.open(fileobj=target, mode="w|gz", format=tarfile.GNU_FORMAT))
+        _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest).encode()), None, sums)
+        with copy.open("rb") as file:
+            _add(archive, DATABASE, file, copy.stat().st_size, sums)
+        for matrix, vectors in files.items():
+            _add(archive, vectors.path.name, opened[matrix], counts[matrix] * vectors.stride, sums)
+        _add(archive, CHECKSUMS, io.BytesIO(json.dumps(sums).encode()), None, {})
+
+
+def import_archive(source: IO[bytes], indexes: Path, name: str | None = None) -> Path:
+    """Make a collection of an archive in the folder ``indexes``, under its own name or another; gives its folder.
+
+    Raises :class:`InputError` for what is no archive or a damaged one; nothing is left of it then.
+    """
+    if name is not None and (indexes / check_name(name)).exists():
+        raise taken(indexes / name)
+    with errors_translated(indexes):
+        indexes.mkdir(parents=True, exist_ok=True)
+        scratch = indexes / f".import-{secrets.token_hex(4)}"
+        scratch.mkdir()
+        try:
+            own = _unpacked(source, scratch)
+            path = indexes / check_name(own if name is None else name)
+            _check(scratch, path.name)
+            if path.exists():
+                raise taken(path)
+            sync_folder(scratch)
+            scratch.rename(path)
+            sync_folder(indexes)
+        except BROKEN as error:
+            raise InputError(f"this is no whole archive of semsearch ({error}); export the collection again") from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return path
+
+
+def _copy_database(source: sqlite3.Connection, path: Path) -> None:
+    """The state that ``source`` reads, in a file of its own without an index, whose files are not copied."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+        copy.execute("BEGIN")
+        for matrix in (PASSAGES, WORDS) if has_words(copy) else (PASSAGES,):
+            forget_index(copy, matrix)
+        seal(copy)
+        copy.execute("COMMIT")
+        copy.execute("VACUUM")
+
+
+def _add(archive: tarfile.TarFile, name: str, file: IO[bytes], size: int | None, sums: dict[str, Any]) -> None:
+    """Append a member of ``size`` bytes, or of all there are; note its checksum."""
+    member = tarfile.TarInfo(name)
+    member.size = file.seek(0, io.SEEK_END) if size is None else size
+    file.seek(0)
+    reader = _Summing(file)
+    archive.addfile(member, reader)
+    sums[name] = {"sha256": reader.digest.hexdigest(), "bytes": member.size}
+
+
+class _Summing:
+    """A file whose bytes are hashed as they are read, as many as are wanted."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on."""
+        part = self._file.read(size)
+        self.digest.update(part)
+        return part
+
+
+def _unpacked(source: IO[bytes], folder: Path) -> str:
+    """Write an archive's members into a folder, in their order and under names of ours; gives the collection's name.
+
+    The headers are read here and not by ``tarfile``, which believes what they say of links, sizes and more headers.
+    """
+    with gzip.open(source) as stream:
+        manifest = json.loads(_small(stream, MANIFEST))
+        _refuse_newer(manifest)
+        written = {
+            name: _written(stream, name, folder / name, expected) for name, expected in _announced(folder, manifest)
+        }
+        sums = json.loads(_small(stream, CHECKSUMS))
+        for name, found in written.items():
+            if sums[name] != found:
+                raise ValueError(f"{name} does not match its checksum")
+        if stream.read(HEADER).strip(b"\0"):
+            raise ValueError("there is more in it than a collection")
+        return str(manifest["name"])
+
+
+def _announced(folder: Path, manifest: Any) -> Iterator[tuple[str, int | None]]:
+    """Names and sizes of the large members, in their order; the size of the database is not known."""
+    yield DATABASE, None
+    for matrix, counts in ((PASSAGES, manifest), (WORDS, manifest.get("words"))):
+        if counts is not None:
+            name = vector_file(folder, int(manifest["epoch"]), matrix).name
+            yield name, int(counts["rows"]) * int(counts["stride"])
+
+
+def _refuse_newer(manifest: Any) -> None:
+    if manifest["semsearch"] != ARCHIVE or not 1 <= manifest["format"] <= FORMAT:
+        raise FormatError(
+            f"the archive has version {manifest['semsearch']!r:.20} and format {manifest['format']!r:.20}; this "
+            f"program reads version {ARCHIVE} and formats up to {FORMAT}: it needs semsearch "
+            f"{manifest.get('needs')!r:.20}; run: pip install --upgrade semsearch"
+        )
+
+
+def _member(stream: IO[bytes] | gzip.GzipFile, name: str) -> int:
+    """Bytes of the next member, which must be a plain file of this name."""
+    header = stream.read(HEADER)
+    if len(header) < HEADER:
+        raise ValueError(f"it ends before {name}")
+    member = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
+    if member.name != name or member.type != tarfile.REGTYPE or member.size < 0:
+        raise ValueError(f"where {name} should be, there is {member.name!r:.80}")
+    return member.size
+
+
+def _body(stream: IO[bytes] | gzip.GzipFile, size: int) -> Iterator[bytes]:
+    """A member's bytes in blocks, and past what fills it up."""
+    left = size
+    while left:
+        part = stream.read(min(BLOCK, left))
+        if not part:
+            raise ValueError("it ends early")
+        left -= len(part)
+        yield part
+    stream.read(-size % HEADER)
+
+
+def _small(stream: IO[bytes] | gzip.GzipFile, name: str) -> bytes:
+    size = _member(stream, name)
+    if size > SMALL:
+        raise ValueError(f"{name} has {size:,} bytes")
+    return b"".join(_body(stream, size))
+
+
+def _written(stream: IO[bytes] | gzip.GzipFile, name: str, path: Path, expected: int | None) -> dict[str, Any]:
+    """Write a member to a new file and fsync; gives its SHA-256 and its bytes."""
+    size = _member(stream, name)
+    if expected is not None and size != expected:
+        raise ValueError(f"{name} has {size:,} bytes, where {expected:,} were announced")
+    if size > shutil.disk_usage(path.parent).free:
+        raise StorageError(
+            f"{name} of the archive needs {size:,} bytes, more than the disk of {path.parent.parent} has free; "
+            "make room, or give another folder with --indexes"
+        )
+    digest = hashlib.sha256()
+    with path.open("xb") as target:
+        for part in _body(stream, size):
+            digest.update(part)
+            target.write(part)
+        target.flush()
+        os.fsync(target.fileno())
+    return {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def _check(folder: Path, name: str) -> None:
+    """Everything in an unpacked collection matches its checksums, and its database is one of ours."""
+    try:
+        with closing(connect(folder / DATABASE, write=True)) as connection:
+            refuse_programs(connection, folder)
+            if format_of(connection, folder) < FORMAT:
+                migrate(connection, folder)
+            meta = read_meta(connection, folder)
+            stored_settings(meta)
+            if _tables(connection) != _our_tables(meta):
+                raise ValueError("its database has other tables than a collection has")
+            merge_log(connection)
+        report = verify_folder(folder)
+    except (sqlite3.DatabaseError, DamagedError) as error:
+        raise ValueError(f"its database is damaged: {error}".split("; run", 1)[0]) from error
+    if not report.sound:
+        raise ValueError(f"{report.findings[0].name} of {name!r}: {report.findings[0].problem}")
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    """The statements of a database's schema, but for comments and white space."""
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE sql <> ''")
+    return {re.sub(r"\s+", "", re.sub("--.*", "", row[0])) for row in found}
+
+
+def _our_tables(meta: dict[str, Any]) -> set[str]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(schema_of(meta))
+        return _tables(connection)

@@ -1,0 +1,66 @@
+"""A collection's passages with their vectors, for other programs: JSON lines, or Parquet."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+from semsearch.common.errors import InputError
+
+if TYPE_CHECKING:
+    from semsearch.storage.store import Store
+
+__all__ = ["write_jsonl", "write_parquet"]
+
+GROUP = 1024
+"""Rows of a Parquet row group."""
+
+
+def write_jsonl(store: Store, target: IO[bytes]) -> None:
+    """One JSON object a passage: document, passage, text, start, end, title, source, metadata, vector."""
+    for row in _rows(store):
+        row["vector"] = [round(number, 9) for number in row["vector"].tolist()]
+        target.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+
+
+def write_parquet(store: Store, target: IO[bytes]) -> None:
+    """The same columns; metadata as JSON text, the vector as a list of float32. Needs pyarrow."""
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise InputError(
+            "writing Parquet needs pyarrow, which is not installed; run: pip install 'semsearch[parquet]', "
+            "or take --format jsonl"
+        ) from error
+    columns = [(name, pa.string()) for name in ("document", "text", "title", "source", "metadata")]
+    columns += [(name, pa.int64()) for name in ("passage", "start", "end")]
+    schema = pa.schema([*columns, ("vector", pa.list_(pa.float32()))])
+    with parquet.ParquetWriter(target, schema) as writer:
+        for rows in _batched(_rows(store)):
+            for row in rows:
+                row |= {"metadata": json.dumps(row["metadata"]), "vector": row["vector"].tolist()}
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _batched(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    while batch := list(itertools.islice(rows, GROUP)):
+        yield batch
+
+
+def _rows(store: Store) -> Iterator[dict[str, Any]]:
+    for passage, vector in store.rows():
+        document = passage.document
+        yield {
+            "document": document.id,
+            "passage": passage.ordinal,
+            "text": document.text[passage.start : passage.stop],
+            "start": passage.start,
+            "end": passage.stop,
+            "title": document.title,
+            "source": document.source,
+            "metadata": dict(document.metadata),
+            "vector": vector,
+        }

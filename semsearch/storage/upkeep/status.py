@@ -1,0 +1,99 @@
+"""A collection in figures."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from semsearch.storage.database.state import read_state
+from semsearch.storage.settings import CollectionSettings, StoredEncoder
+from semsearch.storage.snapshot import read_indexing
+from semsearch.storage.tables.passages import count_words
+
+__all__ = ["Status", "read_status"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A collection in figures. ``bytes`` is its size on disk; ``tail`` counts rows behind the index.
+
+    ``words`` is the number of words that have a vector, ``None`` if none are kept.
+
+    ``index`` is a FAISS factory string, or ``exact``. ``recall`` is recall@10 of the index as it was
+    measured on ``measured_rows`` rows, with its 95 % confidence interval and the milliseconds of a query;
+    ``stale`` says that the collection has grown or lost too much since.
+    """
+
+    name: str
+    path: str
+    documents: int
+    passages: int
+    words: int | None
+    truncated: int
+    deleted: int
+    model: str
+    dimension: int
+    fingerprint: str
+    unit: str
+    metric: str
+    generation: int
+    index: str
+    indexed: int
+    tail: int
+    recall: float | None
+    recall_low: float | None
+    recall_high: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    measured_rows: int | None
+    stale: bool
+    bytes: int
+    created: str
+
+
+def read_status(
+    connection: sqlite3.Connection, folder: Path, settings: CollectionSettings, encoder: StoredEncoder, created: str
+) -> Status:
+    """The figures of the state that the connection reads."""
+    generation, _, rows, documents, passages, *_ = read_state(connection)
+    truncated = connection.execute("SELECT total(cut > 0) FROM passages").fetchone()[0]
+    index = read_indexing(connection, folder)
+    measured = index.measured
+    return Status(
+        name=folder.name,
+        path=str(folder),
+        documents=documents,
+        passages=passages,
+        words=count_words(connection) if settings.tokens else None,
+        truncated=int(truncated),
+        deleted=rows - passages,
+        model=encoder.model,
+        dimension=encoder.dimension,
+        fingerprint=encoder.fingerprint,
+        unit=settings.unit.value,
+        metric=settings.metric.value,
+        generation=generation,
+        index=index.plan.factory if index.plan else "exact",
+        indexed=index.covered,
+        tail=rows - index.covered,
+        recall=measured.recall if measured else None,
+        recall_low=measured.low if measured else None,
+        recall_high=measured.high if measured else None,
+        p50_ms=measured.p50_ms if measured else None,
+        p95_ms=measured.p95_ms if measured else None,
+        measured_rows=measured.rows if measured else None,
+        stale=index.stale(rows, rows - passages),
+        bytes=_size(folder),
+        created=created,
+    )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of a folder's files, while others may come and go."""
+    total = 0
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total

@@ -1,0 +1,1 @@
+"""Vector files, the indexes over them, and how both are renewed."""

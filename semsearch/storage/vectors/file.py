@@ -1,0 +1,150 @@
+"""A vector file: an append-only matrix on disk, a checksum a row.
+
+Layout, little-endian, no header, row after row (row number = vector id)::
+
+    code[dimension]     the vector, in float16 or uint8 (semsearch.index.codes)
+    0-3 bytes           zeros, up to a multiple of 4
+    uint32              CRC-32 (zlib) of the two above, started with the row number
+
+The row number in the checksum makes a row that is right but in the wrong place an error too.
+How many rows count is said by the database: what stands behind them was never committed.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from semsearch.common.documents import Float32, Int64
+from semsearch.common.errors import DamagedError, InputError
+from semsearch.index import Code
+from semsearch.storage.folder import PASSAGES, WORDS, Matrix, vector_file
+from semsearch.storage.settings import StoredEncoder
+
+__all__ = ["StoredRows", "VectorFile", "vector_files"]
+
+CRC_BYTES = 4
+
+
+class VectorFile:
+    """Creates, appends and opens; the first two are the writer's alone."""
+
+    def __init__(self, path: Path, dimension: int, code: Code = Code.FLOAT16) -> None:
+        self.path = path
+        self.dimension = dimension
+        self.code = code
+        self.stride = -(-code.size(dimension) // CRC_BYTES) * CRC_BYTES + CRC_BYTES
+
+    def create(self) -> None:
+        """Make the empty file."""
+        with self.path.open("xb") as file:
+            os.fsync(file.fileno())
+
+    def append(self, first: int, vectors: Float32) -> int:
+        """Write rows ``first``, ``first`` + 1, … and fsync; returns the CRC-32 of the bytes written.
+
+        Rows from ``first`` on that an earlier, interrupted write left behind are overwritten.
+        """
+        content = self._encoded(first, vectors).tobytes()
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        with os.fdopen(descriptor, "r+b") as file:
+            file.seek(first * self.stride)
+            file.write(content)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+        return zlib.crc32(content)
+
+    def open(self, rows: int, earlier: StoredRows | None = None) -> StoredRows:
+        """The first ``rows`` rows, memory-mapped; raises :class:`DamagedError` if the file is shorter.
+
+        What has been found sound in ``earlier``, of the same file, is not looked at again.
+        """
+        if rows == 0:
+            return StoredRows(self.path, np.empty((0, self.stride), np.uint8), self.code)
+        try:
+            matrix = np.asarray(np.memmap(self.path, np.uint8, "r", shape=(rows, self.stride)))
+        except (FileNotFoundError, ValueError) as error:
+            raise DamagedError(
+                f"vector file {self.path} does not hold the {rows} committed rows ({error}); "
+                f"run: semsearch verify {self.path.parent.name}"
+            ) from error
+        return StoredRows(self.path, matrix, self.code, earlier)
+
+    def _encoded(self, first: int, vectors: Float32) -> npt.NDArray[np.uint8]:
+        rows = np.zeros((len(vectors), self.stride), np.uint8)
+        if not (np.abs(vectors) <= self.code.largest).all():
+            raise InputError(
+                f"a vector of the model holds a number that is not finite or beyond ±{self.code.largest:,.0f}, the "
+                "largest that is stored; use the metric cosine, or another model"
+            )
+        numbers = self.code.encoded(vectors)
+        rows[:, : numbers.shape[1]] = numbers
+        checksums = np.fromiter(_checksums(rows, range(len(rows)), first), "<u4", len(rows))
+        rows[:, -CRC_BYTES:] = checksums.view(np.uint8).reshape(-1, CRC_BYTES)
+        return rows
+
+
+def vector_files(folder: Path, epoch: int, encoder: StoredEncoder) -> dict[Matrix, VectorFile]:
+    """The vector files of a collection: of its passages, and of its words if it keeps them."""
+    files = {PASSAGES: VectorFile(vector_file(folder, epoch), encoder.dimension, PASSAGES.code)}
+    if encoder.hidden_size is not None:
+        files[WORDS] = VectorFile(vector_file(folder, epoch, WORDS), encoder.hidden_size, WORDS.code)
+    return files
+
+
+class StoredRows:
+    """Committed rows, mapped; each is compared with its checksum before its numbers count, once a process."""
+
+    def __init__(
+        self, path: Path, matrix: npt.NDArray[np.uint8], code: Code, earlier: StoredRows | None = None
+    ) -> None:
+        self._path = path
+        self.matrix = matrix
+        self.code = code
+        self._sound = np.zeros(len(matrix), dtype=bool)
+        if earlier is not None:
+            known = min(len(matrix), len(earlier.matrix))
+            self._sound[:known] = earlier._sound[:known]
+
+    def check(self, ids: Int64) -> None:
+        """Compare these rows with their checksums; raises :class:`DamagedError`."""
+        unknown = ids[~self._sound[ids]]
+        if not len(unknown):
+            return
+        wrong = self.wrong(np.unique(unknown))
+        if len(wrong):
+            raise DamagedError(
+                f"row {wrong[0]} of vector file {self._path} does not match its checksum: the file was damaged "
+                f"after it was written; run: semsearch verify {self._path.parent.name}"
+            )
+        self._sound[unknown] = True
+
+    def wrong(self, ids: Int64) -> Int64:
+        """Those of these rows that do not match their checksums."""
+        return np.asarray(ids[self._stored_checksums(ids) != self._found_checksums(ids)], np.int64)
+
+    def check_span(self, start: int, stop: int) -> None:
+        """The same for the rows ``start`` to ``stop``."""
+        if not self._sound[start:stop].all():
+            self.check(np.arange(start, stop, dtype=np.int64))
+
+    def _stored_checksums(self, ids: Int64) -> npt.NDArray[np.uint32]:
+        return np.ascontiguousarray(self.matrix[ids, -CRC_BYTES:]).view("<u4").reshape(-1)
+
+    def _found_checksums(self, ids: Int64) -> npt.NDArray[np.uint32]:
+        return np.fromiter(_checksums(self.matrix, ids.tolist()), np.uint32, len(ids))
+
+
+def _checksums(matrix: npt.NDArray[np.uint8], rows: Iterable[int], first: int = 0) -> Iterator[int]:
+    """CRC-32 of rows but for their last four bytes, begun with the row's number counted from ``first``."""
+    stride = matrix.shape[1]
+    content = matrix.data.cast("B")
+    size = stride - CRC_BYTES
+    for row in rows:
+        yield zlib.crc32(content[row * stride : row * stride + size], (first + row) & 0xFFFFFFFF)
