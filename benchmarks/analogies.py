@@ -21,8 +21,8 @@ from benchmarks.corpora import DATA
 from benchmarks.peers import PYTHON
 from benchmarks.processes import median, run
 from semsearch.common.documents import Int64
-from semsearch.query.tokens import DEFAULT_SPACE, Formula, Space, Vocabulary
-from semsearch.query.tokens.spelling_map import SpellingMap
+from semsearch.words.spaces import DEFAULT_SPACE, Formula, Space, Vocabulary
+from semsearch.words.spaces.spelling_map import SpellingMap
 
 PUBLISHED = {"GloVe, 300 dimensions, all questions (Pennington et al. 2014)": 71.7}
 SPACES = ("static", "layer:1", "layer:2", "layer:3", "layer:4", "layer:5", "layer:6", DEFAULT_SPACE, "encoded")

@@ -12,9 +12,9 @@ import semsearch
 from benchmarks.corpora import novel_sentences
 from benchmarks.words import wic_cosines, wic_pairs
 from semsearch.common.documents import Float32
-from semsearch.query.contexts.occurrences import direction
-from semsearch.query.contexts.phrases import Phrase
 from semsearch.storage import unit_length, word_vectors, words_of
+from semsearch.words.contexts.occurrences import direction
+from semsearch.words.contexts.phrases import Phrase
 
 SENTENCES = 400
 CLUES = {

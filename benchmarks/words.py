@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 import semsearch
 from benchmarks.corpora import DATA
 from semsearch.common.documents import Float32, Span, TokenVectors
-from semsearch.query.tokens import DEFAULT_SPACE, Vocabulary
+from semsearch.words.spaces import DEFAULT_SPACE, Vocabulary
 
 SPACES = ("static", "layer:1", "layer:2", DEFAULT_SPACE, "layer:6", "encoded")
 SETS = {"SimLex-999": "simlex999.txt", "WordSim-353": "wordsim353.tsv"}

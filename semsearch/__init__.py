@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from semsearch.common.errors import SemsearchError, TruncationWarning
     from semsearch.encoder import Encoder, EncoderOptions
     from semsearch.query import Collection
-    from semsearch.query.tokens import Space, Vocabulary, read_space
     from semsearch.storage import CollectionSettings
+    from semsearch.words.spaces import Space, Vocabulary, read_space
 
 __all__ = [
     "Collection",
@@ -47,12 +47,12 @@ _HOMES = {
     "Hit": "semsearch.common.documents",
     "Pooling": "semsearch.common.documents",
     "SemsearchError": "semsearch.common.errors",
-    "Space": "semsearch.query.tokens",
+    "Space": "semsearch.words.spaces",
     "SyncReport": "semsearch.common.documents",
     "TruncationWarning": "semsearch.common.errors",
     "Unit": "semsearch.common.documents",
-    "Vocabulary": "semsearch.query.tokens",
-    "read_space": "semsearch.query.tokens",
+    "Vocabulary": "semsearch.words.spaces",
+    "read_space": "semsearch.words.spaces",
 }
 
 

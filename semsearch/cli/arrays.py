@@ -79,7 +79,7 @@ def read_rows(path: Path) -> Labelled:
 
 
 def _read_npy(path: Path) -> list[Labelled]:
-    from semsearch.query.tokens.readers.binary import open_npy
+    from semsearch.words.vector_files.binary import open_npy
 
     rows = _rows(open_npy(path), str(path))
     return [([None] * len(rows), rows)]
@@ -115,7 +115,7 @@ def _rows(array: np.ndarray[Any, Any], place: str) -> Float32:
 
 def _labels(metadata: Mapping[str, str], key: str, several: bool, count: int, path: Path) -> list[str | None]:
     """Names of an array's rows, behind the array's where there are several."""
-    from semsearch.query.tokens.readers.binary import NAMES_KEY, json_names
+    from semsearch.words.vector_files.binary import NAMES_KEY, json_names
 
     stored = metadata.get(f"{key}.{NAMES_KEY}" if several else NAMES_KEY)
     if stored is None:

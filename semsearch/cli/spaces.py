@@ -8,7 +8,7 @@ from semsearch.cli.options import RUN_OPTIONS, notify
 from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
-    from semsearch.query.tokens import Space
+    from semsearch.words.spaces import Space
 
 __all__ = ["open_space"]
 
@@ -20,7 +20,7 @@ def open_space(how: dict[str, Any]) -> Space:
         return _vocabulary(how, given)
     if how["space"] is not None:
         raise InputError(f"--space {how['space']} is a space of a model, and --vectors has its own; leave one out")
-    from semsearch.query.tokens import read_space
+    from semsearch.words.spaces import read_space
 
     space = read_space(how["vectors"])
     return space.prepared(given.get("center", False), given.get("drop", 0)) if given else space
@@ -29,7 +29,7 @@ def open_space(how: dict[str, Any]) -> Space:
 def _vocabulary(how: dict[str, Any], given: dict[str, Any]) -> Space:
     from semsearch.cli.progress import count_progress
     from semsearch.encoder import Encoder
-    from semsearch.query.tokens import DEFAULT_SPACE, Vocabulary
+    from semsearch.words.spaces import DEFAULT_SPACE, Vocabulary
 
     encoder = Encoder.load(how["model"], notify=notify, **{name: how[name] for name in RUN_OPTIONS})
     with count_progress("encoding the vocabulary, once") as progress:

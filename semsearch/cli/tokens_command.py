@@ -14,7 +14,7 @@ from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
     from semsearch.common.documents import Float32
-    from semsearch.query.tokens import Space
+    from semsearch.words.spaces import Space
 
 __all__ = ["command"]
 

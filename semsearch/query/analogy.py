@@ -18,9 +18,9 @@ from semsearch.common.threads import run
 from semsearch.index.rows import best
 from semsearch.query.checks import check_k
 from semsearch.query.dense import hits_of, query_vectors
-from semsearch.query.ranks import ranks_apart
-from semsearch.query.tokens.formulas import FORMULAS, SUMS, Formula, checked_formula, sum_weights
 from semsearch.storage import Snapshot, Store, unit_length
+from semsearch.words.spaces.formulas import FORMULAS, SUMS, Formula, checked_formula, sum_weights
+from semsearch.words.spaces.ranks import ranks_apart
 
 __all__ = ["analogy"]
 

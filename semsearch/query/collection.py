@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy.typing as npt
 
 from semsearch.common.documents import Hit, Occurrence, PassageAnswer, Sense
-from semsearch.query.contexts import contexts, senses
 from semsearch.query.dense import search_texts, search_vectors, similar, within
 from semsearch.storage import Store
+from semsearch.words.contexts import contexts, senses
 
 if TYPE_CHECKING:
-    from semsearch.query.tokens import Formula
+    from semsearch.words.spaces import Formula
 
 __all__ = ["Collection"]
 

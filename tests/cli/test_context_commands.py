@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from semsearch.query.contexts import occurrences
+from semsearch.words.contexts import occurrences
 
 TEXTS = [
     "They sat on the bank of the river and fished.",

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from semsearch.encoder import Encoder
-from semsearch.query.tokens import Space
+from semsearch.words.spaces import Space
 
 FLYING = Path(__file__).parents[2] / "examples" / "flying.csv"
 ANALOGY = ["analogy", "bee", "eagle", "jet", "--vectors", FLYING]

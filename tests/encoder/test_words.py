@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from semsearch.common.documents import TextTokens
 from semsearch.encoder.words import packed, unpacked, word_vectors, words_of
-from semsearch.query.contexts.phrases import Phrase, folded
+from semsearch.words.contexts.phrases import Phrase, folded
 
 PIECES = st.sampled_from(
     [

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from semsearch.common.errors import InputError
-from semsearch.query.tokens.readers.binary import read_npy, read_safetensors, read_word2vec
-from semsearch.query.tokens.readers.text import read_table, read_words
-from semsearch.query.tokens.space import Space
+from semsearch.words.spaces.space import Space
+from semsearch.words.vector_files.binary import read_npy, read_safetensors, read_word2vec
+from semsearch.words.vector_files.text import read_table, read_words
 
 __all__ = ["KINDS", "read_space"]
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from semsearch.common.documents import Float32
 from semsearch.common.errors import InputError
-from semsearch.query.tokens.readers.growing import Growing
-from semsearch.query.tokens.space import Space
+from semsearch.words.spaces.space import Space
+from semsearch.words.vector_files.growing import Growing
 
 __all__ = ["read_table", "read_words"]
 

@@ -11,12 +11,12 @@ from semsearch.common.environment import cache_folder
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.encoder.cache import short_digest
-from semsearch.query.tokens.preparation import Preparation
-from semsearch.query.tokens.sources import Encoded, Static, source
-from semsearch.query.tokens.space import Space
-from semsearch.query.tokens.spelling_map import SpellingMap
-from semsearch.query.tokens.stored import kept
-from semsearch.query.tokens.whole_words import spelled_out, whole_words
+from semsearch.words.spaces.preparation import Preparation
+from semsearch.words.spaces.sources import Encoded, Static, source
+from semsearch.words.spaces.space import Space
+from semsearch.words.spaces.spelling_map import SpellingMap
+from semsearch.words.spaces.stored import kept
+from semsearch.words.spaces.whole_words import spelled_out, whole_words
 
 __all__ = ["DEFAULT_DROP", "DEFAULT_SPACE", "Vocabulary"]
 

@@ -8,9 +8,9 @@ from semsearch.common.documents import Float32, Int64, Occurrence
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.query.checks import check_k
-from semsearch.query.contexts.occurrences import Place, direction, no_words, occurrence, places
-from semsearch.query.contexts.phrases import Phrase
 from semsearch.storage import LAYER, Snapshot, Store, unit_length, word_vectors, words_of
+from semsearch.words.contexts.occurrences import Place, direction, no_words, occurrence, places
+from semsearch.words.contexts.phrases import Phrase
 
 __all__ = ["contexts"]
 

@@ -1,6 +1,6 @@
 """Words in the contexts that a collection has them in: where one is used in a sense, and which senses it has."""
 
-from semsearch.query.contexts.contexts import contexts
-from semsearch.query.contexts.senses import senses
+from semsearch.words.contexts.contexts import contexts
+from semsearch.words.contexts.senses import senses
 
 __all__ = ["contexts", "senses"]

@@ -11,7 +11,7 @@ import pytest
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import DamagedError, QueryError, SampleWarning
-from semsearch.query.contexts import occurrences as module
+from semsearch.words.contexts import occurrences as module
 
 RIVER = [
     "They sat on the bank of the river and fished.",

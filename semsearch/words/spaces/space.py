@@ -15,11 +15,11 @@ import numpy.typing as npt
 from semsearch.common.documents import Answer, Float32, Int64, Neighbour
 from semsearch.common.errors import InputError, QueryError
 from semsearch.query.checks import check_k
-from semsearch.query.ranks import ranks_apart
-from semsearch.query.tokens.formulas import FORMULAS, Formula, checked_formula
-from semsearch.query.tokens.preparation import Preparation
-from semsearch.query.tokens.spelling import nearest_spellings
-from semsearch.query.tokens.top import top
+from semsearch.words.spaces.formulas import FORMULAS, Formula, checked_formula
+from semsearch.words.spaces.preparation import Preparation
+from semsearch.words.spaces.ranks import ranks_apart
+from semsearch.words.spaces.spelling import nearest_spellings
+from semsearch.words.spaces.top import top
 
 __all__ = ["Space"]
 

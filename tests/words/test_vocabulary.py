@@ -9,9 +9,9 @@ import pytest
 
 from semsearch.common.errors import ModelError, QueryError
 from semsearch.encoder import Encoder
-from semsearch.query.tokens import Vocabulary
-from semsearch.query.tokens.spelling_map import SpellingMap
-from semsearch.query.tokens.whole_words import spelled_out, whole_words
+from semsearch.words.spaces import Vocabulary
+from semsearch.words.spaces.spelling_map import SpellingMap
+from semsearch.words.spaces.whole_words import spelled_out, whole_words
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import numpy as np
 
 from semsearch.common.documents import Float32, Occurrence, Sense
 from semsearch.query.checks import check_k
-from semsearch.query.contexts.clusters import groups
-from semsearch.query.contexts.occurrences import AROUND, Place, occurrence, places, snippet, spread
-from semsearch.query.contexts.phrases import Phrase
-from semsearch.query.contexts.typical import typical, vocabularies
 from semsearch.storage import Snapshot, Store, unit_length
+from semsearch.words.contexts.clusters import groups
+from semsearch.words.contexts.occurrences import AROUND, Place, occurrence, places, snippet, spread
+from semsearch.words.contexts.phrases import Phrase
+from semsearch.words.contexts.typical import typical, vocabularies
 
 __all__ = ["senses"]
 

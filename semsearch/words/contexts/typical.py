@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from semsearch.encoder import Encoder
-from semsearch.query.contexts.phrases import folded
 from semsearch.storage import words_of
+from semsearch.words.contexts.phrases import folded
 
 __all__ = ["typical", "vocabularies"]
 

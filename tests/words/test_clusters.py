@@ -11,9 +11,9 @@ from scipy.spatial.distance import pdist, squareform
 from scipy.stats import chi2_contingency
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from semsearch.query.contexts import clusters
-from semsearch.query.contexts.clusters import groups
-from semsearch.query.contexts.typical import typical
+from semsearch.words.contexts import clusters
+from semsearch.words.contexts.clusters import groups
+from semsearch.words.contexts.typical import typical
 
 
 def random_vectors(seed, count, dimension=8):

@@ -6,7 +6,7 @@ import numpy as np
 
 from semsearch.common.documents import Float32
 from semsearch.common.errors import InputError
-from semsearch.query.tokens.space import Space
+from semsearch.words.spaces.space import Space
 
 __all__ = ["Growing"]
 

@@ -10,8 +10,8 @@ from typing import IO, Any
 import numpy as np
 
 from semsearch.common.errors import InputError
-from semsearch.query.tokens.readers.growing import Growing
-from semsearch.query.tokens.space import Space
+from semsearch.words.spaces.space import Space
+from semsearch.words.vector_files.growing import Growing
 
 __all__ = ["NAMES_KEY", "json_names", "open_npy", "read_npy", "read_safetensors", "read_word2vec"]
 

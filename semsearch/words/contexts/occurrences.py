@@ -12,8 +12,6 @@ import numpy as np
 
 from semsearch.common.documents import Float32, Occurrence, Span
 from semsearch.common.errors import QueryError, SampleWarning
-from semsearch.query.contexts.phrases import Phrase
-from semsearch.query.tokens.spelling import nearest_spellings
 from semsearch.storage import (
     PassageWords,
     Snapshot,
@@ -23,6 +21,8 @@ from semsearch.storage import (
     read_text,
     unit_length,
 )
+from semsearch.words.contexts.phrases import Phrase
+from semsearch.words.spaces.spelling import nearest_spellings
 
 __all__ = ["AROUND", "Place", "direction", "no_words", "occurrence", "places", "snippet", "spread"]
 

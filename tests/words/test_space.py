@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsearch.common.errors import InputError, QueryError
-from semsearch.query.tokens import Formula, Space, read_space
-from semsearch.query.tokens import space as space_module
-from semsearch.query.tokens.top import GROUP, top
+from semsearch.words.spaces import Formula, Space, read_space
+from semsearch.words.spaces import space as space_module
+from semsearch.words.spaces.top import GROUP, top
 
 FLYING = Path(__file__).parents[2] / "examples" / "flying.csv"
 
