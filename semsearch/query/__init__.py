@@ -1,5 +1,5 @@
 """Questions to a collection."""
 
-from semsearch.query.collection import Collection
+from semsearch.collection import Collection
 
 __all__ = ["Collection"]
