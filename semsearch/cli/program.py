@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from semsearch.cli.options import debug_option
-from semsearch.cli.safe import one_line
+from semsearch.cli.output.safe import one_line
 from semsearch.common.errors import DamagedIndexWarning, SampleWarning, SemsearchError, TruncationWarning
 
 __all__ = ["COMMANDS", "program"]

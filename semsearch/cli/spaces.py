@@ -27,7 +27,7 @@ def open_space(how: dict[str, Any]) -> Space:
 
 
 def _vocabulary(how: dict[str, Any], given: dict[str, Any]) -> Space:
-    from semsearch.cli.progress import count_progress
+    from semsearch.cli.output.progress import count_progress
     from semsearch.encoder import Encoder
     from semsearch.words.spaces import DEFAULT_SPACE, Vocabulary
 

@@ -10,7 +10,7 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from semsearch.cli.summary import size
+from semsearch.cli.output.summary import size
 
 FIELDS = ["rank", "score", "document", "passage", "text", "start", "end", "title", "source", "metadata", "parts"]
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")

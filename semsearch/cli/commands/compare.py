@@ -67,7 +67,7 @@ def command(
 
 
 def _compare_texts(encoder: Encoder, texts: tuple[str, ...], plot: Path | None, style: str | None) -> None:
-    from semsearch.cli.render import show
+    from semsearch.cli.output.render import show
     from semsearch.query.compare import similarities
 
     matrix = similarities(encoder, texts)
@@ -84,7 +84,7 @@ def _compare_texts(encoder: Encoder, texts: tuple[str, ...], plot: Path | None, 
 
 
 def _compare_tokens(encoder: Encoder, texts: tuple[str, ...], layer: int, plot: Path | None, style: str | None) -> None:
-    from semsearch.cli.render import show
+    from semsearch.cli.output.render import show
     from semsearch.query.compare import align
 
     found = align(encoder, texts[0], texts[1], layer)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from semsearch.cli.options import check_texts, cli_command, format_option, notify
-from semsearch.cli.safe import one_line
+from semsearch.cli.output.safe import one_line
 from semsearch.common.environment import DEFAULT_MODEL
 
 __all__ = ["command"]
@@ -36,7 +36,7 @@ def command(texts: tuple[str, ...], models: tuple[str, ...], no_special: bool, s
     semsearch tokenize "I love mathematics!"
     semsearch tokenize "unaffable bees" --no-special --format json
     """
-    from semsearch.cli.render import show
+    from semsearch.cli.output.render import show
     from semsearch.encoder import Encoder
 
     check_texts(texts)

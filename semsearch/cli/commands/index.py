@@ -22,8 +22,8 @@ from semsearch.cli.options import (
     patient,
     timeout_option,
 )
-from semsearch.cli.safe import one_line
-from semsearch.cli.summary import counted, summary, tell_truncated
+from semsearch.cli.output.safe import one_line
+from semsearch.cli.output.summary import counted, summary, tell_truncated
 from semsearch.common.documents import Document, Metric, Pooling, SyncReport, Unit
 from semsearch.common.environment import DEFAULT_MODEL
 from semsearch.common.errors import CollectionError, InputError
@@ -189,7 +189,7 @@ def _refuse_others(collection: Collection, chosen: dict[str, Any]) -> None:
 
 def _reencode(path: Path, chosen: dict[str, Any]) -> None:
     """Encode what is stored again; with another model, or what has changed about the collection's own."""
-    from semsearch.cli.progress import sync_progress
+    from semsearch.cli.output.progress import sync_progress
     from semsearch.query import Collection
 
     with Collection.open(path) as collection:
@@ -232,7 +232,7 @@ def _sync(
     collection: Collection, documents: Iterable[Document], reader: Reader, prune: bool, dry_run: bool
 ) -> SyncReport:
     """Sync under a progress bar that counts bytes."""
-    from semsearch.cli.progress import committed, sync_progress
+    from semsearch.cli.output.progress import committed, sync_progress
 
     sources = reader.sources if prune else None
     with sync_progress(reader.bytes_total, committed(lambda _: reader.bytes_read)) as progress:

@@ -25,7 +25,7 @@ def command(name: str, document: str, k: int, style: str | None, indexes: Path |
     \b
     semsearch similar notes notes/2024/garden.md
     """
-    from semsearch.cli.render import show_hits
+    from semsearch.cli.output.render import show_hits
     from semsearch.query import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:

@@ -53,13 +53,13 @@ def command(word: str | None, vector: Path | None, k: int, style: str | None, **
         raise InputError("there is nothing to find words for; give a WORD, or a file of vectors with --vector")
     if word is not None and vector is not None:
         raise InputError(f"the word {word!r} and --vector {vector} are two questions; leave one out")
-    from semsearch.cli.render import show
+    from semsearch.cli.output.render import show
     from semsearch.cli.spaces import open_space
 
     if vector is None:
         show([asdict(one) for one in open_space(how).nearest(str(word), k)], COLUMNS, style)
         return
-    from semsearch.cli.arrays import read_rows
+    from semsearch.cli.output.arrays import read_rows
 
     labels, vectors = read_rows(vector)
     every = ("row", "label", *COLUMNS)

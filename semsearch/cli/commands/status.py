@@ -24,8 +24,8 @@ def command(name: str, style: str | None, indexes: Path | None) -> None:
     semsearch status notes
     semsearch status notes --format json | jq .passages
     """
-    from semsearch.cli.render import show_record
-    from semsearch.cli.summary import warn_of_age
+    from semsearch.cli.output.render import show_record
+    from semsearch.cli.output.summary import warn_of_age
     from semsearch.query import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:

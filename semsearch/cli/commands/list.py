@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from semsearch.cli.options import cli_command, collections_folder, format_option, indexes_option
-from semsearch.cli.safe import one_line
+from semsearch.cli.output.safe import one_line
 from semsearch.common.errors import SemsearchError
 
 __all__ = ["command"]
@@ -22,7 +22,7 @@ def command(style: str | None, indexes: Path | None) -> None:
     \b
     semsearch list
     """
-    from semsearch.cli.render import show
+    from semsearch.cli.output.render import show
     from semsearch.query import Collection
     from semsearch.storage import list_collections
 

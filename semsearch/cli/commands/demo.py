@@ -28,9 +28,9 @@ def command(indexes: Path | None) -> None:
     \b
     semsearch demo
     """
-    from semsearch.cli.progress import committed, sync_progress
-    from semsearch.cli.render import show_hits
-    from semsearch.cli.summary import summary
+    from semsearch.cli.output.progress import committed, sync_progress
+    from semsearch.cli.output.render import show_hits
+    from semsearch.cli.output.summary import summary
     from semsearch.encoder import Encoder
     from semsearch.ingest.docstrings import standard_library
     from semsearch.query import Collection

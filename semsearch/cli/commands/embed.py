@@ -67,7 +67,7 @@ def command(
     _check(tokens, static, parts, layer, no_special)
     check_texts(texts)
     if out:
-        from semsearch.cli.arrays import check_file
+        from semsearch.cli.output.arrays import check_file
 
         check_file(out)
     from semsearch.encoder import Encoder
@@ -127,13 +127,13 @@ def _block(number: int, tokens: TextTokens, vectors: Float32, part: str = "") ->
 def _give(blocks: Sequence[Block], out: Path | None, style: str | None, stack: bool) -> None:
     """Write the vectors to the file, or print them."""
     if out:
-        from semsearch.cli.arrays import write_arrays
+        from semsearch.cli.output.arrays import write_arrays
 
         arrays = {block.key: block.vectors for block in blocks}
         written = write_arrays(out, arrays, {block.key: block.labels for block in blocks}, stack)
         click.echo(f"wrote {written}", err=True)
         return
-    from semsearch.cli.render import show
+    from semsearch.cli.output.render import show
 
     rows = [row for block in blocks for row in _rows(block)]
     names = tuple(rows[0]) if rows else ()

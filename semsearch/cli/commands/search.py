@@ -51,7 +51,7 @@ def command(
     semsearch search notes "insects that fly" --format json | jq '.[0].text'
     """
     from semsearch.cli.opening import open_collection
-    from semsearch.cli.render import show_hits
+    from semsearch.cli.output.render import show_hits
 
     with open_collection(collection_path(indexes, name), how) as collection:
         text = _stdin() if query == "-" else query

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from semsearch.cli.summary import counted
+from semsearch.cli.output.summary import counted
 from semsearch.common.documents import SyncReport
 
 __all__ = ["committed", "count_progress", "sync_progress"]

@@ -26,7 +26,7 @@ def command(words: tuple[str, ...], style: str | None, **how: Any) -> None:
     semsearch odd-one-out breakfast cereal dinner lunch
     semsearch odd-one-out bee eagle goose jet --vectors examples/flying.csv
     """
-    from semsearch.cli.render import show
+    from semsearch.cli.output.render import show
     from semsearch.cli.spaces import open_space
 
     show([asdict(one) for one in open_space(how).odd_one_out(words)], ("rank", "score", "name"), style)

@@ -45,7 +45,7 @@ def command(name: str, repair: bool, style: str | None, timeout: float | None, i
     semsearch verify notes
     semsearch verify notes --repair
     """
-    from semsearch.cli.summary import counted
+    from semsearch.cli.output.summary import counted
     from semsearch.query import Collection
     from semsearch.storage import checked_encoder, exists, repair_folder, verify_folder
     from semsearch.storage.folder import not_found
@@ -83,6 +83,6 @@ def _compared(report: Report) -> str:
 
 
 def _show(report: Report, style: str | None) -> None:
-    from semsearch.cli.render import show
+    from semsearch.cli.output.render import show
 
     show([asdict(finding) for finding in report.findings], ("part", "name", "problem", "mend"), style)

@@ -58,7 +58,7 @@ def command(
     semsearch contexts novels bank --in "We sat on the bank of the river." --same-word
     """
     from semsearch.cli.opening import open_collection
-    from semsearch.cli.render import show_occurrences
+    from semsearch.cli.output.render import show_occurrences
 
     with open_collection(collection_path(indexes, name), how) as collection:
         found = collection.contexts(word, sentence, k, same_word=same_word)

@@ -25,7 +25,7 @@ def command(text: str, model: str, k: int, style: str | None) -> None:
     \b
     semsearch fill "the [MASK] flew" --model bert-base-uncased
     """
-    from semsearch.cli.render import show
+    from semsearch.cli.output.render import show
     from semsearch.encoder import MaskedLanguageModel
 
     filled = MaskedLanguageModel.load(model).fill(text, k)

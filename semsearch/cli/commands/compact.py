@@ -35,7 +35,7 @@ def command(name: str, factory: str | None, timeout: float | None, indexes: Path
     semsearch compact notes
     semsearch compact notes --factory HNSW32
     """
-    from semsearch.cli.summary import counted, size
+    from semsearch.cli.output.summary import counted, size
     from semsearch.query import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:

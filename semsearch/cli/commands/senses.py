@@ -45,7 +45,7 @@ def command(name: str, word: str, k: int, style: str | None, indexes: Path | Non
     semsearch senses notes bank -k 1 --format json
     """
     from semsearch.cli.opening import open_collection
-    from semsearch.cli.render import show_occurrences
+    from semsearch.cli.output.render import show_occurrences
 
     with open_collection(collection_path(indexes, name), how) as collection:
         show_occurrences(list(_rows(collection.senses(word, k))), COLUMNS, style)

@@ -36,7 +36,7 @@ def command(
     semsearch tune notes --recall 0.999
     semsearch tune notes --latency-ms 1
     """
-    from semsearch.cli.summary import measured
+    from semsearch.cli.output.summary import measured
     from semsearch.query import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:

@@ -70,7 +70,7 @@ def command(a: str, b: str, c: str, k: int, style: str | None, **how: Any) -> No
 
 
 def _ask_space(question: Question, style: str | None, how: dict[str, Any]) -> None:
-    from semsearch.cli.render import show
+    from semsearch.cli.output.render import show
     from semsearch.cli.spaces import open_space
 
     if how["indexes"] is not None:
@@ -80,7 +80,7 @@ def _ask_space(question: Question, style: str | None, how: dict[str, Any]) -> No
 
 def _ask_collection(question: Question, style: str | None, how: dict[str, Any]) -> None:
     from semsearch.cli.opening import open_collection
-    from semsearch.cli.render import show_passage_answers
+    from semsearch.cli.output.render import show_passage_answers
 
     for name in SPACE_OPTIONS:
         if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE:

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from semsearch.cli.safe import json_text, one_line
-from semsearch.cli.summary import size
+from semsearch.cli.output.safe import json_text, one_line
+from semsearch.cli.output.summary import size
 from semsearch.common.documents import Hit, PassageAnswer
 
 __all__ = ["hit_row", "show", "show_hits", "show_passage_answers", "show_record"]
@@ -122,7 +122,7 @@ def _plain(rows: Sequence[Row], columns: Sequence[str]) -> None:
 
 def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     if rows:
-        from semsearch.cli.table import print_table
+        from semsearch.cli.output.table import print_table
 
         print_table(rows, columns, lambda name, value: _cell(name, value, table=True))
 
