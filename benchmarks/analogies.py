@@ -20,8 +20,9 @@ import semsearch
 from benchmarks.corpora import DATA
 from benchmarks.peers import PYTHON
 from benchmarks.processes import median, run
-from semsearch.common.documents import Int64
-from semsearch.words.spaces import DEFAULT_SPACE, Formula, Space, Vocabulary
+from semsearch.common.arrays import Int64
+from semsearch.common.choices import Formula
+from semsearch.words.spaces import DEFAULT_SPACE, Space, Vocabulary
 from semsearch.words.spaces.spelling_map import SpellingMap
 
 PUBLISHED = {"GloVe, 300 dimensions, all questions (Pennington et al. 2014)": 71.7}

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import semsearch
 from benchmarks.corpora import novel_sentences
 from benchmarks.words import wic_cosines, wic_pairs
-from semsearch.common.documents import Float32
-from semsearch.storage import unit_length, word_vectors, words_of
-from semsearch.words.contexts.occurrences import direction
+from semsearch.common.arrays import Float32, unit_length
+from semsearch.encoder.words import word_vectors, words_of
+from semsearch.words.contexts.occurrences import mean_direction
 from semsearch.words.contexts.phrases import Phrase
 
 SENTENCES = 400
@@ -78,7 +78,7 @@ def _vectors(encoder: semsearch.Encoder, word: str, texts: list[str], layer: int
     for text, found in zip(texts, encoder.encode_tokens(texts, layer), strict=True):
         words = words_of(text, found.tokens)
         first, *_ = phrase.places(text, [one.span for one in words])
-        rows.append(direction(word_vectors(words, found)[first]))
+        rows.append(mean_direction(word_vectors(words, found)[first]))
     return np.stack(rows)
 
 

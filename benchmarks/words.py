@@ -10,7 +10,9 @@ from scipy.stats import spearmanr
 
 import semsearch
 from benchmarks.corpora import DATA
-from semsearch.common.documents import Float32, Span, TokenVectors
+from semsearch.common.arrays import Float32
+from semsearch.common.documents import Span
+from semsearch.encoder.encoder import TokenVectors
 from semsearch.words.spaces import DEFAULT_SPACE, Vocabulary
 
 SPACES = ("static", "layer:1", "layer:2", DEFAULT_SPACE, "layer:6", "encoded")

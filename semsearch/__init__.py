@@ -14,24 +14,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semsearch.common.documents import Document, Hit, Pooling, SyncReport, Unit
+    from semsearch.collection import Collection
+    from semsearch.common.choices import Formula, Metric, Pooling, Unit
+    from semsearch.common.documents import Document
     from semsearch.common.errors import SemsearchError, TruncationWarning
-    from semsearch.encoder import Encoder, EncoderOptions
-    from semsearch.query import Collection
-    from semsearch.storage import CollectionSettings
-    from semsearch.words.spaces import Space, Vocabulary, read_space
+    from semsearch.encoder import Encoder, EncoderOptions, TextTokens, TokenVectors
+    from semsearch.query.analogy import PassageAnswer
+    from semsearch.query.hits import Hit
+    from semsearch.storage.settings import CollectionSettings
+    from semsearch.storage.sync import SyncReport
+    from semsearch.storage.upkeep.status import Status
+    from semsearch.words.contexts.occurrences import Occurrence
+    from semsearch.words.contexts.senses import Sense
+    from semsearch.words.spaces.answers import Answer, Neighbour
+    from semsearch.words.spaces.space import Space
+    from semsearch.words.spaces.vocabulary import Vocabulary
+    from semsearch.words.vector_files.reader import read_space
 
 __all__ = [
+    "Answer",
     "Collection",
     "CollectionSettings",
     "Document",
     "Encoder",
     "EncoderOptions",
+    "Formula",
     "Hit",
+    "Metric",
+    "Neighbour",
+    "Occurrence",
+    "PassageAnswer",
     "Pooling",
     "SemsearchError",
+    "Sense",
     "Space",
+    "Status",
     "SyncReport",
+    "TextTokens",
+    "TokenVectors",
     "TruncationWarning",
     "Unit",
     "Vocabulary",
@@ -39,20 +59,30 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Collection": "semsearch.query",
-    "CollectionSettings": "semsearch.storage",
+    "Answer": "semsearch.words.spaces.answers",
+    "Collection": "semsearch.collection",
+    "CollectionSettings": "semsearch.storage.settings",
     "Document": "semsearch.common.documents",
-    "Encoder": "semsearch.encoder",
-    "EncoderOptions": "semsearch.encoder",
-    "Hit": "semsearch.common.documents",
-    "Pooling": "semsearch.common.documents",
+    "Encoder": "semsearch.encoder.encoder",
+    "EncoderOptions": "semsearch.encoder.spec",
+    "Formula": "semsearch.common.choices",
+    "Hit": "semsearch.query.hits",
+    "Metric": "semsearch.common.choices",
+    "Neighbour": "semsearch.words.spaces.answers",
+    "Occurrence": "semsearch.words.contexts.occurrences",
+    "PassageAnswer": "semsearch.query.analogy",
+    "Pooling": "semsearch.common.choices",
     "SemsearchError": "semsearch.common.errors",
-    "Space": "semsearch.words.spaces",
-    "SyncReport": "semsearch.common.documents",
+    "Sense": "semsearch.words.contexts.senses",
+    "Space": "semsearch.words.spaces.space",
+    "Status": "semsearch.storage.upkeep.status",
+    "SyncReport": "semsearch.storage.sync",
+    "TextTokens": "semsearch.encoder.tokenizer",
+    "TokenVectors": "semsearch.encoder.encoder",
     "TruncationWarning": "semsearch.common.errors",
-    "Unit": "semsearch.common.documents",
-    "Vocabulary": "semsearch.words.spaces",
-    "read_space": "semsearch.words.spaces",
+    "Unit": "semsearch.common.choices",
+    "Vocabulary": "semsearch.words.spaces.vocabulary",
+    "read_space": "semsearch.words.vector_files.reader",
 }
 
 

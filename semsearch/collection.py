@@ -1,55 +1,227 @@
-"""The front door: a collection that can be asked."""
+"""The front door: a collection on disk that can be written to and asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Self
 
 import numpy.typing as npt
 
-from semsearch.common.documents import Hit, Occurrence, PassageAnswer, Sense
-from semsearch.query.dense import search_texts, search_vectors, similar, within
-from semsearch.storage import Store
-from semsearch.words.contexts import contexts, senses
+from semsearch.common.arguments import refuse_single
+from semsearch.common.choices import Formula
+from semsearch.common.documents import Document
+from semsearch.common.errors import QueryError
+from semsearch.encoder import Encoder
+from semsearch.index import target_of
+from semsearch.query.dense import check_vectors
+from semsearch.query.request import SearchRequest, check_score
+from semsearch.query.search import answer, answer_many
+from semsearch.storage.handle import Handle
+from semsearch.storage.settings import CollectionSettings
+from semsearch.storage.store import Store
+from semsearch.storage.sync import SyncReport
 
 if TYPE_CHECKING:
-    from semsearch.words.spaces import Formula
+    from semsearch.query.analogy import PassageAnswer
+    from semsearch.query.hits import Hit
+    from semsearch.storage.upkeep.status import Status
+    from semsearch.storage.upkeep.verify import Report
+    from semsearch.words.contexts.occurrences import Occurrence
+    from semsearch.words.contexts.senses import Sense
 
 __all__ = ["Collection"]
 
 
-class Collection(Store):
+class Collection:
     """A collection on disk that answers questions; get one from ``create`` or ``open``.
 
-    Scores are cosines, or what the collection's metric makes of two vectors; higher is always nearer.
-    ``exact`` compares the query with every vector instead of asking the index.
+    Threads may share one; several processes may read while one writes. Scores are cosines, or what the collection's
+    metric makes of two vectors; higher is always nearer. ``exact`` compares the query with every vector instead of
+    asking the index.
     """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @classmethod
+    def create(
+        cls, path: str | Path, encoder: Encoder | None = None, settings: CollectionSettings | None = None
+    ) -> Self:
+        """Make an empty collection in the folder ``path``, which must not exist yet.
+
+        ``encoder`` is the default model unless told otherwise; its fingerprint is stored, and no other
+        embedding space can enter the collection.
+        """
+        return cls(Store.create(Path(path), encoder or Encoder.load(), settings or CollectionSettings()))
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        encoder: Encoder | None = None,
+        *,
+        device: str = "cpu",
+        threads: int | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """Open the collection in the folder ``path``.
+
+        Its own encoder is loaded when it is first needed; another one is refused with
+        :class:`SpaceMismatchError` unless it makes vectors of the same space. Searches run on ``device``,
+        ``cpu`` or ``cuda``, in ``threads`` threads, all cores unless told otherwise. A write waits ``timeout``
+        seconds for another process's, half a minute unless told otherwise.
+        """
+        return cls(Store(Handle(Path(path), device=device, threads=threads, timeout=timeout), encoder))
+
+    @classmethod
+    def load(cls, source: IO[bytes], indexes: str | Path, name: str | None = None) -> Self:
+        """Make a collection of an archive in the folder ``indexes``, and open it; see :meth:`export`."""
+        from semsearch.storage.upkeep.archive import import_archive
+
+        return cls.open(import_archive(source, Path(indexes), name))
+
+    @property
+    def name(self) -> str:
+        """Name of the collection's folder."""
+        return self._store.name
+
+    @property
+    def path(self) -> Path:
+        """The collection's folder."""
+        return self._store.path
+
+    @property
+    def settings(self) -> CollectionSettings:
+        """How documents become passages, and how vectors are compared."""
+        return self._store.definition.settings
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the stored vectors, loaded on first use."""
+        return self._store.encoder
+
+    def add(self, documents: Iterable[Document | str]) -> SyncReport:
+        """Add documents (replacing those of the same id), encode what is new, and commit.
+
+        What the iterable of documents raises is passed on; the batches that were committed before stay.
+        """
+        return self._store.sync(documents)
+
+    def sync(
+        self,
+        documents: Iterable[Document | str],
+        *,
+        prune: Sequence[str] | None = None,
+        dry_run: bool = False,
+        progress: Callable[[SyncReport], None] | None = None,
+    ) -> SyncReport:
+        """As :meth:`add`, and with ``prune`` also remove what is gone from these sources.
+
+        ``progress`` is called after each commit with the counts up to then. A ``dry_run`` counts what
+        would happen and changes nothing.
+        """
+        return self._store.sync(documents, prune=prune, dry_run=dry_run, progress=progress)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove documents, effective at once for every reader; returns how many there were."""
+        return self._store.delete(ids)
+
+    def reencode(self, encoder: Encoder, *, progress: Callable[[SyncReport], None] | None = None) -> SyncReport:
+        """Encode all documents again with this encoder, which becomes the collection's.
+
+        Searches see the old state until all is done. A run that was stopped is taken up by the next one with the
+        same encoder. Others who have the collection open must open it again.
+        """
+        return self._store.reencode(encoder, progress)
+
+    def compact(self) -> None:
+        """Remove deleted rows from the files and build the index anew, without stopping readers."""
+        self._store.compact()
+
+    def tune(
+        self, *, recall: float | None = None, latency_ms: float | None = None, factory: str | None = None
+    ) -> Status:
+        """Choose how much of the index a query looks at, for one of two: a recall@10, or the milliseconds of a query.
+
+        The choice is measured, stored, and made again whenever the index is. ``factory`` is a FAISS factory string,
+        such as ``HNSW32``: the index to have when it is next built, or ``auto``. Returns the new status.
+        """
+        has_target = factory is None or recall is not None or latency_ms is not None
+        target = target_of(recall, latency_ms) if has_target else None
+        if factory is not None:
+            self._store.use_index(factory)
+        if target is not None:
+            self._store.tune(target)
+        return self.status()
+
+    def drop(self) -> None:
+        """Delete the collection and its files for good."""
+        self._store.drop()
+
+    def ids(self) -> list[str]:
+        """Ids of all documents, in alphabetical order."""
+        return self._store.ids()
+
+    def status(self) -> Status:
+        """The collection in figures."""
+        return self._store.status()
+
+    def verify(self) -> Report:
+        """Compare everything on disk with its checksums, and say what is wrong and how it can be mended."""
+        from semsearch.storage.upkeep.verify import verify_folder
+
+        return verify_folder(self.path)
+
+    def export(self, target: IO[bytes]) -> None:
+        """Write the newest committed state as one archive, while others read and write; see :meth:`load`."""
+        self._store.export(target)
+
+    def close(self) -> None:
+        """Close this thread's connection; the collection can be used again and opens a new one."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def search(self, text: str, k: int = 10, *, exact: bool = False) -> list[Hit]:
         """The ``k`` passages nearest in meaning to ``text``, best first."""
-        return search_texts(self, [text], k, exact)[0]
+        return answer(self._store, SearchRequest(text, k=k, exact=exact))
 
     def search_many(self, texts: Sequence[str], k: int = 10, *, exact: bool = False) -> list[list[Hit]]:
         """As :meth:`search` for each of several texts, which is much faster than one after the other."""
-        return search_texts(self, texts, k, exact)
+        refuse_single(texts, "queries", QueryError)
+        return answer_many(self._store, [SearchRequest(text, k=k, exact=exact) for text in texts])
 
     def search_vectors(self, vectors: npt.ArrayLike, k: int = 10, *, exact: bool = False) -> list[list[Hit]]:
         """The ``k`` passages nearest to each vector, numbers[m, dimension], or to the only one, numbers[dimension].
 
         Raises :class:`QueryError` for NaN, another dimension, or for a cosine zeros.
         """
-        return search_vectors(self, vectors, k, exact)
+        queries = check_vectors(self._store, vectors)
+        return answer_many(self._store, [SearchRequest(vector=query, k=k, exact=exact) for query in queries])
 
     def within(self, text: str, score: float) -> list[Hit]:
         """All passages that score ``score`` or more against ``text``, best first."""
-        return within(self, text, score)
+        return answer(self._store, SearchRequest(text, k=None, min_score=check_score(score)))
 
     def similar(self, document: str, k: int = 10) -> list[Hit]:
-        """The ``k`` other documents nearest to the stored document of this id, best first."""
-        return similar(self, document, k)
+        """The ``k`` other documents nearest to the stored document of this id, best first.
+
+        Each is judged by its nearest passage. A document of several passages is represented by the mean of their
+        vectors.
+        """
+        return answer(self._store, SearchRequest(like=document, k=k, per_document=True))
 
     def analogy(
-        self, positive: Sequence[str], negative: Sequence[str] = (), k: int = 10, formula: Formula | str = "3cosadd"
+        self,
+        positive: Sequence[str],
+        negative: Sequence[str] = (),
+        k: int = 10,
+        formula: Formula | str = Formula.COS_ADD,
     ) -> list[PassageAnswer]:
         """The ``k`` passages that score best between positive and negative texts, best first.
 
@@ -57,9 +229,9 @@ class Collection(Store):
         :meth:`Space.answer`, and scores are theirs, of cosines whatever the metric. A passage that is a text of the
         question is no answer: it has no rank, and is there if it comes before the last answer.
         """
-        from semsearch.query.analogy import analogy  # brings all of the tokens along, which a search does without
+        from semsearch.query.analogy import analogy  # brings spaces of words along, which a search does without
 
-        return analogy(self, positive, negative, k, formula)
+        return analogy(self._store, positive, negative, k, formula)
 
     def contexts(
         self, word: str, sentence: str | None = None, k: int = 10, *, same_word: bool = False
@@ -69,18 +241,22 @@ class Collection(Store):
         The score is the cosine of the last layer's vectors, less the mean of all occurrences: above 0 is on the side
         of the sentence. Without a sentence they are compared with the word by itself.
 
-        A collection made with ``tokens`` is asked for the nearest occurrences of any word, by the cosine alone,
+        A collection made with ``word_vectors`` is asked for the nearest occurrences of any word, by the cosine alone,
         unless they must be of the ``same_word``.
 
         ``word`` is one word or several, whatever their case. Of a frequent one a sample of the passages is encoded,
         of which a :class:`SampleWarning` tells. Raises :class:`QueryError` if the sentence or the collection has no
         such word.
         """
-        return contexts(self, word, sentence, k, same_word)
+        from semsearch.words.contexts.contexts import contexts
+
+        return contexts(self._store, word, sentence, k, same_word)
 
     def senses(self, word: str, k: int = 3) -> list[Sense]:
         """The occurrences of ``word`` in groups of like contexts, the largest first, with the ``k`` most central.
 
         What is looked at is what :meth:`contexts` looks at; the errors are the same.
         """
-        return senses(self, word, k)
+        from semsearch.words.contexts.senses import senses
+
+        return senses(self._store, word, k)

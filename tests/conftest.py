@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -35,6 +36,12 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEMSEARCH_CACHE", str(folder / "semsearch-cache"))
         yield folder / "semsearch-cache"
+
+
+@pytest.fixture(autouse=True)
+def messages_are_kept(caplog: pytest.LogCaptureFixture) -> None:
+    """``caplog`` has what the library tells."""
+    caplog.set_level(logging.INFO, "semsearch")
 
 
 @pytest.fixture(scope="session", autouse=True)

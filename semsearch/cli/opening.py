@@ -1,24 +1,67 @@
-"""Opening a collection with the encoder that the options of a command ask for."""
+"""Opening what the options of a command ask for: a collection with its encoder, or a space of words."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from semsearch.cli.options import notify
-from semsearch.encoder import Encoder
-from semsearch.query import Collection
+from semsearch.cli.options import RunOptions, SpaceOptions
+from semsearch.common.errors import InputError
 
-__all__ = ["open_collection"]
+if TYPE_CHECKING:
+    from semsearch.collection import Collection
+    from semsearch.encoder import Encoder
+    from semsearch.storage.store import Store
+    from semsearch.words.spaces import Space
+
+__all__ = ["encoder_of", "open_collection", "open_space", "open_store"]
 
 
-def open_collection(path: Path, how: dict[str, Any]) -> Collection:
-    """The collection with its own model, run as ``how`` says (runtime, device, precision, threads).
+def open_store(path: Path, *, run: RunOptions | None = None, timeout: float | None = None) -> Store:
+    """The collection as it is stored; its encoder is loaded when it is first needed."""
+    from semsearch.storage.handle import Handle
+    from semsearch.storage.store import Store
 
-    Vectors are searched on a GPU only if one is named: for a single question, copying them there takes longer.
-    """
-    device = how["device"] if how["device"].startswith("cuda") else "cpu"
-    collection = Collection.open(path, device=device, threads=how["threads"])
-    stored = collection.stored_encoder
-    collection.attach(Encoder.load(stored.model, options=stored.options, notify=notify, **how))
-    return collection
+    device, threads = (run.search_device, run.threads) if run else ("cpu", None)
+    return Store(Handle(path, device=device, threads=threads, timeout=timeout))
+
+
+def open_collection(path: Path, run: RunOptions) -> Collection:
+    """The collection with its own model, which is loaded now and run as the options say."""
+    from semsearch.collection import Collection
+
+    store = open_store(path, run=run)
+    store.attach(encoder_of(store, run))
+    return Collection(store)
+
+
+def encoder_of(store: Store, run: RunOptions) -> Encoder:
+    """The encoder of a collection's vectors."""
+    stored = store.definition.encoder
+    return run.load(stored.model, stored.options)
+
+
+def open_space(options: SpaceOptions, run: RunOptions) -> Space:
+    """A model's vocabulary, or the vectors in a file."""
+    prepared: dict[str, Any] = {}
+    if options.center is not None:
+        prepared["center"] = options.center
+    if options.drop is not None:
+        prepared["drop"] = options.drop
+    if options.vectors is None:
+        return _open_vocabulary(options, run, prepared)
+    if options.space is not None:
+        raise InputError(f"--space {options.space} is a space of a model, and --vectors has its own; leave one out")
+    from semsearch.words.vector_files.reader import read_space
+
+    space = read_space(options.vectors)
+    return space.prepared(prepared.get("center", False), prepared.get("drop", 0)) if prepared else space
+
+
+def _open_vocabulary(options: SpaceOptions, run: RunOptions, prepared: dict[str, Any]) -> Space:
+    from semsearch.cli.output.progress import count_progress
+    from semsearch.words.spaces import DEFAULT_SPACE, Vocabulary
+
+    encoder = run.load(options.model)
+    with count_progress("encoding the vocabulary, once") as progress:
+        return Vocabulary(encoder, options.space or DEFAULT_SPACE, progress=progress, **prepared)

@@ -1,18 +1,27 @@
-"""Options that several commands share, and what they stand for."""
+"""Options that several commands share, as values of one type each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from semsearch.common.choices import Precision, RuntimeName
 from semsearch.common.environment import DEFAULT_MODEL, indexes_folder
 from semsearch.common.errors import InputError
+from semsearch.storage.folder import check_name, list_collections
+
+if TYPE_CHECKING:
+    from semsearch.encoder import Encoder, EncoderOptions
 
 __all__ = [
-    "RUN_OPTIONS",
+    "RunOptions",
+    "SpaceOptions",
+    "as_value",
     "check_texts",
     "cli_command",
     "collection_path",
@@ -23,23 +32,73 @@ __all__ = [
     "indexes_option",
     "k_option",
     "model_option",
-    "model_options",
     "name_argument",
-    "notify",
+    "run_options",
     "space_options",
-    "patient",
     "timeout_option",
 ]
 
 Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
+Value = TypeVar("Value")
 
-RUN_OPTIONS = ("runtime", "device", "precision", "threads")
-"""Names of ``model_options``."""
+STYLES = ("table", "json", "jsonl", "csv", "plain")
 
-if TYPE_CHECKING:
-    from semsearch.storage import Store as Patient
 
-FORMATS = ("table", "json", "jsonl", "csv", "plain")
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a model runs on."""
+
+    runtime: str
+    device: str
+    precision: str
+    threads: int | None
+
+    def load(self, model: str, options: EncoderOptions | None = None) -> Encoder:
+        """The encoder of a model, run so."""
+        from semsearch.encoder import Encoder
+
+        return Encoder.load(
+            model,
+            runtime=self.runtime,
+            device=self.device,
+            precision=self.precision,
+            threads=self.threads,
+            options=options,
+        )
+
+    @property
+    def search_device(self) -> str:
+        """Where vectors are searched: on a GPU only if one is named, as copying them there outlasts a question."""
+        return self.device if self.device.startswith("cuda") else "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceOptions:
+    """Which words there are, and which vectors they have."""
+
+    model: str
+    vectors: Path | None
+    space: str | None
+    center: bool | None
+    drop: int | None
+
+
+def as_value(kind: type[Value], name: str, options: Sequence[Decorator]) -> Decorator:
+    """Give a command some options, and hand them to it as one dataclass, the argument ``name``."""
+
+    def decorate(function: Command) -> Command:
+        @wraps(function)
+        def call(**given: Any) -> Any:
+            values = {field.name: given.pop(field.name) for field in fields(kind)}  # type: ignore[arg-type]
+            return function(**given, **{name: kind(**values)})
+
+        command: Command = call
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def cli_command(function: Command) -> click.Command:
@@ -66,73 +125,58 @@ def name_argument(function: Command) -> Command:
 
 
 def _complete_name(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    from semsearch.storage import list_collections
-
     names = list_collections(indexes_folder(ctx.params.get("indexes")))
     return [name for name in names if name.startswith(incomplete)]
 
 
-def indexes_option(function: Command) -> Command:
-    """``--indexes DIR``: the folder that collections live in."""
-    return click.option(
-        "--indexes",
-        metavar="DIR",
-        type=click.Path(path_type=Path),
-        help="Folder of the collections.  [default: $SEMSEARCH_INDEXES, else ./indexes]",
-    )(function)
+indexes_option = click.option(
+    "--indexes",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of the collections.  [default: $SEMSEARCH_INDEXES, else ./indexes]",
+)
+"""``--indexes DIR``: the folder that collections live in."""
 
+format_option = click.option(
+    "--format",
+    "style",
+    type=click.Choice(STYLES),
+    help="How to print.  [default: table on a terminal, else plain]",
+)
+"""``--format``: how rows are printed."""
 
-def format_option(function: Command) -> Command:
-    """``--format``: how rows are printed."""
-    return click.option(
-        "--format",
-        "style",
-        type=click.Choice(FORMATS),
-        help="How to print.  [default: table on a terminal, else plain]",
-    )(function)
+factory_option = click.option(
+    "--factory",
+    metavar="STRING",
+    help="FAISS factory string of the index to build, such as HNSW32.  [default: auto, the program chooses]",
+)
+"""``--factory``: the index that the user wants."""
 
+k_option = click.option("-k", type=int, metavar="N", default=10, show_default=True, help="Number of results at most.")
+"""``-k``: how many results; its range is checked by the library, which says it better."""
 
-def factory_option(function: Command) -> Command:
-    """``--factory``: the index that the user wants."""
-    return click.option(
-        "--factory",
-        metavar="STRING",
-        help="FAISS factory string of the index to build, such as HNSW32.  [default: auto, the program chooses]",
-    )(function)
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Wait this long while another process writes.  [default: 30]",
+)
+"""``--timeout``: how long a writing command waits for another process."""
 
+model_option = click.option(
+    "--model", metavar="MODEL", default=DEFAULT_MODEL, show_default=True, help="Folder, name or Hub id."
+)
+"""``--model``: the encoder of commands that use no collection."""
 
-def k_option(function: Command) -> Command:
-    """``-k``: how many results; its range is checked by the library, which says it better."""
-    return click.option("-k", type=int, metavar="N", default=10, show_default=True, help="Number of results at most.")(
-        function
-    )
-
-
-def timeout_option(function: Command) -> Command:
-    """``--timeout``: how long a writing command waits for another process."""
-    return click.option(
-        "--timeout",
-        type=click.FloatRange(min=0),
-        metavar="SECONDS",
-        help="Wait this long while another process writes.  [default: 30]",
-    )(function)
-
-
-def patient(collection: Patient, timeout: float | None) -> None:
-    """Have a collection wait that long for another writer, and say that it waits."""
-    collection.timeout = timeout
-    collection.on_wait = notify
-
-
-def model_options(function: Command) -> Command:
-    """What a model runs on."""
-    for option in (
-        click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Processor threads.  [default: all]"),
+run_options = as_value(
+    RunOptions,
+    "run",
+    (
         click.option(
-            "--precision",
-            type=click.Choice(["auto", "f32", "bf16"]),
-            default="auto",
-            help="Arithmetic.  [default: bf16 where the processor has it]",
+            "--runtime",
+            type=click.Choice([name.value for name in RuntimeName]),
+            default=RuntimeName.AUTO.value,
+            help="What computes.  [default: openvino on a processor where it can, else torch]",
         ),
         click.option(
             "--device",
@@ -141,40 +185,35 @@ def model_options(function: Command) -> Command:
             help="cpu, cuda, cuda:1 or mps.  [default: the fastest that is there]",
         ),
         click.option(
-            "--runtime",
-            type=click.Choice(["auto", "openvino", "torch"]),
-            default="auto",
-            help="What computes.  [default: openvino on a processor where it can, else torch]",
+            "--precision",
+            type=click.Choice([precision.value for precision in Precision]),
+            default=Precision.AUTO.value,
+            help="Arithmetic.  [default: bf16 where the processor has it]",
         ),
-    ):
-        function = option(function)
-    return function
+        click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Processor threads.  [default: all]"),
+    ),
+)
+"""What a model runs on, as ``run``."""
 
-
-def model_option(function: Command) -> Command:
-    """``--model``: the encoder of commands that use no collection."""
-    return click.option(
-        "--model", metavar="MODEL", default=DEFAULT_MODEL, show_default=True, help="Folder, name or Hub id."
-    )(function)
-
-
-def space_options(function: Command) -> Command:
-    """Which words there are, and which vectors they have."""
-    for option in (
-        click.option("--drop", type=int, metavar="N", help="Remove N top components.  [default: 1; 0 for --vectors]"),
-        click.option(
-            "--center/--no-center", default=None, help="Subtract the mean vector.  [default: yes; no for --vectors]"
-        ),
-        click.option("--space", metavar="SPACE", help="static, layer:N, layer:N,M or encoded.  [default: layer:1,2]"),
+space_options = as_value(
+    SpaceOptions,
+    "words",
+    (
+        model_option,
         click.option(
             "--vectors",
             metavar="FILE",
             type=click.Path(path_type=Path),
             help="Take the words of this file instead: CSV, TSV, word2vec, GloVe, .npy or .safetensors.",
         ),
-    ):
-        function = option(function)
-    return model_option(function)
+        click.option("--space", metavar="SPACE", help="static, layer:N, layer:N,M or encoded.  [default: layer:1,2]"),
+        click.option(
+            "--center/--no-center", default=None, help="Subtract the mean vector.  [default: yes; no for --vectors]"
+        ),
+        click.option("--drop", type=int, metavar="N", help="Remove N top components.  [default: 1; 0 for --vectors]"),
+    ),
+)
+"""Which words there are, and which vectors they have, as ``words``."""
 
 
 def collections_folder(indexes: Path | None) -> Path:
@@ -189,8 +228,6 @@ def collections_folder(indexes: Path | None) -> Path:
 
 def collection_path(indexes: Path | None, name: str) -> Path:
     """The folder of a collection; raises for a name that is a path or otherwise not a plain name."""
-    from semsearch.storage import check_name
-
     return collections_folder(indexes) / check_name(name)
 
 
@@ -199,8 +236,3 @@ def check_texts(texts: Sequence[str]) -> None:
     for number, text in enumerate(texts, 1):
         if not text.strip():
             raise InputError(f"text {number} is empty; give a word or a sentence")
-
-
-def notify(message: str) -> None:
-    """Tell the user about slow work on stderr."""
-    click.echo(message, err=True)

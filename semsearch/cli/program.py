@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import keyword
+import logging
 import sys
 import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import click
 
 from semsearch.cli.options import debug_option
-from semsearch.cli.output.safe import one_line
 from semsearch.common.errors import DamagedIndexWarning, SampleWarning, SemsearchError, TruncationWarning
+from semsearch.common.unicode import one_line
 
 __all__ = ["COMMANDS", "program"]
 
@@ -52,6 +56,14 @@ INTERRUPTED = 130
 """Exit status of a program that was stopped with Ctrl-C, as shells have it."""
 
 
+class ToTerminal(logging.Handler):
+    """Shows messages of the library on stderr, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one message."""
+        click.echo(one_line(record.getMessage()), err=True)
+
+
 class Program(click.Group):
     """Imports a command's module only when that command is wanted."""
 
@@ -63,8 +75,7 @@ class Program(click.Group):
         """The command of a name, which lives in the module of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"semsearch.cli.{cmd_name.replace('-', '_')}_command").command
-        return command
+        return _load_command(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         """The list in ``--help``, from the table alone."""
@@ -76,16 +87,15 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest name suggested for a wrong one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            import difflib
+            from semsearch.common.suggestions import suggest
 
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "see: semsearch --help"
+            hint = suggest(args[0], COMMANDS, "see: semsearch --help")
             raise click.UsageError(f"no such command {args[0]!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever goes wrong is one line on stderr, and a status."""
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _messages_shown():
             warnings.simplefilter("ignore")
             for told in (TruncationWarning, DamagedIndexWarning, SampleWarning):
                 warnings.simplefilter("always", told)
@@ -100,6 +110,28 @@ class Program(click.Group):
                 _fail(ctx, str(error))
             except Exception as error:  # noqa: BLE001 - the last resort: users never see a traceback unasked
                 _fail(ctx, f"unexpected {type(error).__name__}: {error}; run again with --debug for the details")
+
+
+def _load_command(name: str) -> click.Command:
+    module = name.replace("-", "_")
+    if keyword.iskeyword(module):
+        module += "_"
+    command: click.Command = import_module(f"semsearch.cli.commands.{module}").command
+    return command
+
+
+@contextmanager
+def _messages_shown() -> Iterator[None]:
+    """Show what the library logs, while a command runs."""
+    logger, handler = logging.getLogger("semsearch"), ToTerminal(logging.INFO)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _fail(ctx: click.Context, message: str) -> None:

@@ -1,9 +1,20 @@
 """Text to vectors: finds a model, runs it, and knows which embedding space its vectors are of."""
 
-from semsearch.encoder.encoder import Encoded, Encoder
+from semsearch.encoder.encoder import Encoded, Encoder, TokenVectors
 from semsearch.encoder.input_parts import InputParts
-from semsearch.encoder.masked import MaskedLanguageModel
-from semsearch.encoder.runtimes.runtime import Precision, Progress
+from semsearch.encoder.masked import LikelyToken, MaskedLanguageModel
+from semsearch.encoder.runtimes.runtime import Progress
 from semsearch.encoder.spec import EncoderOptions
+from semsearch.encoder.tokenizer import TextTokens
 
-__all__ = ["Encoded", "Encoder", "EncoderOptions", "InputParts", "MaskedLanguageModel", "Precision", "Progress"]
+__all__ = [
+    "Encoded",
+    "Encoder",
+    "EncoderOptions",
+    "InputParts",
+    "LikelyToken",
+    "MaskedLanguageModel",
+    "Progress",
+    "TextTokens",
+    "TokenVectors",
+]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from semsearch.common.documents import Int64
+from semsearch.common.arrays import Int64
 
 __all__ = ["TOKEN_BUDGET", "pad", "plan"]
 

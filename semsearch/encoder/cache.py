@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from semsearch.common.durable import write_beside
 from semsearch.common.environment import cache_folder
 from semsearch.common.errors import StorageError
 
@@ -62,16 +62,8 @@ def publish_file(path: Path, content: bytes) -> None:
     """Write a file so that other processes see all of it or none of it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with write_beside(path) as file:
+            file.write(content)
     except OSError as error:
         raise _not_writable(path.parent, error) from error
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,16 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64, Role, Span, TextTokens, TokenVectors
+from semsearch.common.arguments import refuse_single
+from semsearch.common.arrays import Float32, Int64
+from semsearch.common.choices import Precision, Role, RuntimeName
+from semsearch.common.documents import Span
 from semsearch.common.environment import DEFAULT_MODEL, thread_count
 from semsearch.common.errors import InputError, ModelError, TruncationWarning, UnsupportedModelError
 from semsearch.encoder.input_parts import InputParts, input_parts
 from semsearch.encoder.locate import locate
-from semsearch.encoder.runtimes.runtime import Precision, Progress, Runtime
+from semsearch.encoder.runtimes.runtime import Progress, Runtime
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
-from semsearch.encoder.tokenizer import Tokenizer
+from semsearch.encoder.tokenizer import TextTokens, Tokenizer
 
-__all__ = ["Encoded", "Encoder"]
+__all__ = ["Encoded", "Encoder", "TokenVectors"]
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 8192
 """Texts that are tokenized at a time, which bounds the memory that their token ids take."""
@@ -43,6 +49,14 @@ class Encoded:
     def tokens_cut(self) -> int:
         """Number of tokens, over all texts, that did not fit."""
         return int(self.cut.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """Contextual embeddings of one text: ``vectors`` is float32[tokens, hidden size]."""
+
+    tokens: TextTokens
+    vectors: Float32
 
 
 class Encoder:
@@ -70,23 +84,22 @@ class Encoder:
         precision: str = "auto",
         threads: int | None = None,
         options: EncoderOptions | None = None,
-        notify: Callable[[str], None] | None = None,
         **chosen: Any,
     ) -> Encoder:
         """Load ``model``: a folder, a packaged name, or a Hub id, looked up in that order.
 
         ``runtime`` is ``auto``, ``openvino`` or ``torch``; ``precision`` is ``auto``, ``f32`` or ``bf16``.
-        Fields of :class:`EncoderOptions` given by name replace those of ``options``. ``notify`` hears of
-        slow first-time work. Raises a :class:`ModelError`; makes no network call if everything is on this
-        machine.
+        Fields of :class:`EncoderOptions` given by name replace those of ``options``. Raises a
+        :class:`ModelError`; makes no network call if everything is on this machine. The log tells of slow
+        first-time work.
         """
         options = replace(options or EncoderOptions(), **chosen)
         folder = locate(str(model), options.trust_remote_code)
         spec = read_spec(folder, options)
-        wanted = _choice(precision, Precision, "precision")
-        made = _runtime(spec, options, runtime, device, wanted, threads, notify or (lambda _: None))
+        wanted = _parse_choice(precision, Precision, "precision")
+        loaded = _load_runtime(spec, options, runtime, device, wanted, threads)
         given_folder = Path(model).expanduser().resolve() == folder
-        return cls(str(folder if given_folder else model), spec, options, made)  # a name that holds everywhere
+        return cls(str(folder if given_folder else model), spec, options, loaded)  # a name that holds everywhere
 
     @property
     def fingerprint(self) -> str:
@@ -173,7 +186,7 @@ class Encoder:
         empty = np.empty((0, self.spec.hidden_size), dtype=np.float32)
         vectors = dict(zip(filled, found, strict=True))
         every = [TokenVectors(text, vectors.get(number, empty)) for number, text in enumerate(tokens)]
-        return every, self._cut(texts, tokens, special)
+        return every, self._count_cut(texts, tokens, special)
 
     def encode_ids(self, ids: Sequence[Sequence[int]], layer: int | tuple[int, ...] = -1) -> list[Float32]:
         """As :meth:`encode_tokens` for texts that are given as token ids, which the model reads as they are.
@@ -203,7 +216,7 @@ class Encoder:
         """The embeddings of word, position and segment that a text's tokens begin as, and their sum."""
         _check_texts([text])
         (tokens,) = self._tokenizer.tokenize([text], special=special, cut=True)
-        self._warn_of(self._cut([text], [tokens], special))
+        self._warn_of(self._count_cut([text], [tokens], special))
         return tokens, input_parts(self.spec, tokens.ids)
 
     def tokenize(self, texts: Sequence[str], special: bool = True) -> list[TextTokens]:
@@ -232,7 +245,7 @@ class Encoder:
                 raise ModelError(f"layer {one} does not exist; {choice}")
         return tuple(one % (count + 1) for one in wanted)
 
-    def _cut(self, texts: Sequence[str], tokens: Sequence[TextTokens], special: bool) -> Int64:
+    def _count_cut(self, texts: Sequence[str], tokens: Sequence[TextTokens], special: bool) -> Int64:
         """How many tokens of each text did not fit; only texts that fill the model can have such."""
         full = [number for number, text in enumerate(tokens) if len(text.ids) == self.max_seq_length]
         cut = np.zeros(len(tokens), dtype=np.int64)
@@ -252,10 +265,10 @@ class Encoder:
     def _prompt(self, role: Role | str | None) -> str:
         if role is None:
             return self.spec.default_prompt
-        return self.spec.query_prompt if _choice(role, Role, "role") is Role.QUERY else self.spec.document_prompt
+        return self.spec.query_prompt if _parse_choice(role, Role, "role") is Role.QUERY else self.spec.document_prompt
 
 
-def _choice(value: str, kinds: type[StrEnum], what: str) -> Any:
+def _parse_choice(value: str, kinds: type[StrEnum], what: str) -> Any:
     try:
         return kinds(value)
     except ValueError:
@@ -263,33 +276,26 @@ def _choice(value: str, kinds: type[StrEnum], what: str) -> Any:
 
 
 def _check_texts(texts: Sequence[str]) -> None:
-    if isinstance(texts, str):
-        raise InputError(f"texts is one string, {texts[:40]!r}; put it in a list: [text]")
+    refuse_single(texts, "texts")
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(f"text {number} is of type {type(text).__name__}; only strings can be encoded")
 
 
-def _runtime(
-    spec: EncoderSpec,
-    options: EncoderOptions,
-    name: str,
-    device: str,
-    precision: Precision,
-    threads: int | None,
-    notify: Callable[[str], None],
+def _load_runtime(
+    spec: EncoderSpec, options: EncoderOptions, name: str, device: str, precision: Precision, threads: int | None
 ) -> Runtime:
-    if name not in ("auto", "openvino", "torch"):
-        raise UnsupportedModelError(f"unknown runtime {name!r}; choose auto, openvino or torch")
-    if name == "openvino" and device not in ("auto", "cpu"):
+    if name not in list(RuntimeName):
+        raise UnsupportedModelError(f"unknown runtime {name!r}; choose one of {', '.join(RuntimeName)}")
+    if name == RuntimeName.OPENVINO and device not in ("auto", "cpu"):
         raise UnsupportedModelError(f"the openvino runtime computes on the CPU, not on {device!r}; use --runtime torch")
-    if name == "openvino" or (name == "auto" and device in _cpu_devices()):
+    if name == RuntimeName.OPENVINO or (name == RuntimeName.AUTO and device in _cpu_devices()):
         try:
-            return _openvino(spec, options, precision, threads, notify)
+            return _load_openvino(spec, options, precision, threads)
         except UnsupportedModelError as error:
-            if name == "openvino":
+            if name == RuntimeName.OPENVINO:
                 raise
-            notify(f"using the slower torch runtime: {error}")
+            logger.info("using the slower torch runtime: %s", error)
     from semsearch.encoder.runtimes.torch import TorchRuntime
 
     return TorchRuntime(spec, device, precision, threads)
@@ -301,14 +307,8 @@ def _cpu_devices() -> Iterator[str]:
         yield "auto"
 
 
-def _openvino(
-    spec: EncoderSpec,
-    options: EncoderOptions,
-    precision: Precision,
-    threads: int | None,
-    notify: Callable[[str], None],
-) -> Runtime:
-    from semsearch.encoder.runtimes.conversion import converted
+def _load_openvino(spec: EncoderSpec, options: EncoderOptions, precision: Precision, threads: int | None) -> Runtime:
+    from semsearch.encoder.runtimes.conversion import convert_once
     from semsearch.encoder.runtimes.openvino import OpenVinoRuntime
 
-    return OpenVinoRuntime(spec, converted(spec, options, notify), precision, thread_count(threads))
+    return OpenVinoRuntime(spec, convert_once(spec, options), precision, thread_count(threads))

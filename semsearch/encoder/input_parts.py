@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32
 from semsearch.common.errors import ModelError, UnsupportedModelError
 from semsearch.encoder.cache import read_json
 from semsearch.encoder.spec import POSITIONS_AFTER_PADDING, EncoderSpec

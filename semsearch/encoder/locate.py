@@ -6,12 +6,12 @@ the Hub. The network is asked only when the first three know nothing.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from pathlib import Path
 
 from semsearch.common.environment import DEFAULT_MODEL
 from semsearch.common.errors import DamagedModelError, ModelNotFoundError, UnsupportedModelError
+from semsearch.common.suggestions import suggest
 from semsearch.encoder.cache import digest
 
 __all__ = ["locate"]
@@ -98,16 +98,12 @@ def _hub(model: str, code: bool) -> Path:
     try:
         return snapshot(local=False)
     except (HfHubHTTPError, OSError, RuntimeError, ValueError) as error:
+        advice = f"{DEFAULT_MODEL!r} works offline"
         raise ModelNotFoundError(
             f"no model {model!r}: not a folder, not packaged, not in the local Hub cache, and the Hub "
-            f"did not give it ({_first_line(error)}); {_suggestion(model)}"
+            f"did not give it ({_first_line(error)}); {suggest(model, PACKAGED_NAMES, advice)}"
         ) from error
 
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0][:120] or type(error).__name__
-
-
-def _suggestion(model: str) -> str:
-    close = difflib.get_close_matches(model, PACKAGED_NAMES, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"{DEFAULT_MODEL!r} works offline"

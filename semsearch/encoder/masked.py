@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Neighbour
+from semsearch.common.arguments import check_k
+from semsearch.common.arrays import Float32
 from semsearch.common.errors import ModelError, QueryError, UnsupportedModelError
 from semsearch.encoder.cache import read_json
 from semsearch.encoder.locate import locate
@@ -20,10 +22,19 @@ from semsearch.encoder.quiet import quiet
 from semsearch.encoder.spec import EncoderOptions, read_spec
 from semsearch.encoder.tokenizer import Tokenizer
 
-__all__ = ["MaskedLanguageModel"]
+__all__ = ["LikelyToken", "MaskedLanguageModel"]
 
 WITH_HEAD = ("ForMaskedLM", "ForPreTraining")
 """How the names of transformers' classes end whose weights have a head; what else has one is no BERT."""
+
+
+@dataclass(frozen=True, slots=True)
+class LikelyToken:
+    """A token that may stand for a mask; ``rank`` counts from 1, ``score`` is its probability."""
+
+    rank: int
+    name: str
+    score: float
 
 
 class MaskedLanguageModel:
@@ -43,16 +54,15 @@ class MaskedLanguageModel:
         if not any(str(name).endswith(WITH_HEAD) for name in config.get("architectures") or ()):
             raise _no_head(model)
         tokenizer = Tokenizer(spec)
-        return cls(tokenizer, _mask(spec.transformer, tokenizer), _load(spec.transformer, model))
+        return cls(tokenizer, _find_mask(spec.transformer, tokenizer), _load_head(spec.transformer, model))
 
-    def fill(self, text: str, k: int = 5) -> list[list[Neighbour]]:
+    def fill(self, text: str, k: int = 5) -> list[list[LikelyToken]]:
         """The ``k`` likeliest tokens for each mask of ``text``, with their probabilities."""
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise QueryError(f"k is {k!r}; ask for at least 1 token")
+        k = check_k(k)
         ids = self._tokenizer.tokenize([text])[0].ids
         if len(ids) > self._tokenizer.max_seq_length:
             raise QueryError(f"the text has {len(ids)} tokens, and the model reads {self._tokenizer.max_seq_length}")
-        places = [place for place, one in enumerate(ids) if one == self._mask_id]
+        places = [place for place, token_id in enumerate(ids) if token_id == self._mask_id]
         if not places:
             raise QueryError(f"there is nothing to fill in {text[:40]!r}; put {self.mask} where a word is wanted")
         return [self._likeliest(row, k) for row in self._probabilities(ids)[places]]
@@ -65,16 +75,16 @@ class MaskedLanguageModel:
             logits = self._model(input_ids=torch.tensor([ids])).logits[0]
             return np.asarray(torch.softmax(logits.float(), dim=-1).numpy())
 
-    def _likeliest(self, probabilities: Float32, k: int) -> list[Neighbour]:
+    def _likeliest(self, probabilities: Float32, k: int) -> list[LikelyToken]:
         order = np.argsort(-probabilities[: self._tokenizer.vocabulary_size], kind="stable")[:k]
         tokens = self._tokenizer.tokens(order.tolist())
         return [
-            Neighbour(rank, token, float(probabilities[one]))
-            for rank, (token, one) in enumerate(zip(tokens, order, strict=True), 1)
+            LikelyToken(rank, token, float(probabilities[token_id]))
+            for rank, (token, token_id) in enumerate(zip(tokens, order, strict=True), 1)
         ]
 
 
-def _mask(transformer: Path, tokenizer: Tokenizer) -> tuple[str, int]:
+def _find_mask(transformer: Path, tokenizer: Tokenizer) -> tuple[str, int]:
     """The mask token as it is written, and its id."""
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         token = (read_json(transformer / name) or {}).get("mask_token")
@@ -84,7 +94,7 @@ def _mask(transformer: Path, tokenizer: Tokenizer) -> tuple[str, int]:
     raise ModelError(f"the tokenizer of {transformer} names no mask token; save it again with transformers")
 
 
-def _load(transformer: Path, name: str | os.PathLike[str]) -> Any:
+def _load_head(transformer: Path, name: str | os.PathLike[str]) -> Any:
     from transformers import AutoModelForMaskedLM
 
     with quiet():

@@ -7,15 +7,15 @@ and truncation keeps what it cuts off, so that it can be counted and shown.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semsearch.common.documents import Span, TextTokens
+from semsearch.common.documents import Span
 from semsearch.common.environment import cache_folder
 from semsearch.common.errors import ModelError
+from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder.cache import publish_file
 from semsearch.encoder.spec import EncoderSpec
 
@@ -23,9 +23,22 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
     from tokenizers import Tokenizer as RustTokenizer
 
-__all__ = ["TokenIds", "Tokenizer"]
+__all__ = ["TextTokens", "TokenIds", "Tokenizer"]
 
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+@dataclass(frozen=True, slots=True)
+class TextTokens:
+    """One text as the model's tokenizer sees it; all five run in parallel, special tokens included.
+
+    ``offsets`` are spans in the text that was given ((0, 0) for special tokens); ``starts`` tells which tokens
+    begin a word, and which are further pieces of one.
+    """
+
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+    offsets: tuple[Span, ...]
+    special: tuple[bool, ...]
+    starts: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,7 @@ class Tokenizer:
 
     def ids(self, texts: Sequence[str]) -> TokenIds:
         """Token ids as the model reads them, cut to ``max_seq_length``."""
-        encodings = self._rust.encode_batch_fast([_storable(text) for text in texts])
+        encodings = self._rust.encode_batch_fast([replace_surrogates(text) for text in texts])
         return TokenIds(
             ids=[encoding.ids for encoding in encodings],
             cut=[self._cut(encoding) for encoding in encodings],
@@ -62,12 +75,12 @@ class Tokenizer:
     def tokenize(self, texts: Sequence[str], special: bool = True, cut: bool = False) -> list[TextTokens]:
         """Tokens, ids and offsets of each text; all of it, or with ``cut`` as much as the model reads."""
         rust = self._rust if cut else self._whole
-        encodings = rust.encode_batch([_storable(text) for text in texts], add_special_tokens=special)
+        encodings = rust.encode_batch([replace_surrogates(text) for text in texts], add_special_tokens=special)
         return [_text_tokens(encoding) for encoding in encodings]
 
     def content_offsets(self, texts: Sequence[str]) -> list[tuple[list[Span], list[bool]]]:
         """For each text, the span of every token and whether it begins a word; no special tokens."""
-        encodings = self._whole.encode_batch([_storable(text) for text in texts], add_special_tokens=False)
+        encodings = self._whole.encode_batch([replace_surrogates(text) for text in texts], add_special_tokens=False)
         return [_content(encoding) for encoding in encodings]
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
@@ -105,11 +118,6 @@ class Tokenizer:
 
     def _cut(self, encoding: Encoding) -> int:
         return sum(len(part.ids) - self.special_count for part in encoding.overflowing)
-
-
-def _storable(text: str) -> str:
-    """Lone surrogates cannot be written as UTF-8: each becomes U+FFFD, so that positions stay true."""
-    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _text_tokens(encoding: Encoding) -> TextTokens:

@@ -1,26 +1,25 @@
-"""Words of a text as the tokenizer has them, whole again: where they stand, their vectors, and how both are kept."""
+"""Words of a text as the tokenizer has them, whole again: where they stand, and their vectors."""
 
 from __future__ import annotations
 
 import unicodedata
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64, Span, TextTokens, TokenVectors
+from semsearch.common.arrays import Float32, Int64, unit_length
+from semsearch.common.documents import Span
 from semsearch.encoder import Encoder
+from semsearch.encoder.encoder import TokenVectors
+from semsearch.encoder.tokenizer import TextTokens
 
 __all__ = [
     "LAYER",
     "PassageWords",
     "Word",
     "encode_words",
-    "packed",
-    "unpacked",
     "word_vectors",
-    "words_crc",
     "words_of",
 ]
 
@@ -91,33 +90,6 @@ def encode_words(encoder: Encoder, texts: Sequence[str], passages: Sequence[Span
             strict=True,
         )
     ]
-
-
-def packed(spans: Int64, start: int) -> bytes:
-    """Spans one behind the other, from ``start`` on, as a byte that is 1, 2 or 4 and numbers of so many bytes.
-
-    The numbers are the gap before each span and its length, little-endian.
-    """
-    numbers = np.diff(spans.reshape(-1), prepend=start)
-    size = next(size for size in (1, 2, 4) if numbers.max(initial=0) < 1 << (8 * size))
-    return bytes([size]) + numbers.astype(f"<u{size}").tobytes()
-
-
-def unpacked(content: bytes, start: int) -> Int64:
-    """The inverse of :func:`packed`: int64[n, 2]."""
-    numbers = np.frombuffer(content, f"<u{content[0]}", offset=1).astype(np.int64)
-    return (numbers.cumsum() + start).reshape(-1, 2)
-
-
-def words_crc(passage: int, first: int, number: int, spans: bytes) -> int:
-    """Checksum of a row of the table ``words``."""
-    return zlib.crc32(repr((passage, first, number, spans)).encode())
-
-
-def unit_length(vectors: Float32) -> Float32:
-    """Rows scaled to length 1, so that their inner product is the cosine; a zero row stays zero."""
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)  # squares of float32 may overflow
-    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 
 def _passage_words(text: str, passage: Span, found: TokenVectors) -> PassageWords:

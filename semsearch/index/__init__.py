@@ -7,8 +7,8 @@ from semsearch.index.inverted_lists import Reach
 from semsearch.index.part import Part, check_factory
 from semsearch.index.partitioned import ApproximateIndex, Point
 from semsearch.index.plan import Plan, build_part, choose, is_current
-from semsearch.index.recall import DEFAULT_TARGET, Measured, Target, tune
-from semsearch.index.rows import MemoryRows, Rows
+from semsearch.index.recall import DEFAULT_TARGET, Measured, Target, target_of, tune
+from semsearch.index.rows import Rows, open_rows
 from semsearch.index.searcher import Searcher
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Bitmap",
     "Code",
     "Measured",
-    "MemoryRows",
     "Part",
     "Plan",
     "Point",
@@ -32,5 +31,7 @@ __all__ = [
     "choose",
     "has_digest",
     "is_current",
+    "open_rows",
+    "target_of",
     "tune",
 ]

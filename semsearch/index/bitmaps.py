@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.documents import Int64
+from semsearch.common.arrays import Int64
 
 __all__ = ["Bitmap", "all_but", "bitmap_of", "count", "members", "span_of"]
 
@@ -42,11 +42,11 @@ def contains(bitmap: Bitmap, ids: Int64) -> npt.NDArray[np.bool_]:
     return bits.astype(np.bool_)
 
 
-def span_of(bitmap: Bitmap, start: int, stop: int) -> Bitmap:
-    """The ids from ``start``, a multiple of 8, up to ``stop``, counted from ``start``."""
+def span_of(bitmap: Bitmap, start: int, end: int) -> Bitmap:
+    """The ids from ``start``, a multiple of 8, up to ``end``, counted from ``start``."""
     assert start % 8 == 0, "a part of a bitmap begins at a whole byte"
-    found = bitmap[start // 8 : -(-stop // 8)]
-    if stop % 8:  # the last byte may hold ids from ``stop`` on
+    found = bitmap[start // 8 : -(-end // 8)]
+    if end % 8:  # the last byte may hold ids from ``end`` on
         found = found.copy()
-        found[-1:] &= (1 << stop % 8) - 1
+        found[-1:] &= (1 << end % 8) - 1
     return found

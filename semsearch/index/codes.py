@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32
 
 __all__ = ["Code"]
 

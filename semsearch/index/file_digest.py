@@ -36,20 +36,16 @@ class Digest:
 
     def hexdigest(self) -> str:
         """The checksum as 64 characters."""
-        return _combined([*self._full, self._last.digest()])
+        return _combine([*self._full, self._last.digest()])
 
 
 def has_digest(path: Path, expected: str, threads: int = 1) -> bool:
-    """Whether a file has this checksum; raises :class:`OSError`.
-
-    Files of several blocks were once recorded with the SHA-256 of the whole, which counts as well.
-    """
+    """Whether a file has this checksum; raises :class:`OSError`."""
     blocks = range(0, max(path.stat().st_size, 1), BLOCK)
-    found = _combined(run([partial(_block, path, start) for start in blocks], threads))
-    return found == expected or (len(blocks) > 1 and _whole(path) == expected)
+    return _combine(run([partial(_hash_block, path, start) for start in blocks], threads)) == expected
 
 
-def _block(path: Path, start: int) -> bytes:
+def _hash_block(path: Path, start: int) -> bytes:
     checksum, memory, rest = hashlib.sha256(), memoryview(bytearray(PIECE)), BLOCK
     with path.open("rb", buffering=0) as file:
         file.seek(start)
@@ -59,10 +55,5 @@ def _block(path: Path, start: int) -> bytes:
     return checksum.digest()
 
 
-def _whole(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _combined(blocks: Sequence[bytes]) -> str:
+def _combine(blocks: Sequence[bytes]) -> str:
     return blocks[0].hex() if len(blocks) == 1 else hashlib.sha256(b"".join(blocks)).hexdigest()

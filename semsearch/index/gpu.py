@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64, Metric
+from semsearch.common.arrays import Float32, Int64
+from semsearch.common.choices import Metric
 from semsearch.common.errors import DeviceError
 from semsearch.index.bitmaps import Bitmap, contains
 from semsearch.index.rows import Found, Rows, RowSource, faiss_metric
@@ -49,16 +50,16 @@ class GpuRows(Rows):
         queries: Float32,
         k: int,
         start: int = 0,
-        stop: int | None = None,
+        end: int | None = None,
         allowed: Bitmap | None = None,
         threads: int = 1,
     ) -> Found:
         """As on the CPU; only scans of all rows use the device."""
-        if len(self) and (start, len(self) if stop is None else stop) == (0, len(self)):
+        if len(self) and (start, len(self) if end is None else end) == (0, len(self)):
             found = self._scan_on_device.candidates(queries, min(k + SPARE, len(self)), allowed)
             if found is not None:
                 return self.rescore(queries, found, k)
-        return super().search(queries, k, start, stop, allowed, threads)
+        return super().search(queries, k, start, end, allowed, threads)
 
 
 class TorchScan:

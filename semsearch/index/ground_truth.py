@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.documents import Float32, Int64
+from semsearch.common.arrays import Float32, Int64
 from semsearch.common.environment import thread_count
 from semsearch.index.rows import Rows
 
@@ -53,7 +53,7 @@ def true_neighbours(rows: Rows, covered: int, ids: Int64) -> tuple[Float32, list
     A row among so many duplicates that nothing else was seen tells nothing, and is left out unless all are such.
     """
     queries = rows.take(ids)
-    scores, found = rows.search(queries, LOOKED_AT + 1, stop=covered, threads=thread_count())
+    scores, found = rows.search(queries, LOOKED_AT + 1, end=covered, threads=thread_count())
     truth = [_neighbours(*one) for one in zip(ids.tolist(), scores, found, strict=True)]
     telling = [number for number, one in enumerate(truth) if not one.all_equal] or list(range(len(truth)))
     return queries[telling], [truth[number] for number in telling]

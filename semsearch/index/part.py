@@ -6,7 +6,6 @@ only, and each is trained on its own rows.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from functools import partial
@@ -15,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64, Metric
+from semsearch.common.arrays import Float32, Int64
+from semsearch.common.choices import Metric
+from semsearch.common.durable import write_beside
 from semsearch.common.environment import thread_count
 from semsearch.common.errors import InputError
+from semsearch.common.unicode import one_line
 from semsearch.index.bitmaps import Bitmap
 from semsearch.index.faiss_files import innermost, read_index, write_index
 from semsearch.index.file_digest import Digest, has_digest
@@ -34,12 +36,12 @@ GRAPH_EFFORT = 1024
 
 
 class Part:
-    """Rows ``first`` … ``stop`` - 1 under a FAISS index, which numbers them from 0."""
+    """Rows ``first`` … ``end`` - 1 under a FAISS index, which numbers them from 0."""
 
     def __init__(self, faiss_index: Any, first: int) -> None:
         self._faiss = faiss_index
         self.first = first
-        self.stop = first + int(faiss_index.ntotal)
+        self.end = first + int(faiss_index.ntotal)
         self._inner = innermost(faiss_index)
         self._lists = _lists(faiss_index)
 
@@ -74,22 +76,15 @@ class Part:
             return None
 
     def write(self, path: Path) -> str:
-        """Write beside ``path``, fsync, rename; return the checksum of the bytes."""
+        """Write the file ``path``, which appears whole or not at all; return the checksum of its bytes."""
         digest = Digest()
-        temporary = path.with_name(f".{path.name}.tmp")
-        try:
-            with temporary.open("wb") as file:
+        with write_beside(path) as file:
 
-                def write(part: bytes) -> None:
-                    digest.update(part)
-                    file.write(part)
+            def write(piece: bytes) -> None:
+                digest.update(piece)
+                file.write(piece)
 
-                write_index(self._faiss, write)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            write_index(self._faiss, write)
         return digest.hexdigest()
 
     @property
@@ -196,7 +191,7 @@ def _empty(factory: str, dimension: int, metric: Metric) -> Any:
 
 
 def _refused(factory: str, dimension: int, error: RuntimeError) -> InputError:
-    reason = re.sub(r"^.*\.cpp:\d+: ", "", " ".join(str(error).split()))[:200]
+    reason = re.sub(r"^.*\.cpp:\d+: ", "", one_line(error))[:200]
     return InputError(
         f"FAISS cannot build an index {factory!r} of {dimension} dimensions ({reason}); choose another factory, or auto"
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64, Metric
+from semsearch.common.arrays import Float32, Int64
+from semsearch.common.choices import Metric
 from semsearch.index.bitmaps import Bitmap, span_of
 from semsearch.index.inverted_lists import Reach, Search
 from semsearch.index.part import Part
@@ -39,12 +40,12 @@ class ApproximateIndex:
     def __init__(self, parts: Sequence[Part], metric: Metric) -> None:
         self.parts = tuple(parts)
         self._smaller_is_nearer = metric is Metric.L2
-        assert all(part.stop == following.first for part, following in itertools.pairwise(parts))
+        assert all(part.end == following.first for part, following in itertools.pairwise(parts))
 
     @property
     def covered(self) -> int:
         """Number of rows."""
-        return self.parts[-1].stop if self.parts else 0
+        return self.parts[-1].end if self.parts else 0
 
     @property
     def effort_limit(self) -> int:
@@ -81,7 +82,7 @@ class ApproximateIndex:
         """The nearest rows of what searches find in several parts, whose own numbers begin at 0."""
         found = []
         for part, search in searches:
-            distances, ids = search(min(count, part.stop - part.first))
+            distances, ids = search(min(count, part.end - part.first))
             if self._smaller_is_nearer:
                 distances = -distances
             found.append((np.where(ids < 0, -np.inf, distances), np.where(ids < 0, -1, ids + part.first)))
@@ -93,10 +94,7 @@ class ApproximateIndex:
 
     @staticmethod
     def _inside(part: Part, allowed: Bitmap | None) -> Bitmap | None:
-        return None if allowed is None else span_of(allowed, part.first, part.stop)
-
-    def __iter__(self) -> Iterator[Part]:
-        return iter(self.parts)
+        return None if allowed is None else span_of(allowed, part.first, part.end)
 
 
 def _searches(part: Part, queries: Float32, reach: Reach, allowed: Bitmap | None, shares: int) -> list[Search]:

@@ -9,7 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Metric
+from semsearch.common.arrays import Float32
+from semsearch.common.choices import Metric
 from semsearch.common.environment import thread_count
 from semsearch.index.inverted_lists import Reach
 from semsearch.index.part import Part, pad, padded
@@ -54,11 +55,11 @@ class Plan:
     part_rows: int | None = None
     level: int | None = None
 
-    def spans(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """The parts from the row ``start``, which begins one, to the row ``stop``; none that is too short to train."""
-        size = self.part_rows or max(stop, 1)
-        for first in range(start, stop, size):
-            last = min(first + size, stop)
+    def spans(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The parts from the row ``start``, which begins one, to the row ``end``; none that is too short to train."""
+        size = self.part_rows or max(end, 1)
+        for first in range(start, end, size):
+            last = min(first + size, end)
             if self.level is None or last - first >= LEAST_A_LIST * _lists(self.factory):
                 yield first, last
 
@@ -103,21 +104,21 @@ def _shape(rows: Rows, level: int, lists: int) -> Shape:
     return Shape(dimension, lists, dimension // size - (held < size), held)
 
 
-def build_part(rows: Rows, plan: Plan, start: int, stop: int) -> Part:
-    """The part of the rows ``start`` to ``stop``, trained on a sample of them."""
+def build_part(rows: Rows, plan: Plan, start: int, end: int) -> Part:
+    """The part of the rows ``start`` to ``end``, trained on a sample of them."""
     lists = _lists(plan.factory)
     wanted = SAMPLE_A_LIST * max(lists, LISTS)
-    chosen = np.sort(np.random.default_rng(start).permutation(stop - start)[:wanted]) + start
+    chosen = np.sort(np.random.default_rng(start).permutation(end - start)[:wanted]) + start
     sample = pad(rows.take(chosen))
-    blocks = [partial(_block, rows, first, min(first + BLOCK_ROWS, stop)) for first in range(start, stop, BLOCK_ROWS)]
+    blocks = [partial(_block, rows, first, min(first + BLOCK_ROWS, end)) for first in range(start, end, BLOCK_ROWS)]
     if plan.level is None or rows.metric is Metric.L2:
         return Part.build(plan.factory, rows.dimension, rows.metric, start, sample, (block() for block in blocks))
     shape = _shape(rows, plan.level, lists)
-    return Part(quantized(shape, sample, stop - start, blocks, thread_count()), start)
+    return Part(quantized(shape, sample, end - start, blocks, thread_count()), start)
 
 
-def _block(rows: Rows, first: int, stop: int) -> Float32:
-    return pad(rows.block(first, stop))
+def _block(rows: Rows, first: int, end: int) -> Float32:
+    return pad(rows.block(first, end))
 
 
 def _lists(factory: str) -> int:
@@ -127,18 +128,18 @@ def _lists(factory: str) -> int:
 
 
 def _exact_ms_a_row(rows: Rows) -> float:
-    stop = min(len(rows), 20_000)
-    queries = rows.block(0, min(TIMED, stop))
-    return _fastest_ms(lambda query: rows.search(query, 10, stop=stop, threads=thread_count()), queries) / max(stop, 1)
+    end = min(len(rows), 20_000)
+    queries = rows.block(0, min(TIMED, end))
+    return _fastest_ms(lambda query: rows.search(query, 10, end=end, threads=thread_count()), queries) / max(end, 1)
 
 
 def _scan_ms_a_row(rows: Rows, plan: Plan) -> float:
     """Measured on the smallest part that speaks for the others, by one thread, shared among all."""
-    stop = min(len(rows), 1 << 16)
-    index = ApproximateIndex([build_part(rows, plan, 0, stop)], rows.metric)
+    end = min(len(rows), 1 << 16)
+    index = ApproximateIndex([build_part(rows, plan, 0, end)], rows.metric)
     queries = rows.block(0, TIMED)
     all_lists = Reach(index.effort_limit)
-    return _fastest_ms(lambda query: index.candidates(query, 100, all_lists), queries) / stop / thread_count()
+    return _fastest_ms(lambda query: index.candidates(query, 100, all_lists), queries) / end / thread_count()
 
 
 def _fastest_ms(search: Callable[[Float32], object], queries: Float32) -> float:

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.documents import Float32, Int64
+from semsearch.common.arrays import Float32, Int64
 from semsearch.common.threads import run
 
 __all__ = ["Shape", "quantized"]

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32
 from semsearch.common.environment import thread_count
+from semsearch.common.errors import QueryError
 from semsearch.common.threads import run
 from semsearch.index.ground_truth import NEIGHBOURS, Truth, is_neighbour, true_neighbours
 from semsearch.index.inverted_lists import Reach
@@ -26,7 +27,7 @@ from semsearch.index.partitioned import ApproximateIndex, Point
 from semsearch.index.rows import Rows
 from semsearch.index.searcher import Searcher
 
-__all__ = ["DEFAULT_TARGET", "Measured", "Target", "tune"]
+__all__ = ["DEFAULT_TARGET", "Measured", "Target", "target_of", "tune"]
 
 QUERIES = 400
 FEW = 64
@@ -50,6 +51,17 @@ class Target:
 
     recall: float | None = None
     latency_ms: float | None = None
+
+
+def target_of(recall: float | None, latency_ms: float | None) -> Target:
+    """The target for one of the two; raises :class:`QueryError` for none, for both, and for what cannot be."""
+    if (recall is None) == (latency_ms is None):
+        raise QueryError("tune for one of two: a recall, such as 0.98, or milliseconds a query, such as 1")
+    if recall is not None and not 0 < recall <= 1:
+        raise QueryError(f"recall {recall} cannot be; choose more than 0, and 1 at most")
+    if latency_ms is not None and not 0 < latency_ms < math.inf:
+        raise QueryError(f"{latency_ms} milliseconds cannot be; choose more than 0")
+    return Target(recall, latency_ms)
 
 
 DEFAULT_TARGET = Target(recall=0.99)
@@ -160,7 +172,7 @@ def _times(rows: Rows, index: ApproximateIndex, points: list[Point], queries: Fl
         for place, point in enumerate(points):
             query = queries[(number + place * len(queries) // len(points)) % len(queries)][None]
             begun = time.perf_counter()
-            Searcher(rows, index, point).search(query, NEIGHBOURS, threads=thread_count())
+            Searcher(rows, index, point, thread_count()).search(query, NEIGHBOURS)
             times[place].append(1000 * (time.perf_counter() - begun))
     return times
 

@@ -13,12 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.documents import Float32, Int64, Metric
+from semsearch.common.arrays import Float32, Int64, best
+from semsearch.common.choices import Metric
 from semsearch.common.threads import run
 from semsearch.index.bitmaps import Bitmap, count, members, span_of
 from semsearch.index.codes import Code
 
-__all__ = ["MemoryRows", "RowSource", "Rows", "faiss_metric", "merged", "stacked"]
+__all__ = ["RowSource", "Rows", "faiss_metric", "merge", "open_rows", "stack"]
 
 Found = tuple[Float32, Int64]
 """Scores and ids, best first: float32[m, k] and int64[m, k]. A place that is not taken has -inf and -1."""
@@ -54,22 +55,8 @@ class RowSource(Protocol):
     def check(self, ids: Int64) -> None:
         """Raise if one of these rows is not what was written."""
 
-    def check_span(self, start: int, stop: int) -> None:
-        """The same for the rows ``start`` to ``stop``."""
-
-
-class MemoryRows:
-    """Vectors in memory; nothing can have happened to them."""
-
-    def __init__(self, vectors: npt.NDArray[Any], code: Code = Code.FLOAT16) -> None:
-        self.matrix = code.encoded(vectors)
-        self.code = code
-
-    def check(self, ids: Int64) -> None:
-        """Nothing to compare with."""
-
-    def check_span(self, start: int, stop: int) -> None:
-        """Nothing to compare with."""
+    def check_span(self, start: int, end: int) -> None:
+        """The same for the rows ``start`` to ``end``."""
 
 
 class Rows:
@@ -93,31 +80,31 @@ class Rows:
         self._source.check(ids)
         return self._decoded(self._gathered(ids))
 
-    def block(self, start: int, stop: int) -> Float32:
-        """The vectors of neighbouring rows, float32[stop - start, dimension]."""
-        self._source.check_span(start, stop)
-        return self._decoded(self._source.matrix[start:stop])
+    def block(self, start: int, end: int) -> Float32:
+        """The vectors of neighbouring rows, float32[end - start, dimension]."""
+        self._source.check_span(start, end)
+        return self._decoded(self._source.matrix[start:end])
 
     def search(
         self,
         queries: Float32,
         k: int,
         start: int = 0,
-        stop: int | None = None,
+        end: int | None = None,
         allowed: Bitmap | None = None,
         threads: int = 1,
     ) -> Found:
-        """The ``k`` nearest of the rows ``start`` (a multiple of 8) to ``stop`` that are ``allowed``.
+        """The ``k`` nearest of the rows ``start`` (a multiple of 8) to ``end`` that are ``allowed``.
 
         One query is compared by all threads, each with a share of the rows; several with block after block.
         """
-        stop = len(self) if stop is None else stop
-        self._source.check_span(start, stop)
-        size = SCAN_ROWS if len(queries) > 1 else max(THREAD_ROWS, -(-(stop - start) // threads))
-        blocks = _blocks(start, stop, size)
+        end = len(self) if end is None else end
+        self._source.check_span(start, end)
+        size = SCAN_ROWS if len(queries) > 1 else max(THREAD_ROWS, -(-(end - start) // threads))
+        blocks = _blocks(start, end, size)
         shares = [blocks[number::threads] for number in range(min(threads, len(blocks)))]
         found = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
-        return merged(found, len(queries), k)
+        return merge(found, len(queries), k)
 
     def search_among(self, queries: Float32, k: int, ids: Int64) -> Found:
         """The ``k`` nearest of the rows ``ids``, the same for all queries."""
@@ -133,14 +120,14 @@ class Rows:
             self._among(queries[number : number + 1], k, own if complete else own[taken[number]])
             for number, own in enumerate(candidates)
         ]
-        return stacked(found, k)
+        return stack(found, k)
 
     def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """All allowed rows with a score of ``least`` or more: scores and ids, float32[n] and int64[n], best first."""
         self._source.check_span(0, len(self))
         near = [np.empty(0, np.int64)]
-        for start, stop in _blocks(0, len(self), SCAN_ROWS):
-            ids = np.arange(start, stop) if allowed is None else members(span_of(allowed, start, stop)) + start
+        for start, end in _blocks(0, len(self), SCAN_ROWS):
+            ids = np.arange(start, end) if allowed is None else members(span_of(allowed, start, end)) + start
             near.append(ids[self._may_reach(query[0], self._decoded(self._gathered(ids)), least)])
         chosen = np.concatenate(near)
         scores, found = self.search_among(query, max(1, len(chosen)), chosen)
@@ -159,29 +146,29 @@ class Rows:
         many = len(queries) >= MANY_QUERIES
         kept = k + SPARE if many else k
         best_yet: list[Found] = []
-        for start, stop in blocks:
-            inside = None if allowed is None else span_of(allowed, start, stop)
-            number = stop - start if inside is None else count(inside)
+        for start, end in blocks:
+            inside = None if allowed is None else span_of(allowed, start, end)
+            number = end - start if inside is None else count(inside)
             if many:
-                best_yet.append(self._multiplied(queries, min(kept, number), start, stop, inside))
-            elif inside is not None and number < (stop - start) / SPARSE:
+                best_yet.append(self._multiplied(queries, min(kept, number), start, end, inside))
+            elif inside is not None and number < (end - start) / SPARSE:
                 best_yet += [self.search_among(queries, k, members(inside) + start)] if number else []
             else:
-                view = self._view(self._source.matrix[start:stop])
+                view = self._view(self._source.matrix[start:end])
                 best_yet.append(self._numbered(view, queries, min(k, number), start, inside))
             if len(best_yet) > MERGED:
-                best_yet = [merged(best_yet, len(queries), kept)]
-        best_yet = [merged(best_yet, len(queries), kept)]
+                best_yet = [merge(best_yet, len(queries), kept)]
+        best_yet = [merge(best_yet, len(queries), kept)]
         return self.rescore(queries, best_yet[0][1], k) if many else best_yet[0]
 
-    def _multiplied(self, queries: Float32, k: int, start: int, stop: int, inside: Bitmap | None) -> Found:
+    def _multiplied(self, queries: Float32, k: int, start: int, end: int, inside: Bitmap | None) -> Found:
         """The ``k`` best rows of a block by one product of matrices, in the product's own rounding."""
         import faiss
 
         if k == 0:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        block = self._source.matrix[start:stop]
-        ids = np.arange(start, stop) if inside is None else members(inside) + start
+        block = self._source.matrix[start:end]
+        ids = np.arange(start, end) if inside is None else members(inside) + start
         vectors = self._decoded(block if len(ids) == len(block) else self._gathered(ids))
         faiss.omp_set_num_threads(1)
         faiss.cvar.distance_compute_blas_threshold = PRODUCT_SIZE
@@ -210,7 +197,7 @@ class Rows:
             self._source.matrix.take(some, axis=0, out=memory[: len(some)], mode="clip")  # other modes copy twice
             view.ntotal = len(some)
             found.append(self._numbered(view, queries, min(k, len(some)), some))
-        return merged(found, len(queries), k)
+        return merge(found, len(queries), k)
 
     def _numbered(
         self, view: Any, queries: Float32, k: int, numbers: Int64 | int, inside: Bitmap | None = None
@@ -245,6 +232,15 @@ class Rows:
         return found
 
 
+def open_rows(source: RowSource, dimension: int, metric: Metric, device: str) -> Rows:
+    """Rows that are searched on a device: ``cpu``, ``cuda``, or for torch ``cuda:1`` and the like."""
+    if device == "cpu":
+        return Rows(source, dimension, metric)
+    from semsearch.index.gpu import GpuRows
+
+    return GpuRows(source, dimension, metric, device)
+
+
 def faiss_metric(metric: Metric) -> int:
     """FAISS's number of a metric."""
     import faiss
@@ -252,22 +248,13 @@ def faiss_metric(metric: Metric) -> int:
     return int(faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT)
 
 
-def _blocks(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+def _blocks(start: int, end: int, size: int) -> list[tuple[int, int]]:
     """Neighbouring spans of about ``size`` rows, at borders where a bitmap can be cut."""
     size = -(-size // 8) * 8
-    return [(first, min(first + size, stop)) for first in range(start, stop, size)]
+    return [(first, min(first + size, end)) for first in range(start, end, size)]
 
 
-def best(scores: Float32, ids: Int64, k: int) -> Found:
-    """The ``k`` best of each row's places, best first; of equal scores the lower id comes first."""
-    if scores.shape[1] > 4 * k:  # a partition costs less than sorting all
-        kept = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-        scores, ids = np.take_along_axis(scores, kept, axis=1), np.take_along_axis(ids, kept, axis=1)
-    order = np.lexsort((ids, -scores), axis=1)[:, :k]
-    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
-
-
-def stacked(found: list[Found], k: int) -> Found:
+def stack(found: list[Found], k: int) -> Found:
     """The findings of some queries after those of others."""
     if len(found) == 1:
         return found[0]
@@ -275,7 +262,7 @@ def stacked(found: list[Found], k: int) -> Found:
     return scores, ids
 
 
-def merged(found: list[Found], m: int, k: int) -> Found:
+def merge(found: list[Found], m: int, k: int) -> Found:
     """The ``k`` best of several findings, filled up to ``k`` places."""
     missing = max(0, k - sum(ids.shape[1] for _, ids in found))
     if len(found) == 1 and not missing:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64
+from semsearch.common.arrays import Float32, Int64, chunks
 from semsearch.common.threads import run
 from semsearch.index.bitmaps import Bitmap, contains, count, members
 from semsearch.index.inverted_lists import Search
 from semsearch.index.partitioned import ApproximateIndex, Point
-from semsearch.index.rows import Rows, merged, stacked
+from semsearch.index.rows import Rows, merge, stack
 
 __all__ = ["Searcher"]
 
@@ -37,10 +37,13 @@ class Searcher:
     rows: Rows
     index: ApproximateIndex
     point: Point
+    threads: int = 1
 
-    def search(
-        self, queries: Float32, k: int, allowed: Bitmap | None = None, exact: bool = False, threads: int = 1
-    ) -> tuple[Float32, Int64]:
+    def without_index(self) -> Searcher:
+        """The same rows, each of which is compared with every query."""
+        return replace(self, index=ApproximateIndex([], self.rows.metric))
+
+    def search(self, queries: Float32, k: int, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """The ``k`` nearest allowed rows to each query: scores float32[m, k'], ids int64[m, k'], best first.
 
         k' is ``k``, or the number of allowed rows if there are fewer; never less.
@@ -51,18 +54,13 @@ class Searcher:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         if allowed is not None and number <= max(NARROW_ROWS, len(self.rows) // NARROW_SHARE):
             return self.rows.search_among(queries, k, members(allowed))
-        if exact or not self.index.covered:
-            return self.rows.search(queries, k, allowed=allowed, threads=threads)
-        alone = len(queries) < threads  # threads share each query, else the queries
-        size = CHUNK if alone else min(CHUNK, -(-len(queries) // threads))
-        chunks = [queries[first : first + size] for first in range(0, len(queries), size)]
-        inner = threads if alone else 1
-        found = run([partial(self._approximate, chunk, k, allowed, inner) for chunk in chunks], threads)
-        return self._completed(queries, k, allowed, *stacked(found, k), threads)
-
-    def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
-        """All allowed rows that score ``least`` or more, by an exact scan: float32[n], int64[n], best first."""
-        return self.rows.within(query, least, allowed)
+        if not self.index.covered:
+            return self.rows.search(queries, k, allowed=allowed, threads=self.threads)
+        alone = len(queries) < self.threads  # threads share each query, else the queries
+        size = CHUNK if alone else min(CHUNK, -(-len(queries) // self.threads))
+        inner = self.threads if alone else 1
+        searches = [partial(self._approximate, chunk, k, allowed, inner) for chunk in chunks(queries, size)]
+        return self._complete(queries, k, allowed, *stack(run(searches, self.threads), k))
 
     def _approximate(self, queries: Float32, k: int, allowed: Bitmap | None, threads: int) -> tuple[Float32, Int64]:
         searches, wanted = self.index.searches(queries, self.point.reach, allowed, threads), self.point.count(k)
@@ -77,7 +75,7 @@ class Searcher:
             scores, ids = self.rows.search(queries, k, start, None, allowed, threads)
             again = (ids >= 0) & (ids < self.index.covered)
             best.append((np.where(again, -np.inf, scores), np.where(again, -1, ids)))
-        return merged(best, len(queries), k)
+        return merge(best, len(queries), k)
 
     def _scored(
         self, queries: Float32, k: int, allowed: Bitmap | None, search: Search, candidates: int
@@ -88,8 +86,8 @@ class Searcher:
             ids = np.where((ids >= 0) & contains(allowed, np.maximum(ids, 0)), ids, -1)
         return *self.rows.rescore(queries, ids, k), distances
 
-    def _completed(
-        self, queries: Float32, k: int, allowed: Bitmap | None, scores: Float32, ids: Int64, threads: int
+    def _complete(
+        self, queries: Float32, k: int, allowed: Bitmap | None, scores: Float32, ids: Int64
     ) -> tuple[Float32, Int64]:
         """Nothing short, nothing that is not allowed: where the index gave too little, an exact scan decides."""
         wrong = ids < 0
@@ -97,7 +95,7 @@ class Searcher:
             wrong |= ~contains(allowed, np.maximum(ids, 0))
         if wrong.any():
             lacking = np.flatnonzero(wrong.any(axis=1))
-            found = self.rows.search(queries[lacking], k, allowed=allowed, threads=threads)
+            found = self.rows.search(queries[lacking], k, allowed=allowed, threads=self.threads)
             scores[lacking], ids[lacking] = found
         return scores, ids
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import stat
@@ -12,8 +11,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from semsearch.common.errors import InputError
-from semsearch.ingest.formats.registry import Kind, known_kind
-from semsearch.ingest.formats.streams import mend
+from semsearch.common.suggestions import nearest_spellings
+from semsearch.common.unicode import replace_surrogates
+from semsearch.ingest.formats.format import Format, Origin
+from semsearch.ingest.formats.registry import PIPE_FORMAT, UNKNOWN_FORMAT, format_of
 
 __all__ = ["STDIN", "File", "Search", "refusal", "shown"]
 
@@ -25,16 +26,10 @@ STDIN = "-"
 class File:
     """One file to read; ``path`` and ``size`` in bytes are none for standard input."""
 
-    id: str
-    source: str
-    kind: Kind
+    origin: Origin
+    format: Format
     path: Path | None = None
     size: int | None = None
-
-    @property
-    def label(self) -> str:
-        """What messages call it."""
-        return "stdin" if self.path is None else shown(self.path)
 
 
 @dataclass(slots=True)
@@ -45,7 +40,7 @@ class Search:
     kind is not known.
     """
 
-    kind: Kind | None = None
+    format: Format | None = None
     globs: Sequence[str] = ()
     files: dict[Path, File] = field(default_factory=dict)
     left_out: set[Path] = field(default_factory=set)
@@ -55,7 +50,7 @@ class Search:
         """Find what is behind one path; raises InputError if that cannot be read."""
         if str(given) == STDIN:
             self._add_root(STDIN)
-            self.files[Path(STDIN)] = File("stdin", STDIN, self.kind or Kind.LINES)
+            self.files[Path(STDIN)] = File(Origin("stdin", STDIN, "stdin"), self.format or PIPE_FORMAT)
             return
         path = Path(given)
         mode = _status(path).st_mode
@@ -63,7 +58,7 @@ class Search:
             self._add_folder(path.resolve())
         elif stat.S_ISREG(mode):
             self._add_root(_posix(path.resolve()))
-            self._add_file(path, path.name, known_kind(path) or Kind.TEXT)
+            self._add_file(path, path.name, format_of(path) or UNKNOWN_FORMAT)
         else:
             raise InputError(
                 f"{shown(path)} is neither a file nor a folder; to read a pipe or a device, send it to "
@@ -79,25 +74,25 @@ class Search:
         found = [(path.is_symlink(), path.relative_to(folder).as_posix()) for path in _walk(folder)]
         for _, relative in sorted(found):
             path = folder / relative
-            kind = self._kind_in_folder(PurePosixPath(relative))
-            if kind is not None:
-                self._add_file(path, f"{folder.name}/{relative}", kind)
+            file_format = self._format_in_folder(PurePosixPath(relative))
+            if file_format is not None:
+                self._add_file(path, f"{folder.name}/{relative}", file_format)
             elif not self.globs:
                 self.left_out.add(path.resolve())
 
-    def _kind_in_folder(self, relative: PurePosixPath) -> Kind | None:
-        """The kind of a file in a folder, none if it is not to be read."""
+    def _format_in_folder(self, relative: PurePosixPath) -> Format | None:
+        """The format of a file in a folder, none if it is not to be read."""
         if not self.globs:
-            return known_kind(relative)
+            return format_of(relative)
         names = (str(relative), relative.name)
         wanted = any(fnmatchcase(name, glob) for name in names for glob in self.globs)
-        return known_kind(relative) or Kind.TEXT if wanted else None
+        return format_of(relative) or UNKNOWN_FORMAT if wanted else None
 
-    def _add_file(self, path: Path, name: str, kind: Kind) -> None:
+    def _add_file(self, path: Path, name: str, file_format: Format) -> None:
         target = path.resolve()
         if target not in self.files:
-            size = target.stat().st_size
-            self.files[target] = File(mend(name), _posix(target), self.kind or kind, target, size)
+            origin = Origin(replace_surrogates(name), _posix(target), shown(target))
+            self.files[target] = File(origin, self.format or file_format, target, target.stat().st_size)
 
 
 def refusal(path: Path, error: OSError) -> InputError:
@@ -112,8 +107,8 @@ def shown(path: Path) -> str:
 
 
 def _posix(path: Path) -> str:
-    """A path as a string that can be stored; names that are not UTF-8 are mended."""
-    return mend(path.as_posix())
+    """A path as a string that can be stored; what is not UTF-8 in a name is replaced."""
+    return replace_surrogates(path.as_posix())
 
 
 def _status(path: Path) -> os.stat_result:
@@ -131,7 +126,7 @@ def _advice(path: Path) -> str:
         names = sorted(entry.name for entry in path.parent.iterdir())
     except OSError:
         names = []
-    near = difflib.get_close_matches(path.name, names, n=1)
+    near = nearest_spellings(path.name, names)
     return f"did you mean {shown(path.parent / near[0])}?" if near else "check the spelling"
 
 

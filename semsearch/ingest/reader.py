@@ -12,11 +12,8 @@ from typing import BinaryIO
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
 from semsearch.ingest.files import File, Search, refusal
-from semsearch.ingest.formats.delimited import read_table
-from semsearch.ingest.formats.jsonl import read_jsonl
-from semsearch.ingest.formats.registry import Fields, Kind
+from semsearch.ingest.formats.format import Fields, Format
 from semsearch.ingest.formats.streams import Counted
-from semsearch.ingest.formats.text import read_lines, read_text
 
 __all__ = ["Reader"]
 
@@ -41,14 +38,14 @@ class Reader:
         self,
         paths: Sequence[Path | str],
         *,
-        kind: Kind | None = None,
+        file_format: Format | None = None,
         fields: Fields = _DEFAULTS,
         globs: Sequence[str] = (),
         skip_bad: bool = False,
         stdin: BinaryIO | None = None,
     ) -> None:
-        """Find the files; ``kind`` holds for all of them, ``globs`` choose among those in folders."""
-        search = Search(kind, globs)
+        """Find the files; ``file_format`` holds for all of them, ``globs`` choose among those in folders."""
+        search = Search(file_format, globs)
         for path in paths:
             search.add(path)
         self._files = tuple(search.files.values())
@@ -57,7 +54,7 @@ class Reader:
         self._stdin = stdin
         self.sources: tuple[str, ...] = tuple(search.roots)
         self.ignored: int = len(search.left_out - search.files.keys())
-        self.bytes_total: int | None = _total(self._files)
+        self.bytes_total: int | None = _total_size(self._files)
         self.bytes_read: int = 0
         self.skipped: int = 0
         self.messages: list[str] = []
@@ -79,23 +76,15 @@ class Reader:
         """The documents of one file, and errors where its broken records are."""
         try:
             with self._open(file) as stream:
-                yield from self._parse(file, BufferedReader(Counted(stream, self._count)))
+                buffered: BufferedReader = BufferedReader(Counted(stream, self._count))
+                yield from file.format.read(file.origin, buffered, self._fields)
         except OSError as error:
-            raise refusal(Path(file.label), error) from error
+            raise refusal(Path(file.origin.label), error) from error
 
     def _open(self, file: File) -> AbstractContextManager[BinaryIO]:
         if file.path is None:
             return nullcontext(sys.stdin.buffer if self._stdin is None else self._stdin)
         return file.path.open("rb")
-
-    def _parse(self, file: File, stream: BufferedReader) -> Iterator[Document | RecordError]:
-        if file.kind in (Kind.TEXT, Kind.MARKDOWN):
-            return read_text(file, stream)
-        if file.kind is Kind.LINES:
-            return read_lines(file, stream)
-        if file.kind is Kind.JSONL:
-            return read_jsonl(file, stream, self._fields)
-        return read_table(file, stream, self._fields)
 
     def _count(self, size: int) -> None:
         self.bytes_read += size
@@ -106,7 +95,7 @@ class Reader:
             self.messages.append(str(error))
 
 
-def _total(files: Sequence[File]) -> int | None:
+def _total_size(files: Sequence[File]) -> int | None:
     """Bytes in all files, none if that of one is not known."""
     sizes = [file.size for file in files]
     return None if None in sizes else sum(size for size in sizes if size is not None)

@@ -1,5 +1,1 @@
-"""Questions to a collection."""
-
-from semsearch.collection import Collection
-
-__all__ = ["Collection"]
+"""Questions to a collection: requests, retrieval and the stages behind it, analogies over passages, comparisons."""

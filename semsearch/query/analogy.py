@@ -7,30 +7,43 @@ of the question's texts with every passage: an exact scan, block by block.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64, Metric, PassageAnswer
+from semsearch.common.arguments import check_k
+from semsearch.common.arrays import Float32, Int64, best, unit_length
+from semsearch.common.choices import Formula, Metric
 from semsearch.common.errors import QueryError
 from semsearch.common.threads import run
-from semsearch.index.rows import best
-from semsearch.query.checks import check_k
-from semsearch.query.dense import hits_of, query_vectors
-from semsearch.storage import Snapshot, Store, unit_length
-from semsearch.words.spaces.formulas import FORMULAS, SUMS, Formula, checked_formula, sum_weights
-from semsearch.words.spaces.ranks import ranks_apart
+from semsearch.query.dense import encode_queries
+from semsearch.query.hits import Candidates, Hit, read_hits
+from semsearch.storage.snapshot import Snapshot
+from semsearch.storage.store import Store
+from semsearch.words.spaces.answers import ranks_apart
+from semsearch.words.spaces.formulas import FORMULAS, SUMS, check_formula, sum_weights
 
-__all__ = ["analogy"]
+__all__ = ["PassageAnswer", "analogy"]
 
 BLOCK = 8192
 """Rows that a thread decodes at a time: 12 MB of 384 dimensions."""
 SHORTEST = 1e-6
 """A sum of vectors of length 1 that is shorter is rounding, and has no direction."""
 
-Found = tuple[Float32, Int64]
-"""Scores and ids of passages, best first: float32[1, n] and int64[1, n]."""
+Ranked = tuple[Float32, Int64]
+"""Scores and rows of passages, best first: float32[1, n] and int64[1, n]."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassageAnswer:
+    """A passage that answers an analogy; ``rank`` is among all but those that are a text of the question.
+
+    It is ``None`` for one of these; the rank of ``hit`` counts them, too.
+    """
+
+    rank: int | None
+    hit: Hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,50 +75,48 @@ def analogy(
     store: Store, positive: Sequence[str], negative: Sequence[str], k: int, formula: Formula | str
 ) -> list[PassageAnswer]:
     """The ``k`` passages that answer best, and those before the last of them that are a text of the question."""
-    check_k(k)
-    chosen = checked_formula(formula, len(positive), len(negative))
-    vectors = np.concatenate([query_vectors(store, texts) for texts in (positive, negative)])
+    k = check_k(k)
+    chosen = check_formula(formula, len(positive), len(negative))
+    vectors = np.concatenate([encode_queries(store, texts) for texts in (positive, negative)])
     question = Question(unit_length(vectors), len(positive), chosen)
     asked = {text.strip() for text in (*positive, *negative)}
     with store.pinned() as snapshot:
         wanted = k + len(asked)
         while True:
-            scores, ids = _nearest(store, snapshot, question, wanted)
-            hits = hits_of(store, scores[0], ids[0])
+            scores, rows = _nearest(store, snapshot, question, wanted)
+            hits = read_hits(store, Candidates(rows[0], scores[0], {chosen.value: scores[0]}))
             ranks = ranks_apart([hit.text.strip() in asked for hit in hits], k)
             if ranks[-1:] == [k] or len(hits) < wanted:
                 break
             wanted *= 4  # some text of the question is there many times
-    return [
-        PassageAnswer(rank, replace(hit, parts={chosen.value: hit.score}))
-        for rank, hit in zip(ranks, hits, strict=False)
-    ]
+    return [PassageAnswer(rank, hit) for rank, hit in zip(ranks, hits, strict=False)]
 
 
-def _nearest(store: Store, snapshot: Snapshot, question: Question, k: int) -> Found:
-    if question.formula in SUMS and store.settings.metric is Metric.COSINE:
-        return snapshot.search(question.target(), k, threads=store.threads)
+def _nearest(store: Store, snapshot: Snapshot, question: Question, k: int) -> Ranked:
+    if question.formula in SUMS and store.definition.settings.metric is Metric.COSINE:
+        return snapshot.search(question.target(), k)
+    threads = snapshot.searcher.threads
     starts = range(0, snapshot.rows, BLOCK)
-    shares = [starts[number :: store.threads] for number in range(min(store.threads, len(starts)))]
-    found = run([partial(_scan, snapshot, question, k, share) for share in shares], store.threads)
-    scores, ids = _merged(found, k)
+    shares = [starts[number::threads] for number in range(min(threads, len(starts)))]
+    ranked = run([partial(_scan, snapshot, question, k, share) for share in shares], threads)
+    scores, rows = _merge(ranked, k)
     live = np.count_nonzero(np.isfinite(scores))
-    return scores[:, :live], ids[:, :live]
+    return scores[:, :live], rows[:, :live]
 
 
-def _scan(snapshot: Snapshot, question: Question, k: int, starts: Sequence[int]) -> Found:
+def _scan(snapshot: Snapshot, question: Question, k: int, starts: Sequence[int]) -> Ranked:
     """The best rows of some blocks; deleted ones score -inf."""
-    kept = _merged([], k)
+    kept = _merge([], k)
     for start in starts:
-        stop = min(start + BLOCK, snapshot.rows)
-        scores = question.scores(snapshot.searcher.rows.block(start, stop))
-        first, last = np.searchsorted(snapshot.dead, (start, stop))
+        end = min(start + BLOCK, snapshot.rows)
+        scores = question.scores(snapshot.searcher.rows.block(start, end))
+        first, last = np.searchsorted(snapshot.dead, (start, end))
         scores[0, snapshot.dead[first:last] - start] = -np.inf
-        kept = _merged([kept, (scores, np.arange(start, stop)[None])], k)
+        kept = _merge([kept, (scores, np.arange(start, end)[None])], k)
     return kept
 
 
-def _merged(found: Sequence[Found], k: int) -> Found:
+def _merge(ranked: Sequence[Ranked], k: int) -> Ranked:
     nothing = np.empty((1, 0), np.float32), np.empty((1, 0), np.int64)
-    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(nothing, *found, strict=True))
-    return best(scores, ids, k)
+    scores, rows = (np.concatenate(parts, axis=1) for parts in zip(nothing, *ranked, strict=True))
+    return best(scores, rows, k)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32, unit_length
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
-from semsearch.storage import unit_length
 
 __all__ = ["Alignment", "align", "similarities"]
 
@@ -33,14 +32,15 @@ def similarities(encoder: Encoder, texts: Sequence[str]) -> Float32:
 
 def align(encoder: Encoder, left: str, right: str, layer: int = -1) -> Alignment:
     """Cosines of the contextual vectors of two texts' tokens; special tokens are read, and left out here."""
-    (rows, rows_vectors), (columns, columns_vectors) = (_content(encoder, text, layer) for text in (left, right))
-    return Alignment(rows, columns, unit_length(rows_vectors) @ unit_length(columns_vectors).T)
+    left_tokens, left_vectors = _encode_content(encoder, left, layer)
+    right_tokens, right_vectors = _encode_content(encoder, right, layer)
+    return Alignment(left_tokens, right_tokens, unit_length(left_vectors) @ unit_length(right_vectors).T)
 
 
-def _content(encoder: Encoder, text: str, layer: int) -> tuple[tuple[str, ...], Float32]:
+def _encode_content(encoder: Encoder, text: str, layer: int) -> tuple[tuple[str, ...], Float32]:
     """The tokens of a text but the special ones, and their vectors."""
-    (found,) = encoder.encode_tokens([text], layer)
-    kept = [number for number, special in enumerate(found.tokens.special) if not special]
+    (encoded,) = encoder.encode_tokens([text], layer)
+    kept = [number for number, special in enumerate(encoded.tokens.special) if not special]
     if not kept:
         raise QueryError(f"there is no token in {text!r}; give a word or a sentence")
-    return tuple(found.tokens.tokens[number] for number in kept), found.vectors[kept]
+    return tuple(encoded.tokens.tokens[number] for number in kept), encoded.vectors[kept]

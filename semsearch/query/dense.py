@@ -1,131 +1,96 @@
-"""Dense search: the passages whose vectors are nearest to a query's vector."""
+"""Dense retrieval: vectors of questions, and the passages whose vectors are nearest to them."""
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import SupportsFloat
 
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.documents import Float32, Hit, Int64, Metric, Role
+from semsearch.common.arguments import refuse_single
+from semsearch.common.arrays import Float32, unit_length
+from semsearch.common.choices import Metric, Role
 from semsearch.common.errors import QueryError
-from semsearch.index import Bitmap, all_but
-from semsearch.query.checks import check_k, checked_vectors
-from semsearch.storage import Snapshot, Store, StoredPassage, unit_length
+from semsearch.common.suggestions import suggest
+from semsearch.index import all_but
+from semsearch.query.hits import Candidates
+from semsearch.query.request import SearchRequest
+from semsearch.storage.snapshot import Snapshot
+from semsearch.storage.store import Store
 
-__all__ = ["hits_of", "query_vectors", "search_texts", "search_vectors", "similar", "within"]
+__all__ = ["check_vectors", "comparable", "encode_queries", "retrieve", "retrieve_like"]
 
-
-def search_texts(store: Store, texts: Sequence[str], k: int, exact: bool = False) -> list[list[Hit]]:
-    """For each text the ``k`` passages nearest to it in meaning, best first; ``exact`` leaves the index out."""
-    check_k(k)
-    return _search(store, query_vectors(store, texts), k, exact)
-
-
-def search_vectors(store: Store, vectors: npt.ArrayLike, k: int, exact: bool = False) -> list[list[Hit]]:
-    """For each vector the ``k`` passages nearest to it, best first; ``exact`` leaves the index out."""
-    check_k(k)
-    return _search(store, checked_vectors(vectors, store.stored_encoder.dimension, store.settings.metric), k, exact)
+PART = "dense"
+"""The name of this retrieval's score among the parts of a hit."""
+LARGEST_NUMBER = 1e15
+"""Squares of larger ones, summed over some thousand dimensions, come near the end of float32."""
 
 
-def _search(store: Store, queries: Float32, k: int, exact: bool) -> list[list[Hit]]:
-    with store.pinned() as snapshot:
-        return _nearest(store, snapshot, queries, k, exact=exact)
-
-
-def within(store: Store, text: str, score: SupportsFloat) -> list[Hit]:
-    """All passages that score ``score`` or more against a text, best first."""
-    if not isinstance(score, int | float | np.number) or not math.isfinite(score):
-        raise QueryError(f"{score!r} is no score to reach; give a number such as 0.5")
-    queries = query_vectors(store, [text])
-    with store.pinned() as snapshot:
-        scores, ids = snapshot.within(queries, float(score))
-        return hits_of(store, scores, ids)
-
-
-def query_vectors(store: Store, texts: Sequence[str]) -> Float32:
+def encode_queries(store: Store, texts: Sequence[str]) -> Float32:
     """Vectors of texts in the query role, float32[m, dimension], of length 1 if the metric is the cosine.
 
     Raises :class:`QueryError` for a text that is empty.
     """
-    if isinstance(texts, str):
-        raise QueryError(f"the queries are one text, {texts[:40]!r}; put it in a list: [text]")
-    for text in texts:
-        if not isinstance(text, str) or not text.strip():
-            raise QueryError("the query is empty; give a word or a sentence to search for")
-    return _comparable(store, store.encoder.encode(list(texts), Role.QUERY))
+    refuse_single(texts, "queries", QueryError)
+    if not all(isinstance(text, str) and text.strip() for text in texts):
+        raise QueryError("the query is empty; give a word or a sentence to search for")
+    return comparable(store, store.encoder.encode(list(texts), Role.QUERY))
 
 
-def _comparable(store: Store, vectors: Float32) -> Float32:
-    return unit_length(vectors) if store.settings.metric is Metric.COSINE else vectors
+def check_vectors(store: Store, vectors: npt.ArrayLike) -> Float32:
+    """One or several query vectors as float32[m, dimension].
 
-
-def similar(store: Store, document: str, k: int) -> list[Hit]:
-    """The ``k`` other documents nearest to a stored one, each by its nearest passage.
-
-    A document of several passages is represented by the mean of their vectors.
+    Raises :class:`QueryError` for another shape or kind of numbers, NaN, infinity, and zeros, which have no
+    direction.
     """
-    check_k(k)
-    with store.pinned() as snapshot:
-        found = store.vectors_of(document)
-        if found is None:
-            raise QueryError(
-                f"there is no document {document!r} in collection {store.name!r}; {_similar_id(store, document)}"
-            )
-        own = np.asarray(found, dtype=np.int64)
-        query = _comparable(store, snapshot.searcher.rows.take(own).mean(axis=0, keepdims=True))
-        others = all_but(snapshot.rows, own)
-        wanted = k
-        while True:
-            hits = _one_per_document(_nearest(store, snapshot, query, wanted, others)[0])
-            if len(hits) >= k or wanted >= snapshot.rows:
-                return hits[:k]
-            wanted *= 4
+    dimension, metric = store.definition.encoder.dimension, store.definition.settings.metric
+    try:
+        given = np.atleast_2d(np.asarray(vectors))
+    except ValueError as error:
+        raise QueryError(f"the query vectors are not of equal length ({error}); give numbers[m, {dimension}]") from None
+    if given.dtype.kind not in "fiu":
+        raise QueryError(f"query vectors of type {given.dtype} are not real numbers; give float32[m, {dimension}]")
+    if given.ndim != 2 or given.shape[1] != dimension:
+        raise QueryError(
+            f"query vectors of shape {np.shape(vectors)} do not fit; those of this collection have {dimension} numbers"
+        )
+    with np.errstate(over="ignore"):
+        queries = np.ascontiguousarray(given, dtype=np.float32)
+    broken = np.flatnonzero(~np.isfinite(queries).all(axis=1))
+    if len(broken):
+        raise QueryError(f"query vector {broken[0]} holds NaN, infinity or a number beyond float32; mend it")
+    zeros = np.flatnonzero(~queries.any(axis=1))
+    if len(zeros) and metric is Metric.COSINE:
+        raise QueryError(f"query vector {zeros[0]} is all zeros: it has no direction, and the cosine needs one")
+    if metric is not Metric.COSINE and (np.abs(queries) > LARGEST_NUMBER).any():
+        raise QueryError(f"a query vector holds a number beyond ±{LARGEST_NUMBER:g}: its scores would not be numbers")
+    return queries
 
 
-def _nearest(
-    store: Store, snapshot: Snapshot, queries: Float32, k: int, allowed: Bitmap | None = None, exact: bool = False
-) -> list[list[Hit]]:
-    """For each query, float32[m, dimension], its ``k`` nearest passages of a pinned state."""
-    scores, ids = snapshot.search(queries, k, allowed, exact, store.threads)
-    return [hits_of(store, *found) for found in zip(scores, ids, strict=True)]
+def retrieve(snapshot: Snapshot, queries: Float32, request: SearchRequest, wanted: int) -> list[Candidates]:
+    """For each query, float32[m, dimension], its ``wanted`` nearest passages, or all that reach the least score."""
+    if request.min_score is not None:
+        return [_candidates(*snapshot.within(query[None], float(request.min_score))) for query in queries]
+    scores, rows = snapshot.search(queries, wanted, exact=request.exact)
+    return [_candidates(*nearest) for nearest in zip(scores, rows, strict=True)]
 
 
-def hits_of(store: Store, scores: Float32, ids: Int64) -> list[Hit]:
-    """The passages of a pinned state that were found, float32[n] and int64[n], as hits in their order."""
-    passages = store.passages(ids.tolist())
-    found = [(float(score), passages[vector]) for score, vector in zip(scores, ids.tolist(), strict=True)]
-    return [_hit(rank, score, passage) for rank, (score, passage) in enumerate(found, 1)]
+def retrieve_like(store: Store, snapshot: Snapshot, request: SearchRequest, wanted: int) -> list[Candidates]:
+    """The passages nearest to the mean of a stored document's passages, which themselves are left out."""
+    rows = store.rows_of_document(str(request.like))
+    if rows is None:
+        advice = suggest(str(request.like), store.ids(), "search for it first to learn its id", likeness=0.5)
+        raise QueryError(f"there is no document {request.like!r} in collection {store.name!r}; {advice}")
+    own = np.asarray(rows, dtype=np.int64)
+    query = comparable(store, snapshot.searcher.rows.take(own).mean(axis=0, keepdims=True))
+    scores, others = snapshot.search(query, wanted, all_but(snapshot.rows, own), exact=request.exact)
+    return [_candidates(scores[0], others[0])]
 
 
-def _hit(rank: int, score: float, passage: StoredPassage) -> Hit:
-    document = passage.document
-    return Hit(
-        rank=rank,
-        score=score,
-        document=str(document.id),
-        passage=passage.ordinal,
-        text=document.text[passage.start : passage.stop],
-        start=passage.start,
-        end=passage.stop,
-        title=document.title,
-        source=document.source,
-        metadata=document.metadata,
-        parts={"dense": score},
-    )
+def _candidates(scores: Float32, rows: npt.NDArray[np.int64]) -> Candidates:
+    return Candidates(rows, scores, {PART: scores})
 
 
-def _one_per_document(hits: list[Hit]) -> list[Hit]:
-    best: dict[str, Hit] = {}
-    for hit in hits:
-        best.setdefault(hit.document, hit)
-    return [replace(hit, rank=rank) for rank, hit in enumerate(best.values(), 1)]
-
-
-def _similar_id(store: Store, document: str) -> str:
-    close = difflib.get_close_matches(document, store.ids(), n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else "search for it first to learn its id"
+def comparable(store: Store, vectors: Float32) -> Float32:
+    """Vectors as they are compared with stored ones: of length 1 if the metric is the cosine."""
+    return unit_length(vectors) if store.definition.settings.metric is Metric.COSINE else vectors

@@ -3,9 +3,8 @@
 The fingerprint says which encoder it is, the canary what it computes here and now: another runtime, driver or
 processor may compute something else with the same weights.
 
-A vector in bf16 is as good as one in f32 (STS-B and nDCG are the same, see docs/architecture.md), and which of the two
-is computed depends on the processor; the two pass for each other. What quantised weights or a bug make of a text does
-not.
+A vector in bf16 is as good as one in f32 (docs/decisions/006-embedding-space.md), and which of the two is computed
+depends on the processor; the two pass for each other. What quantised weights or a bug make of a text does not.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from semsearch.common.documents import Role
+from semsearch.common.choices import Role
 from semsearch.common.errors import SpaceMismatchError
 from semsearch.encoder import Encoder
 
@@ -34,7 +33,7 @@ LEAST_COSINE = 0.999
 def make_canary(encoder: Encoder) -> dict[str, Any]:
     """The texts and what an encoder makes of them, as JSON values."""
     vectors = encoder.encode(list(TEXTS), Role.DOCUMENT)
-    return {"texts": list(TEXTS), "vectors": [[round(float(one), 6) for one in row] for row in vectors]}
+    return {"texts": list(TEXTS), "vectors": [[round(float(number), 6) for number in row] for row in vectors]}
 
 
 def check_canary(encoder: Encoder, stored: Mapping[str, Any] | None, name: str) -> None:

@@ -1,60 +1,96 @@
-"""The folder of an open collection: connections of its threads, the state they read, its settings, its writer."""
+"""The handle of an open collection: connections of its threads, the state they read, its settings, its writer."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from semsearch.common.errors import CollectionNotFoundError, DamagedError, DamagedIndexWarning, SemsearchError
-from semsearch.storage.database.committed import check_commits, last_noted
-from semsearch.storage.database.connection import (
-    FORMAT,
-    Connection,
-    connect,
-    format_of,
-    merge_log,
-    read_meta,
-)
-from semsearch.storage.database.errors import errors_translated
+from semsearch.common.environment import thread_count
+from semsearch.common.errors import CollectionNotFoundError, DamagedError, DamagedIndexWarning
+from semsearch.storage.database.commit_note import check_commits, last_noted
+from semsearch.storage.database.connection import Connection, connect, merge_log
+from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.migrations import migrate
-from semsearch.storage.database.state import check_seal, read_state
+from semsearch.storage.database.schema import FORMAT, format_of, read_meta
+from semsearch.storage.database.state import State, check_seal, read_state
 from semsearch.storage.folder import DATABASE, exists, not_found
 from semsearch.storage.locking import writer_lock
-from semsearch.storage.settings import CollectionSettings, StoredEncoder, stored_settings
-from semsearch.storage.snapshot import Snapshot, load_snapshot, state
+from semsearch.storage.settings import Definition
+from semsearch.storage.snapshot import Snapshot, SnapshotLoader
 from semsearch.storage.writer import Writer
 
-__all__ = ["OpenedFolder"]
+__all__ = ["Handle"]
 
 
-class OpenedFolder:
-    """A collection's folder, opened. A thread has a connection of its own; the newest state is shared by all."""
+class Handle:
+    """A collection's folder, opened. A thread has a connection of its own; the newest state is shared by all.
 
-    def __init__(self, path: Path, device: str) -> None:
-        self.path = path
-        self.device = device
-        self.timeout: float | None = None
-        """Seconds that a write waits for another process's; half a minute unless set."""
-        self.on_wait: Callable[[str], None] | None = None
-        """Hears that a write has to wait."""
+    ``timeout`` is how many seconds a write waits for another process's, half a minute unless told otherwise.
+    """
+
+    def __init__(
+        self, folder: Path, *, device: str = "cpu", threads: int | None = None, timeout: float | None = None
+    ) -> None:
+        if not exists(folder):
+            raise not_found(folder)
+        self.folder = folder
+        self._device = device
+        self._threads = thread_count(threads)
+        self._timeout = timeout
         self._local = threading.local()
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._meta: dict[str, Any] | None = None
-        self._meta_crc = 0
         try:
-            with errors_translated(path):
-                if format_of(self._connection, path) < FORMAT:
+            with translate_errors(folder):
+                if format_of(self.connection, folder) < FORMAT:
                     self._upgrade()
-            self._read_meta()
+            self._read_definition()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """All values of the table ``meta``."""
+        assert self._meta is not None
+        return self._meta
+
+    @property
+    def connection(self) -> Connection:
+        """This thread's read-only connection, opened anew if the file behind it is another one."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and connection.in_transaction:
+            return connection
+        if not exists(self.folder):
+            raise not_found(self.folder)
+        if connection is not None and connection.outdated:
+            self.close()
+            self._snapshot = connection = None
+        if connection is None:
+            connection = connect(self.folder / DATABASE)
+            self._refuse_another(connection)
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[sqlite3.Connection, State]]:
+        """A read transaction: all queries in the block see one committed state, which is read and checked here."""
+        connection = self.connection
+        if connection.in_transaction:  # within a pinned block, whose state it is
+            yield connection, read_state(connection)
+            return
+        connection.execute("BEGIN")
+        try:
+            yield connection, read_state(connection)
+        finally:
+            if not _end_reading(connection):
+                self.close()
 
     @contextmanager
     def pinned(self, with_words: bool = False) -> Iterator[Snapshot]:
@@ -63,57 +99,37 @@ class OpenedFolder:
         ``with_words`` asks for the vectors of words, too, where such are kept.
         """
         with ExitStack() as stack:
-            with errors_translated(self.path):  # not around the block, whose errors are not ours
+            with translate_errors(self.folder):  # not around the block, whose errors are not ours
                 snapshot = self._pin(stack, with_words)
             yield snapshot
 
-    def snapshot(self) -> Snapshot:
-        """The newest committed state, ready to be searched; the same object until a write is committed."""
-        with self.pinned() as snapshot:
-            return snapshot
+    def locked(self) -> AbstractContextManager[None]:
+        """The writer's lock."""
+        return writer_lock(self.folder, self._timeout)
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """The writer, under its lock."""
+        with self.locked(), ExitStack() as stack:
+            with translate_errors(self.folder):
+                connection = stack.enter_context(closing(connect(self.folder / DATABASE, write=True)))
+                stack.callback(merge_log, connection)
+                self._refuse_another(connection)
+                check_seal(connection)
+                check_commits(self.folder, read_state(connection).generation, last_noted(self.folder))
+            yield Writer(connection, self.folder, self.definition)
+
+    def reopen(self) -> None:
+        """Take what is on disk now for the collection, which this process itself has put in the former one's place."""
+        self.close()
+        self._meta = self._snapshot = None
+        self._read_definition()
 
     def close(self) -> None:
         """Close this thread's connection; the collection can be used again and opens a new one."""
         connection = self._local.__dict__.pop("connection", None)
         if connection is not None:
             connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def _connection(self) -> Connection:
-        """This thread's read-only connection, opened anew if the file behind it is another one."""
-        connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is not None and connection.in_transaction:
-            return connection
-        if not exists(self.path):
-            raise not_found(self.path)
-        if connection is not None and connection.outdated:
-            self.close()
-            self._snapshot = connection = None
-        if connection is None:
-            connection = connect(self.path / DATABASE)
-            self._refuse_another(connection)
-            self._local.connection = connection
-        return connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """A read transaction: all queries in the block see one committed state."""
-        connection = self._connection
-        if connection.in_transaction:  # within a pinned block, whose state it is
-            yield connection
-            return
-        connection.execute("BEGIN")
-        try:
-            yield connection
-        finally:
-            if not _ended(connection):
-                self.close()
 
     def _pin(self, stack: ExitStack, with_words: bool) -> Snapshot:
         """Begin reading and load the state that is read.
@@ -123,81 +139,55 @@ class OpenedFolder:
         """
         tried: int | None = None
         while True:
-            with ExitStack() as attempt:
-                connection = attempt.enter_context(self._reading())
-                with self._lock:  # the first read is what pins: one thread after the other, lest a state come back
-                    generation, *_, settings, _ = read_state(connection)
-                    if settings != self._meta_crc:
-                        self._refuse_another(connection)
-                    try:
-                        how = self.stored_encoder, self.settings.metric, self.device
-                        found = load_snapshot(connection, self.path, *how, self._snapshot, with_words)
-                        damage = found.damage if found is not self._snapshot else None
-                    except DamagedError:
-                        if generation == tried:
-                            raise
-                        damage = "not sound"
-                    if damage is None or generation == tried:
-                        self._snapshot = found
-                        stack.push(attempt.pop_all())
-                        if damage:
-                            warnings.warn(damage, DamagedIndexWarning, stacklevel=4)
-                        return found
-                    tried = generation
+            # The first read is what pins. One thread after the other, so that no older state replaces a newer one.
+            with ExitStack() as attempt, self._lock:
+                connection, state = attempt.enter_context(self.reading())
+                if state.settings != self._meta_crc:
+                    self._refuse_another(connection)
+                try:
+                    snapshot = self._loader.load(connection, state, self._snapshot, with_words)
+                    damage = snapshot.damage if snapshot is not self._snapshot else None
+                except DamagedError:
+                    if state.generation == tried:
+                        raise
+                    damage = "not sound"
+                if damage is None or state.generation == tried:
+                    self._snapshot = snapshot
+                    stack.push(attempt.pop_all())
+                    if damage:
+                        warnings.warn(damage, DamagedIndexWarning, stacklevel=4)
+                    return snapshot
+                tried = state.generation
 
-    def _locked(self, notify: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
-        """The writer's lock."""
-        return writer_lock(self.path, self.timeout, self.on_wait or notify)
-
-    @contextmanager
-    def _writing(self, notify: Callable[[str], None] | None = None) -> Iterator[Writer]:
-        """The writer, under its lock."""
-        with self._locked(notify), ExitStack() as stack:
-            with errors_translated(self.path):
-                connection = stack.enter_context(closing(connect(self.path / DATABASE, write=True)))
-                stack.callback(merge_log, connection)
-                self._refuse_another(connection)
-                check_seal(connection)
-                check_commits(self.path, state(connection)[0], last_noted(self.path))
-            yield Writer(connection, self.path, self.stored_encoder, self.settings.metric, notify)
-
-    def _read_meta(self) -> None:
+    def _read_definition(self) -> None:
         """Settings, encoder and canary as they are stored now."""
-        noted = last_noted(self.path)
-        with errors_translated(self.path), self._reading() as connection:
-            self._meta = read_meta(connection, self.path)
-            generation, *_, self._meta_crc, _ = read_state(connection)
-            check_commits(self.path, generation, noted)
-        self.settings, self.stored_encoder, self.created = _understood(self._meta, self.path)
+        noted = last_noted(self.folder)
+        with translate_errors(self.folder), self.reading() as (connection, state):
+            self._meta = read_meta(connection, self.folder)
+            self._meta_crc = state.settings
+            check_commits(self.folder, state.generation, noted)
+        self.definition = Definition.read(self._meta, self.folder)
+        self._loader = SnapshotLoader(self.folder, self.definition, self._device, self._threads)
 
     def _upgrade(self) -> None:
         """Bring a collection of an older format to today's, in one transaction."""
         self.close()
-        with self._locked(), closing(connect(self.path / DATABASE, write=True)) as connection:
-            if format_of(connection, self.path) < FORMAT:  # nobody has done so while we waited
-                migrate(connection, self.path)
+        with self.locked(), closing(connect(self.folder / DATABASE, write=True)) as connection:
+            if format_of(connection, self.folder) < FORMAT:  # nobody has done so while we waited
+                migrate(connection, self.folder)
                 merge_log(connection)
 
     def _refuse_another(self, connection: sqlite3.Connection) -> None:
         """Raise if what is on disk now is not the collection that was opened."""
-        if self._meta is not None and read_meta(connection, self.path) != self._meta:
+        if self._meta is not None and read_meta(connection, self.folder) != self._meta:
             raise CollectionNotFoundError(
-                f"collection {self.path} was encoded again with another model, or dropped and another one made in its "
-                "place; open it again"
+                f"collection {self.folder} was encoded again with another model, or dropped and another one made in "
+                "its place; open it again"
             )
 
 
-def _ended(connection: sqlite3.Connection) -> bool:
+def _end_reading(connection: sqlite3.Connection) -> bool:
     """Whether a read transaction is over now: of a damaged file even that may fail."""
     with suppress(sqlite3.DatabaseError):
         connection.execute("ROLLBACK")
     return not connection.in_transaction
-
-
-def _understood(meta: dict[str, Any], path: Path) -> tuple[CollectionSettings, StoredEncoder, str]:
-    try:
-        return *stored_settings(meta), str(meta["created"])
-    except (KeyError, TypeError, ValueError, SemsearchError) as error:
-        raise DamagedError(
-            f"settings of collection {path} are damaged ({error}); run: semsearch verify {path.name}"
-        ) from error

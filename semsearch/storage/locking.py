@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from semsearch.common.errors import LockedError, StorageError
-from semsearch.storage.database.errors import errors_translated
+from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.folder import exists, not_found
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 __all__ = ["LOCK", "LOCK_SECONDS", "clear", "writer_lock"]
+
+logger = logging.getLogger(__name__)
 
 LOCK = "write.lock"
 LOCK_SECONDS = 30.0
@@ -21,8 +28,8 @@ UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextmanager
-def writer_lock(path: Path, seconds: float | None, notify: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold the writer's lock of a collection; wait for it up to ``seconds``, and say so.
+def writer_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
+    """Hold the writer's lock of a collection; wait for it up to ``timeout`` seconds, and say so in the log.
 
     Raises :class:`LockedError` after that, :class:`StorageError` where the file system has no locks.
     """
@@ -30,17 +37,18 @@ def writer_lock(path: Path, seconds: float | None, notify: Callable[[str], None]
 
     if not exists(path):
         raise not_found(path)
+    seconds = LOCK_SECONDS if timeout is None else timeout
     lock = FileLock(path / LOCK)
-    with errors_translated(path):
+    with translate_errors(path):
         try:
             _refuse_no_locks(path)
-            _acquire(lock, path, LOCK_SECONDS if seconds is None else seconds, notify)
+            _acquire(lock, path, seconds)
         except FileNotFoundError:
             raise not_found(path) from None
         except Timeout:
             raise LockedError(
-                f"another process is writing to collection {path} and did not end in "
-                f"{LOCK_SECONDS if seconds is None else seconds:g} s; try again when it has, or wait longer: --timeout"
+                f"another process is writing to collection {path} and did not end in {seconds:g} s; "
+                "try again when it has, or wait longer: --timeout"
             ) from None
     try:
         if not exists(path):  # dropped while we waited
@@ -59,17 +67,15 @@ def clear(folder: Path) -> None:
         folder.rmdir()
 
 
-def _acquire(lock: object, path: Path, seconds: float, notify: Callable[[str], None] | None) -> None:
-    from filelock import FileLock, Timeout
+def _acquire(lock: FileLock, path: Path, seconds: float) -> None:
+    from filelock import Timeout
 
-    assert isinstance(lock, FileLock)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         if seconds <= 0:
             raise
-        if notify:
-            notify(f"another process is writing to {path.name}: waiting up to {seconds:g} s for it")
+        logger.info("another process is writing to %s: waiting up to %g s for it", path.name, seconds)
         lock.acquire(timeout=seconds)
 
 

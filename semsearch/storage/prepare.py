@@ -1,17 +1,22 @@
-"""Documents to passages: the spans that get one vector each, and the texts that the encoder reads."""
+"""Documents to passages: the spans that get one vector each, the texts that the encoder reads, and their vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from semsearch.common.documents import Document, Span, Unit
+import numpy as np
+
+from semsearch.common.arrays import unit_length
+from semsearch.common.choices import Metric, Role, Unit
+from semsearch.common.documents import Document, Span
 from semsearch.encoder import Encoded, Encoder
-from semsearch.encoder.words import PassageWords
-from semsearch.ingest import split, windows
+from semsearch.encoder.words import PassageWords, encode_words
+from semsearch.ingest.spans import split
+from semsearch.ingest.windows import windows
 from semsearch.storage.settings import CollectionSettings
 
-__all__ = ["EncodedPassages", "Prepared", "prepare", "read_text"]
+__all__ = ["EncodedPassages", "Prepared", "encode_prepared", "prepare", "read_text"]
 
 SPARE = 2
 """Tokens left free in a window: at its edges a text may tokenize to one more than in the whole."""
@@ -48,13 +53,22 @@ def read_text(document: Document, span: Span) -> str:
 def prepare(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[Prepared]:
     """Split documents by the collection's unit; a blank document has no passage."""
     if settings.unit is Unit.WINDOW:
-        spans = _windows(documents, settings, encoder)
+        spans = _split_windows(documents, settings, encoder)
     else:
         spans = [split(document.text, settings.unit, settings.language) for document in documents]
-    return [Prepared(document, tuple(found)) for document, found in zip(documents, spans, strict=True)]
+    return [Prepared(document, tuple(own)) for document, own in zip(documents, spans, strict=True)]
 
 
-def _windows(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[list[Span]]:
+def encode_prepared(prepared: Sequence[Prepared], settings: CollectionSettings, encoder: Encoder) -> EncodedPassages:
+    """Vectors of all passages in order, as they are stored, and of their words if they are to be kept."""
+    texts = [text for document in prepared for text in document.texts()]
+    pooled = _encode_pooled(texts, settings.metric, encoder)
+    if not settings.word_vectors:
+        return EncodedPassages(pooled)
+    return EncodedPassages(pooled, encode_words(encoder, texts, [span for one in prepared for span in one.spans]))
+
+
+def _split_windows(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[list[Span]]:
     spans = [split(document.text, Unit.DOCUMENT) for document in documents]
     rooms = [_room(document, encoder) for document in documents]
     sizes = [min(settings.window or room, room) for room in rooms]
@@ -62,7 +76,7 @@ def _windows(documents: Sequence[Document], settings: CollectionSettings, encode
     long = [
         number
         for number, (document, size) in enumerate(zip(documents, sizes, strict=True))
-        if not _fits(document, size)
+        if not _surely_fits(document, size)
     ]
     tokens = encoder.content_offsets([documents[number].text for number in long])
     for number, (offsets, starts_word) in zip(long, tokens, strict=True):
@@ -72,7 +86,7 @@ def _windows(documents: Sequence[Document], settings: CollectionSettings, encode
     return spans
 
 
-def _fits(document: Document, size: int) -> bool:
+def _surely_fits(document: Document, size: int) -> bool:
     return len(document.text) <= size and len(document.text.encode("utf-8", "replace")) <= size
 
 
@@ -85,3 +99,26 @@ def _room(document: Document, encoder: Encoder) -> int:
     before = encoder.spec.document_prompt + (document.title or "")
     used = len(encoder.content_offsets([before])[0][0]) if before else 0
     return max(limit - used, limit // 2, 1)
+
+
+def _encode_pooled(texts: list[str], metric: Metric, encoder: Encoder) -> Encoded:
+    """Vectors of texts, of length 1 if the metric is the cosine; a text that occurs twice is encoded once."""
+    if not texts:
+        return Encoded(np.zeros((0, encoder.dimension), np.float32), np.zeros(0, np.int64))
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    encoded = _encode_within_memory(encoder, list(places))
+    order = [places[text] for text in texts]
+    vectors = unit_length(encoded.vectors) if metric is Metric.COSINE else encoded.vectors
+    return Encoded(vectors[order], encoded.cut[order])
+
+
+def _encode_within_memory(encoder: Encoder, texts: list[str]) -> Encoded:
+    """Vectors of texts; where the memory does not suffice for all, one half after the other."""
+    try:
+        return encoder.encode_counted(texts, Role.DOCUMENT)
+    except (MemoryError, RuntimeError) as error:  # torch raises a RuntimeError of its own
+        if len(texts) == 1 or not (isinstance(error, MemoryError) or "out of memory" in str(error).lower()):
+            raise
+    half = len(texts) // 2
+    first, second = _encode_within_memory(encoder, texts[:half]), _encode_within_memory(encoder, texts[half:])
+    return Encoded(np.concatenate([first.vectors, second.vectors]), np.concatenate([first.cut, second.cut]))

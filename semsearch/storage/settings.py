@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from semsearch.common.documents import Metric, Unit
-from semsearch.common.errors import CollectionError
+from semsearch.common.choices import Metric, Unit
+from semsearch.common.errors import CollectionError, DamagedError, SemsearchError, SpaceMismatchError
 from semsearch.encoder import Encoder, EncoderOptions
+from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
-__all__ = ["CollectionSettings", "StoredEncoder", "check_name", "stored_settings"]
+__all__ = ["CollectionSettings", "Definition", "StoredEncoder"]
 
-NAME = re.compile(r"\w[\w.+ -]{0,99}", re.UNICODE)
+NOT_UNDERSTOOD = (KeyError, TypeError, ValueError, SemsearchError)
+"""What stored settings that make no sense may raise."""
+STORED_NAMES = {"word_vectors": "tokens"}
+"""Settings that have another name on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class CollectionSettings:
 
     ``window`` and ``overlap`` count tokens and matter for the unit ``window`` alone; ``None`` is as
     large a window as the model reads, and an eighth of it as overlap. ``language`` is a code such as
-    ``en``, for sentence boundaries. With ``tokens`` a vector of every word in its context is kept, too.
+    ``en``, for sentence boundaries. With ``word_vectors`` a vector of every word in its context is kept, too.
     """
 
     unit: Unit = Unit.WINDOW
@@ -30,7 +34,7 @@ class CollectionSettings:
     overlap: int | None = None
     language: str = "en"
     metric: Metric = Metric.COSINE
-    tokens: bool = False
+    word_vectors: bool = False
 
     def __post_init__(self) -> None:
         """Accept a unit's or a metric's name as well, and refuse what would hold nothing."""
@@ -51,12 +55,13 @@ class CollectionSettings:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        return asdict(self)
+        return {STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> CollectionSettings:
         """The inverse of :meth:`to_json`."""
-        return cls(**stored)
+        names = {on_disk: name for name, on_disk in STORED_NAMES.items()}
+        return cls(**{names.get(name, name): value for name, value in stored.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,23 @@ class StoredEncoder:
     @classmethod
     def of(cls, encoder: Encoder, settings: CollectionSettings) -> StoredEncoder:
         """What is kept of an encoder."""
-        hidden_size = encoder.spec.hidden_size if settings.tokens else None
+        hidden_size = encoder.spec.hidden_size if settings.word_vectors else None
         return cls(encoder.name, encoder.options, encoder.fingerprint, encoder.dimension, hidden_size)
 
-    @property
-    def sizes(self) -> tuple[int, int | None]:
-        """Numbers of a passage's vector, and of a word's."""
-        return self.dimension, self.hidden_size
+    def load(self) -> Encoder:
+        """The encoder itself."""
+        return Encoder.load(self.model, options=self.options)
+
+    def check(self, encoder: Encoder, collection: str) -> Encoder:
+        """The encoder, if it makes vectors of the same space; raises :class:`SpaceMismatchError`."""
+        if encoder.fingerprint != self.fingerprint:
+            raise SpaceMismatchError(
+                f"collection {collection!r} holds vectors of {self.model!r} ({self.fingerprint[:8]}), but the "
+                f"encoder is {encoder.name!r} ({encoder.fingerprint[:8]}): their scores would mean nothing. "
+                "Open it with its own model, index the sources into a new collection, or encode everything again: "
+                "semsearch index NAME --reencode --model MODEL"
+            )
+        return encoder
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -112,26 +127,53 @@ class StoredEncoder:
         )
 
 
-def stored_settings(meta: Mapping[str, Any]) -> tuple[CollectionSettings, StoredEncoder]:
-    """What a collection says that it was made with.
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """All that a collection is made with, as its table ``meta`` has it; ``canary`` is that of :mod:`storage.canary`."""
 
-    Raises :class:`KeyError`, :class:`TypeError`, :class:`ValueError` or an error of ours if that makes no sense.
-    """
-    if not all(isinstance(meta[key], dict) for key in ("settings", "encoder")):
-        raise ValueError("settings are no table of values")
-    settings, encoder = CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
-    if settings.tokens != (encoder.hidden_size is not None):
-        raise ValueError("word vectors are to be kept, and have no size")
-    if encoder.dimension < 1 or (encoder.hidden_size or 1) < 1:
-        raise ValueError(f"vectors have {encoder.sizes} numbers")
-    return settings, encoder
+    settings: CollectionSettings
+    encoder: StoredEncoder
+    created: str
+    canary: Mapping[str, Any] | None
 
+    @property
+    def word_vectors(self) -> bool:
+        """Whether the collection keeps a vector of every word."""
+        return self.settings.word_vectors
 
-def check_name(name: str) -> str:
-    """Refuse collection names that are not plain folder names."""
-    if not NAME.fullmatch(name):
-        raise CollectionError(
-            f"{name!r} cannot name a collection; use letters, digits, '.', '_', '-', '+' and spaces, "
-            "beginning with a letter or digit, at most 100"
-        )
-    return name
+    @property
+    def dimensions(self) -> dict[VectorKind, int]:
+        """The kinds of vectors that the collection keeps, and how many numbers each has."""
+        passages = {PASSAGE_VECTORS: self.encoder.dimension}
+        return passages if self.encoder.hidden_size is None else {**passages, WORD_VECTORS: self.encoder.hidden_size}
+
+    def metric(self, kind: VectorKind) -> Metric:
+        """How vectors of a kind are compared; words always by the cosine."""
+        return self.settings.metric if kind is PASSAGE_VECTORS else Metric.COSINE
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any]) -> Definition:
+        """What a collection says that it was made with.
+
+        Raises one of :class:`KeyError`, :class:`TypeError`, :class:`ValueError` or an error of ours if that makes no
+        sense.
+        """
+        if not all(isinstance(meta[key], dict) for key in ("settings", "encoder")):
+            raise ValueError("settings are no table of values")
+        settings, encoder = CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
+        if settings.word_vectors != (encoder.hidden_size is not None):
+            raise ValueError("word vectors are to be kept, and have no size")
+        definition = cls(settings, encoder, str(meta["created"]), meta.get("canary"))
+        if min(definition.dimensions.values()) < 1:
+            raise ValueError(f"vectors have {list(definition.dimensions.values())} numbers")
+        return definition
+
+    @classmethod
+    def read(cls, meta: Mapping[str, Any], folder: Path) -> Definition:
+        """As :meth:`from_meta`; raises :class:`DamagedError` if that makes no sense."""
+        try:
+            return cls.from_meta(meta)
+        except NOT_UNDERSTOOD as error:
+            raise DamagedError(
+                f"settings of collection {folder} are damaged ({error}); run: semsearch verify {folder.name}"
+            ) from error

@@ -10,23 +10,23 @@ from pathlib import Path
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64, Metric
+from semsearch.common.arrays import Float32, Int64
 from semsearch.common.environment import thread_count
 from semsearch.common.threads import run
-from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but, bitmap_of
-from semsearch.storage.database.state import damaged, dead_sum, index_crc, read_state
-from semsearch.storage.folder import PASSAGES, WORDS, Matrix, is_own
-from semsearch.storage.settings import StoredEncoder
-from semsearch.storage.vectors.file import StoredRows, VectorFile, vector_files
-from semsearch.storage.vectors.index_builder import IndexState, PartRecord, read_index_state
+from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but, bitmap_of, open_rows
+from semsearch.storage.database.errors import damaged
+from semsearch.storage.database.state import State, index_checksum
+from semsearch.storage.folder import is_own
+from semsearch.storage.settings import Definition
+from semsearch.storage.tables import BLOCKS_OF
+from semsearch.storage.tables.dead import DEAD
+from semsearch.storage.tables.indexes import IndexFile
+from semsearch.storage.tables.words import WORDS
+from semsearch.storage.vectors.file import StoredRows, vector_file
+from semsearch.storage.vectors.index_state import IndexState, read_index_state
+from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
-__all__ = [
-    "Snapshot",
-    "load_snapshot",
-    "read_indexing",
-    "state",
-    "word_rows",
-]
+__all__ = ["Snapshot", "SnapshotLoader", "read_indexing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,12 @@ class IndexedRows:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The vectors of passages, and of words if there are such and they were asked for, of one generation.
+    """The vectors of passages, and of words if there are such and they were asked for, of one committed state.
 
-    ``dead`` are the ids of rows whose passage has been deleted, ascending.
+    ``dead`` are the rows whose passage has been deleted, ascending.
     """
 
-    generation: int
-    epoch: int
+    state: State
     passages: IndexedRows
     words: IndexedRows | None
     dead: Int64
@@ -62,7 +61,7 @@ class Snapshot:
 
     @property
     def rows(self) -> int:
-        """Number of vector ids, deleted ones included."""
+        """Number of rows, deleted ones included."""
         return len(self.searcher.rows)
 
     @property
@@ -72,140 +71,105 @@ class Snapshot:
 
     @cached_property
     def live(self) -> Bitmap | None:
-        """The ids of all passages; ``None`` if nothing has been deleted."""
+        """The rows of all passages; ``None`` if nothing has been deleted."""
         return all_but(self.rows, self.dead) if len(self.dead) else None
 
+    def live_rows(self) -> Int64:
+        """The same as numbers, ascending."""
+        return np.setdiff1d(np.arange(self.rows, dtype=np.int64), self.dead, assume_unique=True)
+
     def search(
-        self, queries: Float32, k: int, allowed: Bitmap | None = None, exact: bool = False, threads: int = 1
+        self, queries: Float32, k: int, allowed: Bitmap | None = None, *, exact: bool = False
     ) -> tuple[Float32, Int64]:
-        """The ``k`` live rows nearest to each query: scores float32[m, <= k], ids int64[m, <= k], best first.
+        """The ``k`` live rows nearest to each query: scores float32[m, <= k], rows int64[m, <= k], best first.
 
-        ``allowed`` narrows the choice further.
+        ``allowed`` narrows the choice further; ``exact`` compares with every row instead of asking the index.
         """
-        return self.searcher.search(queries, k, self._alive(allowed), exact, threads)
+        searcher = self.searcher.without_index() if exact else self.searcher
+        return searcher.search(queries, k, self._alive(allowed))
 
-    def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
-        """All live rows that score ``least`` or more, best first: scores float32[n], ids int64[n]."""
-        return self.searcher.within(query, least, self._alive(allowed))
+    def within(self, query: Float32, least: float) -> tuple[Float32, Int64]:
+        """All live rows that score ``least`` or more, best first: scores float32[n], rows int64[n]."""
+        return self.searcher.rows.within(query, least, self.live)
 
     def _alive(self, allowed: Bitmap | None) -> Bitmap | None:
         return self.live if allowed is None else allowed if self.live is None else allowed & self.live
 
 
-def state(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """(generation, epoch, committed rows)."""
-    generation, epoch, rows, *_ = read_state(connection)
-    return generation, epoch, rows
+@dataclass(frozen=True, slots=True)
+class SnapshotLoader:
+    """Loads states of one collection, to be searched on ``device`` in ``threads`` threads.
 
-
-def word_rows(connection: sqlite3.Connection) -> int:
-    """Committed rows of the file of word vectors."""
-    return int(connection.execute("SELECT ifnull(max(first + rows), 0) FROM word_blocks").fetchone()[0])
-
-
-def load_snapshot(
-    connection: sqlite3.Connection,
-    folder: Path,
-    encoder: StoredEncoder,
-    metric: Metric,
-    device: str,
-    earlier: Snapshot | None,
-    with_words: bool = False,
-) -> Snapshot:
-    """Read the committed state; what has not changed since ``earlier`` is taken from it.
-
-    On a GPU every row is scanned, and no index is loaded. Words, of which there are many more than passages, are
-    loaded when they are asked for, and then kept up to date.
+    On a GPU every row is scanned, and no index is loaded.
     """
-    generation, epoch, rows = state(connection)
-    with_words = encoder.hidden_size is not None and (with_words or (earlier is not None and earlier.words is not None))
-    if earlier is not None and earlier.epoch != epoch:
-        earlier = None
-    if earlier is not None and earlier.generation == generation and with_words == (earlier.words is not None):
-        return earlier
-    dead = _read_dead(connection, folder)
-    files = vector_files(folder, epoch, encoder)
-    passages = _indexed(
-        connection, PASSAGES, files[PASSAGES], rows, metric, device, earlier.passages if earlier else None
-    )
-    if not with_words:
-        return Snapshot(generation, epoch, passages, None, dead, None)
-    rows = word_rows(connection)
-    words = _indexed(connection, WORDS, files[WORDS], rows, Metric.COSINE, "cpu", earlier.words if earlier else None)
-    return Snapshot(generation, epoch, passages, words, dead, _live_words(connection, rows))
+
+    folder: Path
+    definition: Definition
+    device: str
+    threads: int
+
+    def load(
+        self, connection: sqlite3.Connection, state: State, earlier: Snapshot | None, with_words: bool = False
+    ) -> Snapshot:
+        """Load the state that the connection reads; what has not changed since ``earlier`` is taken from it.
+
+        Words, of which there are many more than passages, are loaded when they are asked for, and then kept up to date.
+        """
+        had_words = earlier is not None and earlier.words is not None
+        with_words = self.definition.word_vectors and (with_words or had_words)
+        if earlier is not None and earlier.state.epoch != state.epoch:
+            earlier = None
+        if earlier is not None and earlier.state == state and with_words == had_words:
+            return earlier
+        if index_checksum(connection) != state.indexing:
+            raise damaged(self.folder, "the tables of the index do not match their checksum")
+        dead = DEAD.read(connection, state, self.folder)
+        passages = self._load_rows(connection, PASSAGE_VECTORS, state, earlier.passages if earlier else None)
+        if not with_words:
+            return Snapshot(state, passages, None, dead, None)
+        words = self._load_rows(connection, WORD_VECTORS, state, earlier.words if earlier else None)
+        live_words = bitmap_of(len(words.searcher.rows), WORDS.live_rows(connection))
+        return Snapshot(state, passages, words, dead, live_words)
+
+    def _load_rows(
+        self, connection: sqlite3.Connection, kind: VectorKind, state: State, earlier: IndexedRows | None
+    ) -> IndexedRows:
+        file = vector_file(self.folder, state.epoch, self.definition, kind)
+        stored = file.open(BLOCKS_OF[kind].count(connection, state), earlier.stored if earlier else None)
+        metric, device = self.definition.metric(kind), self.device if kind is PASSAGE_VECTORS else "cpu"
+        indexing = read_index_state(connection, kind)
+        parts, damage = _read_parts(self.folder, indexing.files if device == "cpu" else (), earlier)
+        rows: Rows = open_rows(stored, file.dimension, metric, device)
+        searcher = Searcher(rows, ApproximateIndex(parts, metric), indexing.point, self.threads)
+        return IndexedRows(stored, indexing, parts, searcher, damage)
 
 
-def _indexed(
-    connection: sqlite3.Connection,
-    matrix: Matrix,
-    vectors: VectorFile,
-    rows: int,
-    metric: Metric,
-    device: str,
-    earlier: IndexedRows | None,
-) -> IndexedRows:
-    folder = vectors.path.parent
-    stored = vectors.open(rows, earlier.stored if earlier else None)
-    indexing = read_indexing(connection, folder, matrix)
-    parts, damage = _read_parts(folder, indexing.parts if device == "cpu" else (), earlier)
-    searcher = Searcher(
-        _rows(stored, vectors.dimension, metric, device), ApproximateIndex(parts, metric), indexing.point
-    )
-    return IndexedRows(stored, indexing, parts, searcher, damage)
-
-
-def _live_words(connection: sqlite3.Connection, rows: int) -> Bitmap:
-    """The rows that are words of a passage."""
-    live = np.zeros(rows, dtype=bool)
-    for first, number in connection.execute("SELECT first, number FROM words"):
-        live[first : first + number] = True
-    return bitmap_of(rows, np.flatnonzero(live))
-
-
-def _read_dead(connection: sqlite3.Connection, folder: Path) -> Int64:
-    """Ids of deleted rows, ascending; one too few or too many would change what is found."""
-    _, _, rows, _, passages, total, *_ = read_state(connection)
-    found = [row[0] for row in connection.execute("SELECT vector FROM dead ORDER BY vector")]
-    dead = np.array(found, np.int64) if all(isinstance(one, int) for one in found) else np.empty(0, np.int64)
-    if dead_sum(dead) != total or len(dead) + passages != rows:
-        raise damaged(folder, "the table of deleted rows does not match its checksum")
-    return dead
-
-
-def read_indexing(connection: sqlite3.Connection, folder: Path, matrix: Matrix = PASSAGES) -> IndexState:
-    """What the database says of the index, compared with its checksum."""
-    if index_crc(connection) != read_state(connection)[7]:
+def read_indexing(connection: sqlite3.Connection, state: State, folder: Path) -> IndexState:
+    """What the database says of the passages' index, compared with its checksum."""
+    if index_checksum(connection) != state.indexing:
         raise damaged(folder, "the tables of the index do not match their checksum")
-    return read_index_state(connection, matrix)
-
-
-def _rows(stored: StoredRows, dimension: int, metric: Metric, device: str) -> Rows:
-    if device == "cpu":
-        return Rows(stored, dimension, metric)
-    from semsearch.index.gpu import GpuRows
-
-    return GpuRows(stored, dimension, metric, device)
+    return read_index_state(connection, PASSAGE_VECTORS)
 
 
 def _read_parts(
-    folder: Path, records: Sequence[PartRecord], earlier: IndexedRows | None
+    folder: Path, files: Sequence[IndexFile], earlier: IndexedRows | None
 ) -> tuple[tuple[Part, ...], str | None]:
     """The index's parts up to the first that is not sound: rows from there on are tail, slower but as right."""
-    known = dict(zip(earlier.indexing.parts, earlier.parts, strict=False)) if earlier else {}
-    alone = thread_count() if len(records) == 1 else 1  # else each thread reads a part
-    reading = [partial(_part, folder, record, known, alone) for record in records]
+    known = dict(zip(earlier.indexing.files, earlier.parts, strict=False)) if earlier else {}
+    alone = thread_count() if len(files) == 1 else 1  # else each thread reads a part
+    reading = [partial(_read_part, folder, file, known, alone) for file in files]
     parts: list[Part] = []
-    for record, part in zip(records, run(reading, thread_count()), strict=True):
-        if part is None or part.stop != record.first + record.rows:
+    for file, part in zip(files, run(reading, thread_count()), strict=True):
+        if part is None or part.end != file.first + file.rows:
             return tuple(parts), (
-                f"index file {folder / record.file} is damaged or missing; its rows are searched without it, which is "
+                f"index file {folder / file.file} is damaged or missing; its rows are searched without it, which is "
                 f"slower: the next change rebuilds it, or run: semsearch compact {folder.name}"
             )
         parts.append(part)
     return tuple(parts), None
 
 
-def _part(folder: Path, record: PartRecord, known: dict[PartRecord, Part], threads: int) -> Part | None:
-    if record in known:
-        return known[record]
-    return Part.read(folder / record.file, record.sha256, record.first, threads) if is_own(record.file) else None
+def _read_part(folder: Path, file: IndexFile, known: dict[IndexFile, Part], threads: int) -> Part | None:
+    if file in known:
+        return known[file]
+    return Part.read(folder / file.file, file.sha256, file.first, threads) if is_own(file.file) else None

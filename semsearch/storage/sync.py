@@ -9,34 +9,46 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from semsearch.common.documents import Document, Metric, Role, SyncReport
+from semsearch.common.documents import Document
 from semsearch.common.errors import DuplicateIdError, InputError
+from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder import Encoded, Encoder
-from semsearch.encoder.words import encode_words, unit_length
-from semsearch.storage.database.connection import content_hash, encode_metadata
-from semsearch.storage.prepare import EncodedPassages, Prepared, prepare
+from semsearch.storage.prepare import EncodedPassages, Prepared, encode_prepared, prepare
 from semsearch.storage.settings import CollectionSettings
-from semsearch.storage.writer import Stored, Writer
+from semsearch.storage.tables.documents import KnownDocument, content_hash, encode_metadata
+from semsearch.storage.writer import Writer
 
-__all__ = ["Sync", "encode_prepared", "identified", "storable"]
+__all__ = ["Sync", "SyncReport", "identify"]
 
 BATCH_CHARACTERS = 250_000
 BATCH_DOCUMENTS = 4096
 """A batch is committed at one of the two: every few seconds on a small machine."""
 
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a write did, or with a dry run would do; all numbers count documents but the last three."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    empty: int = 0
+    skipped: int = 0
+    passages: int = 0
+    truncated: int = 0
+    tokens_cut: int = 0
 
 
-def identified(item: Document | str) -> Document:
+def identify(item: Document | str) -> Document:
     """A document with an id, without lone surrogates, which no file can hold, and with metadata of plain JSON.
 
     A text without an id is named by its content, so that adding it again changes nothing.
@@ -48,29 +60,26 @@ def identified(item: Document | str) -> Document:
         value = getattr(document, name)
         if not isinstance(value, str | None) or (name == "id" and value == ""):
             raise InputError(f"the {name} of a document is {value!r:.80}; it must be a string, or left out")
-    document = _without_surrogates(document)
+    document = _replace_surrogates(document)
     if document.metadata != {}:
-        document = replace(document, metadata=_plain(document))
+        document = replace(document, metadata=_plain_metadata(document))
     return document if document.id is not None else replace(document, id=content_hash(document).hex()[:16])
 
 
-def storable(text: str) -> str:
-    """A text as it is stored: without lone surrogates."""
-    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
-
-
-def _without_surrogates(document: Document) -> Document:
+def _replace_surrogates(document: Document) -> Document:
     fields = {name: getattr(document, name) for name in ("text", "id", "title", "source")}
-    mended: dict[str, Any] = {
-        name: stored for name, value in fields.items() if value is not None and (stored := storable(value)) != value
+    changed: dict[str, Any] = {
+        name: storable
+        for name, value in fields.items()
+        if value is not None and (storable := replace_surrogates(value)) != value
     }
-    return replace(document, **mended) if mended else document
+    return replace(document, **changed) if changed else document
 
 
-def _plain(document: Document) -> dict[str, Any]:
+def _plain_metadata(document: Document) -> dict[str, Any]:
     """The metadata as they will be read back: keys are strings, tuples are lists."""
     try:
-        plain: dict[str, Any] = json.loads(storable(encode_metadata(document.metadata)))
+        plain: dict[str, Any] = json.loads(replace_surrogates(encode_metadata(document.metadata)))
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"the metadata of document {document.id!r} cannot be stored as JSON: {error}") from error
     return plain
@@ -117,7 +126,7 @@ class Sync:
 
     def _stream(self, documents: Iterable[Document | str], pool: Executor) -> None:
         pending: tuple[list[Prepared], Future[EncodedPassages]] | None = None
-        for batch in _batches(map(identified, documents)):
+        for batch in _split_batches(map(identify, documents)):
             prepared = self._plan(batch)
             future = pool.submit(self._encode, prepared)
             if pending:
@@ -133,14 +142,14 @@ class Sync:
 
     def _plan(self, batch: list[Document]) -> list[Prepared]:
         """Sort a batch into new, changed and unchanged; return what must be encoded, split."""
-        first = [document for document in batch if self._writer.see(document)]
-        self._counts["unchanged"] += len(batch) - len(first)
-        stored = self._writer.stored([str(document.id) for document in first])
+        distinct = [document for document in batch if self._writer.see(document)]
+        self._counts["unchanged"] += len(batch) - len(distinct)
+        known_documents = self._writer.known([str(document.id) for document in distinct])
         fresh: list[Document] = []
         described: list[Document] = []
         blank: list[str] = []
-        for document in first:
-            known = stored.get(str(document.id))
+        for document in distinct:
+            known = known_documents.get(str(document.id))
             if known:
                 _refuse_takeover(document, known)
             if not document.text.strip():
@@ -150,7 +159,7 @@ class Sync:
                 self._counts["unchanged"] += 1
             else:
                 self._counts["updated" if known else "added"] += 1
-                same_vectors = known is not None and self._writer.same_words(known, document)
+                same_vectors = known is not None and self._writer.has_text(known, document)
                 (described if same_vectors else fresh).append(document)
         if not self._dry_run:
             self._write_now(described, blank)
@@ -159,14 +168,14 @@ class Sync:
 
     def _write_now(self, described: list[Document], blank: list[str]) -> None:
         if described:
-            self._writer.update(described)
+            self._writer.describe(described)
         if blank:
             self._writer.delete(blank)
 
     def _encode(self, prepared: list[Prepared]) -> EncodedPassages:
-        """Vectors of all passages of a batch; a text that occurs twice is encoded once."""
+        """Vectors of all passages of a batch."""
         if self._dry_run:
-            count = sum(len(one.spans) for one in prepared)
+            count = sum(len(document.spans) for document in prepared)
             return EncodedPassages(Encoded(np.zeros((count, 0), np.float32), np.zeros(count, np.int64)))
         if prepared and self._check:  # once, and only if anything is to be encoded
             self._check()
@@ -184,46 +193,13 @@ class Sync:
 
     def _prune(self, sources: Sequence[str]) -> None:
         """Remove documents that come from below one of the sources and were not seen in this run."""
-        gone = list(dict.fromkeys(id_ for source in sources for id_ in self._writer.unseen(storable(source))))
+        gone = list(dict.fromkeys(id_ for source in sources for id_ in self._writer.unseen(replace_surrogates(source))))
         if gone and not self._dry_run:
             self._writer.delete(gone)
         self._counts["removed"] += len(gone)
 
 
-def encode_prepared(prepared: Sequence[Prepared], settings: CollectionSettings, encoder: Encoder) -> EncodedPassages:
-    """Vectors of all passages in order, as they are stored, and of their words if they are to be kept."""
-    pooled = _pooled(prepared, settings, encoder)
-    if not settings.tokens:
-        return EncodedPassages(pooled)
-    texts = [text for one in prepared for text in one.texts()]
-    return EncodedPassages(pooled, encode_words(encoder, texts, [span for one in prepared for span in one.spans]))
-
-
-def _pooled(prepared: Sequence[Prepared], settings: CollectionSettings, encoder: Encoder) -> Encoded:
-    """A text that occurs twice is encoded once."""
-    texts = [text for one in prepared for text in one.texts()]
-    if not texts:
-        return Encoded(np.zeros((0, encoder.dimension), np.float32), np.zeros(0, np.int64))
-    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-    encoded = _encoded(encoder, list(places))
-    order = [places[text] for text in texts]
-    vectors = unit_length(encoded.vectors) if settings.metric is Metric.COSINE else encoded.vectors
-    return Encoded(vectors[order], encoded.cut[order])
-
-
-def _encoded(encoder: Encoder, texts: list[str]) -> Encoded:
-    """Vectors of texts; where the memory does not suffice for all, one half after the other."""
-    try:
-        return encoder.encode_counted(texts, Role.DOCUMENT)
-    except (MemoryError, RuntimeError) as error:  # torch raises a RuntimeError of its own
-        if len(texts) == 1 or not (isinstance(error, MemoryError) or "out of memory" in str(error).lower()):
-            raise
-    half = len(texts) // 2
-    first, second = _encoded(encoder, texts[:half]), _encoded(encoder, texts[half:])
-    return Encoded(np.concatenate([first.vectors, second.vectors]), np.concatenate([first.cut, second.cut]))
-
-
-def _refuse_takeover(document: Document, known: Stored) -> None:
+def _refuse_takeover(document: Document, known: KnownDocument) -> None:
     """Two files must not take turns under one id; a file that was moved may keep its own."""
     if known.source in (None, document.source) or document.source is None:
         return
@@ -234,7 +210,7 @@ def _refuse_takeover(document: Document, known: Stored) -> None:
         )
 
 
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+def _split_batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
     batch: list[Document] = []
     characters = 0
     for document in documents:

@@ -258,7 +258,7 @@ def test_damaged_vectors_are_told(refused, garden):
 @pytest.mark.usefixtures("garden")
 def test_a_surprise_is_one_line_too(refused, monkeypatch):
     """An error that nobody thought of is told with its kind, and how to see more of it."""
-    monkeypatch.setattr("semsearch.query.Collection.search", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("semsearch.collection.Collection.search", lambda *_, **__: 1 / 0)
     message = refused("search", "garden", "bee")
     assert message == "error: unexpected ZeroDivisionError: division by zero; run again with --debug for the details"
 

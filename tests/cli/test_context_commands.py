@@ -90,7 +90,7 @@ def test_senses_has_a_row_for_each_central_occurrence(answer):
 
 def test_a_sample_is_told_on_stderr(answer, monkeypatch):
     """Results stay on stdout."""
-    monkeypatch.setattr(occurrences, "PASSAGES", 3)
+    monkeypatch.setattr(occurrences, "MOST_PASSAGES", 3)
     result = answer("contexts", "bank")
     assert len(result.stdout.splitlines()) == 3
     assert result.stderr.startswith("warning: 10 passages may have 'bank'; 3 of them")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from semsearch.query import Collection
+from semsearch.collection import Collection
 
 ROOT = Path(__file__).parents[2]
 ENTRY_POINTS = {

@@ -10,7 +10,7 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from semsearch.cli.output.summary import size
+from semsearch.cli.output.summary import size_text
 
 FIELDS = ["rank", "score", "document", "passage", "text", "start", "end", "title", "source", "metadata", "parts"]
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -138,7 +138,7 @@ def test_sizes_are_readable_for_people_and_numbers_for_programs(run, garden):
     (row,) = json.loads(run("list", "--format", "json").stdout)
     assert row["bytes"] == total
     assert f",{total}\n" in run("list", "--format", "csv").stdout
-    readable = size(total)
+    readable = size_text(total)
     assert run("list").stdout.rstrip().endswith(readable)
     assert readable in run("list", "--format", "table").stdout
     assert f"bytes\t{readable}\n" in run("status", "garden").stdout
@@ -159,4 +159,4 @@ def test_sizes_are_readable_for_people_and_numbers_for_programs(run, garden):
 )
 def test_a_size_has_two_or_three_digits_and_a_unit(count, expected):
     """Units are decimal."""
-    assert size(count) == expected
+    assert size_text(count) == expected

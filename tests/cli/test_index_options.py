@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from semsearch.query import Collection
+from semsearch.collection import Collection
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from transformers_reference import SMALL, Reference, save, shaken
 
-from semsearch.encoder import Encoder, conversion
+from semsearch.encoder import Encoder
+from semsearch.encoder.runtimes import conversion
+from tests.support.transformers_reference import SMALL, Reference, save, shaken
 
 
 @pytest.fixture(scope="session")

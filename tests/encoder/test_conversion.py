@@ -14,11 +14,13 @@ from time import sleep
 
 import numpy as np
 import pytest
-from transformers_reference import Reference
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32
 from semsearch.common.errors import ModelError, StorageError, UnsupportedModelError
-from semsearch.encoder import Encoder, conversion, openvino_runtime
+from semsearch.encoder import Encoder
+from semsearch.encoder.runtimes import conversion
+from semsearch.encoder.runtimes import openvino as openvino_runtime
+from tests.support.transformers_reference import Reference
 
 TEXTS = ["similar is close", "a bee has wings", ""]
 CHILD = """

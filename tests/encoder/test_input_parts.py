@@ -21,7 +21,8 @@ TEXT = "A bee has wings, and the naïve jet flies."
 def small_distilbert(tmp_path_factory: pytest.TempPathFactory, packaged_model: Path) -> Path:
     """A DistilBERT, which has no segments, of two layers with 32 dimensions."""
     from transformers import DistilBertConfig, DistilBertModel
-    from transformers_reference import save, shaken
+
+    from tests.support.transformers_reference import save, shaken
 
     model = DistilBertModel(DistilBertConfig(n_layers=2, dim=32, n_heads=4, hidden_dim=64))
     return save(shaken(model), tmp_path_factory.mktemp("models") / "small-distilbert", packaged_model)

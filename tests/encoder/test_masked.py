@@ -19,7 +19,8 @@ TEXT = "the [MASK] flew over the [MASK]."
 def small_masked(tmp_path_factory: pytest.TempPathFactory, packaged_model: Path) -> Path:
     """A random BERT of two layers with a head."""
     from transformers import BertConfig, BertForMaskedLM
-    from transformers_reference import SMALL, save, shaken
+
+    from tests.support.transformers_reference import SMALL, save, shaken
 
     model = shaken(BertForMaskedLM(BertConfig(**SMALL)))
     return save(model, tmp_path_factory.mktemp("models") / "small-masked", packaged_model)

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transformers_reference import POOL, Reference
 
-from semsearch.common.documents import Float32, Pooling
-from semsearch.encoder import Encoder, openvino_runtime
+from semsearch.common.arrays import Float32
+from semsearch.common.choices import Pooling
+from semsearch.encoder import Encoder
 from semsearch.encoder.encoder import CHUNK
+from semsearch.encoder.runtimes import openvino as openvino_runtime
+from tests.support.transformers_reference import POOL, Reference
 
 TOLERANCE = 1e-4
 Load = Callable[..., Encoder]

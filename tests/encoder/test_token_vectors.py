@@ -8,9 +8,9 @@ from shutil import copytree, rmtree
 
 import numpy as np
 import pytest
-from transformers_reference import Reference
 
 from semsearch.encoder import Encoder
+from tests.support.transformers_reference import Reference
 
 TOLERANCE = 1e-4
 Load = Callable[..., Encoder]

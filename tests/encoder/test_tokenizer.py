@@ -10,12 +10,12 @@ from shutil import copytree
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from transformers_reference import SMALL, Reference, save, shaken
 
 from semsearch.common.errors import InputError, ModelError, TruncationWarning
 from semsearch.encoder import Encoder, EncoderOptions
 from semsearch.encoder.spec import read_spec
 from semsearch.encoder.tokenizer import Tokenizer
+from tests.support.transformers_reference import SMALL, Reference, save, shaken
 
 TEXT = "I love mathematics!"
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from semsearch.common.documents import TextTokens
-from semsearch.encoder.words import packed, unpacked, word_vectors, words_of
-from semsearch.words.contexts.phrases import Phrase, folded
+from semsearch.encoder.tokenizer import TextTokens
+from semsearch.encoder.words import word_vectors, words_of
+from semsearch.storage.tables.words import pack_spans, unpack_spans
+from semsearch.words.contexts.phrases import Phrase, fold_case
 
 PIECES = st.sampled_from(
     [
@@ -117,8 +118,8 @@ def test_tokens_that_are_bytes_of_one_character():
 def test_folding_is_blind_to_case_and_normal_form(text):
     """A text and what becomes of it by case and by composition are one, as far as Unicode's case pairs go."""
     for form in ("NFC", "NFD"):
-        assert folded(unicodedata.normalize(form, text)) == folded(text)
-    assert folded(text.casefold()) == folded(text)
+        assert fold_case(unicodedata.normalize(form, text)) == fold_case(text)
+    assert fold_case(text.casefold()) == fold_case(text)
 
 
 def test_the_vector_of_a_word_is_the_mean_of_its_pieces(encoder):
@@ -138,7 +139,7 @@ def test_spans_are_kept_in_few_bytes(gaps, start):
     """What is packed is unpacked, and where gaps and words are short, two bytes a word do."""
     ends = np.cumsum(np.array(gaps, np.int64).reshape(-1)) + start
     spans = ends.reshape(-1, 2)
-    content = packed(spans, start)
-    np.testing.assert_array_equal(unpacked(content, start), spans)
+    content = pack_spans(spans, start)
+    np.testing.assert_array_equal(unpack_spans(content, start), spans)
     if all(max(gap) < 256 for gap in gaps):
         assert len(content) == 1 + 2 * len(gaps)

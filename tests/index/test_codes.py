@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semsearch.index import Code, MemoryRows, Rows
+from semsearch.index import Code, Rows
+from tests.support.memory_rows import MemoryRows
 
 DIMENSIONS = (1, 7, 16, 30, 384)
 

@@ -10,10 +10,10 @@ import sys
 import faiss
 import numpy as np
 import pytest
-from brute_force import asked, stored
 
 from semsearch.index import Part
 from semsearch.index.faiss_files import HEAD, innermost, read_index, write_index
+from tests.support.brute_force import asked, stored
 
 ROWS = 500
 MAPPED = (

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brute_force import METRICS, StridedRows, asked, check_exact, stored, true_scores
 
-from semsearch.common.documents import Metric
+from semsearch.common.choices import Metric
 from semsearch.common.errors import DeviceError
-from semsearch.index import ApproximateIndex, MemoryRows, Point, Reach, Rows, Searcher, bitmap_of, gpu
+from semsearch.index import ApproximateIndex, Point, Reach, Rows, Searcher, bitmap_of, gpu
 from semsearch.index.gpu import FaissScan, GpuRows, TorchScan
+from tests.support.brute_force import METRICS, StridedRows, asked, check_exact, stored, true_scores
+from tests.support.memory_rows import MemoryRows
+from tests.support.opened import with_threads
 
 torch = pytest.importorskip("torch")
 
@@ -117,7 +119,7 @@ def test_a_searcher_works_on_a_device(metric):
     for allowed in sets(COUNT):
         bitmap = None if allowed is None else bitmap_of(COUNT, allowed)
         k = min(12, COUNT if allowed is None else len(allowed))
-        check_exact(searcher.search(wanted, 12, bitmap, threads=2), truth, k, allowed)
+        check_exact(with_threads(searcher, 2).search(wanted, 12, bitmap), truth, k, allowed)
 
 
 class FlatIndex:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brute_force import METRICS, as_from_outside, stored, true_scores, unit
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from semsearch.common.documents import Metric
-from semsearch.index import MemoryRows, Rows
+from semsearch.common.choices import Metric
+from semsearch.index import Rows
 from semsearch.index.ground_truth import LOOKED_AT, is_neighbour, true_neighbours
+from tests.support.brute_force import METRICS, as_from_outside, stored, true_scores, unit
+from tests.support.memory_rows import MemoryRows
 
 
 def copied(sizes, noise, metric, seed=0, dimension=24):

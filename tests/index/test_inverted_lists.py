@@ -5,12 +5,13 @@ from __future__ import annotations
 import faiss
 import numpy as np
 import pytest
-from brute_force import asked, candidates, stored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.common.documents import Metric
-from semsearch.index import ApproximateIndex, Part, Reach, bitmap_of, lists
+from semsearch.common.choices import Metric
+from semsearch.index import ApproximateIndex, Part, Reach, bitmap_of
+from semsearch.index import inverted_lists as lists
+from tests.support.brute_force import asked, candidates, stored
 
 ROWS = 400
 FACTORIES = (

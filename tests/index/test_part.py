@@ -9,12 +9,12 @@ import sys
 
 import numpy as np
 import pytest
-from brute_force import asked, candidates, stored, true_scores
 
-from semsearch.common.documents import Metric
+from semsearch.common.choices import Metric
 from semsearch.common.errors import InputError
 from semsearch.index import Part, Reach, bitmap_of
 from semsearch.index.part import GRAPH_EFFORT, padded
+from tests.support.brute_force import asked, candidates, stored, true_scores
 
 ROWS = 320
 FACTORIES = (
@@ -55,7 +55,7 @@ def test_candidates_hold_the_nearest_rows(factory, metric):
     """With all effort nearly all of the ten nearest rows are among half of the rows, and numbers begin at ``first``."""
     part, matrix = built(factory, metric=metric, first=1000)
     queries = asked(9, 8, metric)
-    assert (part.first, part.stop) == (1000, 1000 + ROWS)
+    assert (part.first, part.end) == (1000, 1000 + ROWS)
     distances, ids = candidates(part, queries, ROWS // 2, Reach(part.effort_limit))
     assert distances.shape == ids.shape == (9, ROWS // 2)
     assert ids.dtype == np.int64
@@ -157,7 +157,7 @@ def test_what_is_written_is_mapped_again(tmp_path, factory, metric):
     assert sha256 == hashlib.sha256((tmp_path / "a.faiss").read_bytes()).hexdigest()
     assert [file.name for file in tmp_path.iterdir()] == ["a.faiss"]
     again = Part.read(tmp_path / "a.faiss", sha256, 16)
-    assert (again.first, again.stop, again.effort_limit) == (16, 16 + ROWS, part.effort_limit)
+    assert (again.first, again.end, again.effort_limit) == (16, 16 + ROWS, part.effort_limit)
     queries, allowed = asked(3, 8, metric), bitmap_of(ROWS, np.arange(100))
     for some in (None, allowed):
         for one, other in zip(
@@ -237,7 +237,7 @@ def test_a_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="No space"):
             built("HNSW16")[0].write(tmp_path / "a.faiss")
     assert [file.name for file in tmp_path.iterdir()] == ["a.faiss"]
-    assert Part.read(tmp_path / "a.faiss", sha256, 0).stop == ROWS
+    assert Part.read(tmp_path / "a.faiss", sha256, 0).end == ROWS
 
 
 FULL_DISK = """
@@ -245,7 +245,7 @@ import resource, sys, signal
 import numpy as np
 from pathlib import Path
 from semsearch.index import Part
-from semsearch.common.documents import Metric
+from semsearch.common.choices import Metric
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 matrix = np.random.default_rng(0).standard_normal((4000, 64)).astype(np.float32)
 part = Part.build("Flat", 64, Metric.L2, 0, matrix, [matrix])

@@ -6,14 +6,15 @@ import re
 
 import numpy as np
 import pytest
-from brute_force import METRICS, asked, candidates, stored, true_scores
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.common.documents import Metric
+from semsearch.common.choices import Metric
 from semsearch.common.errors import InputError
-from semsearch.index import MemoryRows, Plan, Reach, Rows, build_part, choose, is_current, plan
+from semsearch.index import Plan, Reach, Rows, build_part, choose, is_current, plan
 from semsearch.index.part import check_factory, padded
+from tests.support.brute_force import METRICS, asked, candidates, stored, true_scores
+from tests.support.memory_rows import MemoryRows
 
 
 class ManyRows(Rows):
@@ -87,7 +88,7 @@ def test_the_choice_is_measured(monkeypatch, metric, dimension):
     found = choose(rows)
     assert "IVF2,PQ" in found.factory
     part = build_part(rows, found, 0, 600)
-    assert (part.first, part.stop) == (0, 600)
+    assert (part.first, part.end) == (0, 600)
     _, ids = candidates(part, asked(3, dimension, metric), 300, Reach(2))
     best = np.argmax(true_scores(asked(3, dimension, metric), matrix, metric), axis=1)
     assert (ids == best[:, None]).any(axis=1).all()
@@ -116,7 +117,7 @@ def test_a_part_is_built_of_its_own_rows(monkeypatch):
     matrix = stored(200, 6)
     rows = Rows(MemoryRows(matrix), 6, Metric.COSINE)
     part = build_part(rows, Plan("Flat", 64), 64, 128)
-    assert (part.first, part.stop) == (64, 128)
+    assert (part.first, part.end) == (64, 128)
     distances, ids = candidates(part, matrix[64:128], 1, Reach(1))
     assert ids[:, 0].tolist() == list(range(64, 128))
     np.testing.assert_allclose(distances[:, 0], 1, atol=1e-3)
@@ -130,7 +131,7 @@ def test_a_last_part_too_short_to_train_is_left_out(lists, rows):
     found = list(planned.spans(64, 64 + rows))
     assert found == ([(64, 64 + rows)] if rows >= 16 * lists else [])
     source = Rows(MemoryRows(stored(64 + rows, 4)), 4, Metric.COSINE)
-    assert [build_part(source, planned, *span).stop for span in found] == [stop for _, stop in found]
+    assert [build_part(source, planned, *span).end for span in found] == [stop for _, stop in found]
 
 
 @given(st.integers(1, 40), st.integers(0, 10), st.integers(0, 400))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import faiss
 import numpy as np
 import pytest
-from brute_force import asked, stored
 
-from semsearch.common.documents import Metric
-from semsearch.index import ApproximateIndex, MemoryRows, Part, Plan, Point, Reach, Rows, Searcher, build_part, plan
+from semsearch.common.choices import Metric
+from semsearch.index import ApproximateIndex, Part, Plan, Point, Reach, Rows, Searcher, build_part, plan
 from semsearch.index.faiss_files import innermost
 from semsearch.index.quantized import Shape, quantized
+from tests.support.brute_force import asked, stored
+from tests.support.memory_rows import MemoryRows
 
 ROWS = 6000
 DIMENSION = 96
@@ -142,7 +143,7 @@ def test_parts_can_be_compared(shape, lengths):
     both = [texts(ROWS // 2, seed=2, shift=1.5), texts(ROWS // 2, seed=3, shift=-0.5, lengths=lengths)]
     queries = np.concatenate([texts(100, seed=4, shift=0.5), texts(100, seed=5)])
     first = Part(built(shape, both[0]), 0)
-    index = ApproximateIndex([first, Part(built(shape, both[1]), first.stop)], Metric.DOT)
+    index = ApproximateIndex([first, Part(built(shape, both[1]), first.end)], Metric.DOT)
     truth = neighbours(np.concatenate(both), queries)
     assert found_among(index.candidates(queries, 6 * K, Reach(16)), truth) > 0.95
 

@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from brute_force import METRICS, as_from_outside, asked, stored, true_scores, unit
 
-from semsearch.common.documents import Metric
-from semsearch.index import ApproximateIndex, MemoryRows, Part, Point, Reach, Rows, Target, recall, truth, tune
+from semsearch.common.choices import Metric
+from semsearch.index import ApproximateIndex, Part, Point, Reach, Rows, Target, recall, tune
+from semsearch.index import ground_truth as truth
+from tests.support.brute_force import METRICS, as_from_outside, asked, stored, true_scores, unit
+from tests.support.memory_rows import MemoryRows
 
 ROWS = 380
 
@@ -36,7 +38,7 @@ def counted(matrix, index, point, metric):
 
 def held_out(rows, index, queries, point):
     """Recall of queries that are not stored."""
-    tenth = rows.search(queries, 10, stop=index.covered)[0][:, -1:]
+    tenth = rows.search(queries, 10, end=index.covered)[0][:, -1:]
     scores, _ = rows.rescore(queries, index.candidates(queries, point.candidates, point.reach), 10)
     return float((scores >= tenth - 1e-5).mean())
 

@@ -6,14 +6,15 @@ import zlib
 
 import numpy as np
 import pytest
-from brute_force import METRICS, StridedRows, asked, check_exact, stored, true_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsearch.common.documents import Metric
-from semsearch.index import MemoryRows, Rows, bitmap_of
+from semsearch.common.choices import Metric
+from semsearch.index import Rows, bitmap_of
 from semsearch.index import rows as module
 from semsearch.index.rows import best
+from tests.support.brute_force import METRICS, StridedRows, asked, check_exact, stored, true_scores
+from tests.support.memory_rows import MemoryRows
 
 DIMENSIONS = (1, 3, 4, 50, 384, 385)
 COUNT = 517
@@ -46,13 +47,13 @@ def test_search_finds_what_brute_force_finds(metric, dimension, queries, threads
 
 @pytest.mark.parametrize("dimension", [3, 384])
 @pytest.mark.parametrize("queries", [1, 3, 20])
-@pytest.mark.parametrize(("start", "stop"), [(0, 64), (0, 61), (8, 9), (104, COUNT), (512, COUNT), (16, 16)])
-def test_search_between_two_rows(metric, dimension, queries, start, stop):
+@pytest.mark.parametrize(("start", "end"), [(0, 64), (0, 61), (8, 9), (104, COUNT), (512, COUNT), (16, 16)])
+def test_search_between_two_rows(metric, dimension, queries, start, end):
     """Only rows from the first bound up to the other one are found, numbered as in the whole."""
     matrix, wanted = stored(COUNT, dimension, metric), asked(queries, dimension, metric)
     rows, truth = Rows(StridedRows(matrix), dimension, metric), true_scores(wanted, matrix, metric)
     for threads in (1, 2):
-        check_exact(rows.search(wanted, 12, start, stop, threads=threads), truth, 12, np.arange(start, stop))
+        check_exact(rows.search(wanted, 12, start, end, threads=threads), truth, 12, np.arange(start, end))
 
 
 @given(
@@ -63,19 +64,19 @@ def test_search_between_two_rows(metric, dimension, queries, start, stop):
     threads=st.sampled_from([1, 2, 3]),
     k=st.sampled_from([1, 10, 600]),
     start=st.sampled_from([0, 8, 256]),
-    stop=st.sampled_from([None, 264, 407]),
+    end=st.sampled_from([None, 264, 407]),
 )
 @settings(deadline=None, max_examples=200)
-def test_a_filter_is_kept_whatever_its_share(share, seed, metric, queries, threads, k, start, stop):
+def test_a_filter_is_kept_whatever_its_share(share, seed, metric, queries, threads, k, start, end):
     """From no row to all rows: only those that are allowed and within the bounds are found, and all the best of them.
 
     Sparse blocks are gathered and dense ones scanned; a bound may lie within a byte of the bitmap.
     """
     matrix, wanted = stored(COUNT, 4, metric), asked(queries, 4, metric)
     allowed = np.flatnonzero(np.random.default_rng(seed).random(COUNT) < share)
-    inside = allowed[(allowed >= start) & (allowed < (stop or COUNT))]
+    inside = allowed[(allowed >= start) & (allowed < (end or COUNT))]
     rows, truth = Rows(StridedRows(matrix), 4, metric), true_scores(wanted, matrix, metric)
-    found = rows.search(wanted, k, start, stop, bitmap_of(COUNT, allowed), threads)
+    found = rows.search(wanted, k, start, end, bitmap_of(COUNT, allowed), threads)
     check_exact(found, truth, k, inside)
 
 

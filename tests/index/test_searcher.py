@@ -6,14 +6,17 @@ import functools
 
 import numpy as np
 import pytest
-from brute_force import METRICS, StridedRows, asked, check_exact, check_honest, stored, true_scores, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsearch.common.documents import Metric
-from semsearch.index import ApproximateIndex, MemoryRows, Part, Point, Reach, Rows, Searcher, bitmap_of, lists
+from semsearch.common.choices import Metric
+from semsearch.index import ApproximateIndex, Part, Point, Reach, Rows, Searcher, bitmap_of
+from semsearch.index import inverted_lists as lists
 from semsearch.index import rows as rows_module
 from semsearch.index import searcher as module
+from tests.support.brute_force import METRICS, StridedRows, asked, check_exact, check_honest, stored, true_scores, unit
+from tests.support.memory_rows import MemoryRows
+from tests.support.opened import with_threads
 
 ROWS = 300
 DIMENSION = 6
@@ -86,8 +89,8 @@ def test_always_k_allowed_rows_with_their_true_scores(
     bitmap = None if allowed is None else bitmap_of(ROWS, allowed)
     truth = true_scores(wanted, matrix, metric)
     expected = min(k, ROWS if allowed is None else len(allowed))
-    check_honest(searcher.search(wanted, k, bitmap, threads=threads), truth, expected, allowed)
-    check_exact(searcher.search(wanted, k, bitmap, exact=True, threads=threads), truth, expected, allowed)
+    check_honest(with_threads(searcher, threads).search(wanted, k, bitmap), truth, expected, allowed)
+    check_exact(with_threads(searcher, threads).without_index().search(wanted, k, bitmap), truth, expected, allowed)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -102,7 +105,7 @@ def test_with_an_index_that_misses_nothing_the_answer_is_exact(metric, covered, 
     for allowed in (None, np.arange(0, ROWS, 2), np.arange(90, 260), np.arange(covered - 1, covered + 8) % ROWS):
         bitmap = None if allowed is None else bitmap_of(ROWS, np.sort(allowed))
         for k in (1, 10, 50):
-            found = searcher.search(wanted, k, bitmap, threads=threads)
+            found = with_threads(searcher, threads).search(wanted, k, bitmap)
             check_exact(found, truth, min(k, ROWS if allowed is None else len(allowed)), allowed)
 
 
@@ -180,7 +183,7 @@ def test_many_queries_are_answered_like_each_alone(factory):
     wanted = asked(200, DIMENSION)
     alone = [searcher.search(wanted[number : number + 1], 5) for number in range(200)]
     for threads in (1, 2, 4):
-        scores, _ = searcher.search(wanted, 5, threads=threads)
+        scores, _ = with_threads(searcher, threads).search(wanted, 5)
         np.testing.assert_allclose(scores, np.concatenate([one for one, _ in alone]), atol=1e-5)
 
 
@@ -195,9 +198,9 @@ def test_nothing_to_find(exact):
         Rows(MemoryRows(np.empty((0, DIMENSION))), DIMENSION), ApproximateIndex([], Metric.COSINE), Point(Reach(0), 50)
     )
     for found, shape in (
-        (searcher.search(asked(0, DIMENSION), 5, exact=exact), (0, 0)),
-        (searcher.search(asked(3, DIMENSION), 5, nobody, exact=exact), (3, 0)),
-        (empty.search(asked(3, DIMENSION), 5, exact=exact), (3, 0)),
+        ((searcher.without_index() if exact else searcher).search(asked(0, DIMENSION), 5), (0, 0)),
+        ((searcher.without_index() if exact else searcher).search(asked(3, DIMENSION), 5, nobody), (3, 0)),
+        ((empty.without_index() if exact else empty).search(asked(3, DIMENSION), 5), (3, 0)),
     ):
         assert found[0].shape == found[1].shape == shape
         assert (found[0].dtype, found[1].dtype) == (np.float32, np.int64)
@@ -215,7 +218,7 @@ def test_a_score_to_reach_is_exact_with_an_index_too(metric, covered):
     least = float(np.sort(truth)[-80:-78].mean())
     allowed = np.arange(0, ROWS, 3)
     for some in (None, allowed):
-        scores, ids = searcher.within(wanted, least, None if some is None else bitmap_of(ROWS, some))
+        scores, ids = searcher.rows.within(wanted, least, None if some is None else bitmap_of(ROWS, some))
         expected = [row for row in (range(ROWS) if some is None else some.tolist()) if truth[row] >= least]
         assert sorted(ids.tolist()) == expected
         np.testing.assert_allclose(scores, truth[ids], atol=1e-5)
@@ -235,7 +238,7 @@ def test_threads_find_what_one_thread_finds(metric, threads, monkeypatch):
         searcher = Searcher(Rows(MemoryRows(rows), 24, metric), index, point)
         for number in range(0, 6400, 320):
             query = rows[number : number + 1] + np.float32(0.01)
-            alone, together = (searcher.search(query, 10, threads=some) for some in (1, threads))
+            alone, together = (with_threads(searcher, some).search(query, 10) for some in (1, threads))
             assert (together[0] >= alone[0]).all()  # a few more candidates may find a better row
 
 

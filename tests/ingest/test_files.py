@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from semsearch.common.errors import InputError
-from semsearch.ingest import Kind, Reader
+from semsearch.ingest.formats.registry import FORMATS
+from semsearch.ingest.reader import Reader
 
 
 def write(folder, *names):
@@ -98,7 +99,7 @@ def test_the_kind_that_is_given_holds_for_all_paths(tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("one\ntwo\n")
     (tmp_path / "b.csv").write_text("three\nfour\n")
-    found = ids(tmp_path / "notes", tmp_path / "b.csv", kind=Kind.LINES)
+    found = ids(tmp_path / "notes", tmp_path / "b.csv", file_format=FORMATS["lines"])
     assert found == ["notes/a.txt:1", "notes/a.txt:2", "b.csv:1", "b.csv:2"]
 
 

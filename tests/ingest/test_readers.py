@@ -12,7 +12,8 @@ import pytest
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import InputError, RecordError
-from semsearch.ingest import Kind, Reader
+from semsearch.ingest.formats.registry import FORMATS
+from semsearch.ingest.reader import Reader
 
 
 @pytest.fixture
@@ -75,13 +76,13 @@ def test_lines_are_documents_with_their_numbers(put, newline):
         Document(id="a.txt:4", text=" four ", source=source(path)),
         Document(id="a.txt:5", text="five\0", source=source(path)),
     ]
-    assert list(Reader([path], kind=Kind.LINES)) == expected
+    assert list(Reader([path], file_format=FORMATS["lines"])) == expected
 
 
-@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.LINES, Kind.MARKDOWN])
+@pytest.mark.parametrize("kind", ["text", "lines", "markdown"])
 def test_a_byte_order_mark_is_not_text(put, kind):
     """A BOM at the start of a file is left out, one inside it is kept."""
-    (document,) = Reader([put("a.txt", "\ufeffone\ufefftwo")], kind=kind)
+    (document,) = Reader([put("a.txt", "\ufeffone\ufefftwo")], file_format=FORMATS[kind])
     assert document.text == "one\ufefftwo"
 
 
@@ -113,7 +114,7 @@ def test_a_bad_file_is_skipped_whole(put):
 def test_a_bad_line_is_refused_with_its_number(put):
     """A line that is not UTF-8 is named as FILE:LINE; those before it were read."""
     path = put("a.log", b"one\n\ntw\xe9\nthree")
-    documents = iter(Reader([path], kind=Kind.LINES))
+    documents = iter(Reader([path], file_format=FORMATS["lines"]))
     assert next(documents).text == "one"
     with pytest.raises(RecordError, match=r"a\.log:3: not UTF-8 \(byte 0xe9\)"):
         next(documents)
@@ -121,14 +122,14 @@ def test_a_bad_line_is_refused_with_its_number(put):
 
 def test_a_bad_line_is_skipped_alone(put):
     """With ``skip_bad`` the line is left out and the lines after it keep their numbers."""
-    reader = Reader([put("a.log", b"one\ntw\xe9\nthree")], kind=Kind.LINES, skip_bad=True)
+    reader = Reader([put("a.log", b"one\ntw\xe9\nthree")], file_format=FORMATS["lines"], skip_bad=True)
     assert [(document.id, document.text) for document in reader] == [("a.log:1", "one"), ("a.log:3", "three")]
     assert reader.skipped == 1
 
 
 def test_only_the_first_messages_are_kept(put):
     """A file of nothing but errors is counted in full and quoted in part."""
-    reader = Reader([put("a.log", b"\xff\n" * 500)], kind=Kind.LINES, skip_bad=True)
+    reader = Reader([put("a.log", b"\xff\n" * 500)], file_format=FORMATS["lines"], skip_bad=True)
     assert list(reader) == []
     assert reader.skipped == 500
     assert [message.split(": ")[0][-2:] for message in reader.messages[:9]] == [f":{n}" for n in range(1, 10)]
@@ -148,7 +149,7 @@ def test_standard_input_is_read_by_lines():
 def test_standard_input_can_be_of_another_kind():
     """``kind`` holds for standard input, and its errors name it."""
     data = b'{"text": "one"}\n{"text": 2}\n'
-    reader = Reader(["-"], kind=Kind.JSONL, stdin=io.BytesIO(data))
+    reader = Reader(["-"], file_format=FORMATS["jsonl"], stdin=io.BytesIO(data))
     documents = iter(reader)
     assert next(documents) == Document(id="stdin:1", text="one", source="-")
     with pytest.raises(RecordError, match=r"^stdin:2: field 'text' must be a string, not 2"):
@@ -194,7 +195,7 @@ def test_bytes_are_counted_as_they_are_read(put):
 
 def test_reading_again_starts_anew(put):
     """A second pass over the same reader gives the same documents and the same counts."""
-    reader = Reader([put("a.log", b"one\n\xff\n")], kind=Kind.LINES, skip_bad=True)
+    reader = Reader([put("a.log", b"one\n\xff\n")], file_format=FORMATS["lines"], skip_bad=True)
     first = (list(reader), reader.bytes_read, reader.skipped, reader.messages)
     assert first == (list(reader), reader.bytes_read, reader.skipped, reader.messages)
     assert reader.skipped == 1
@@ -203,7 +204,7 @@ def test_reading_again_starts_anew(put):
 @pytest.mark.parametrize(
     ("name", "header", "row", "kind"),
     [
-        ("a.log", "", "a line of text", Kind.LINES),
+        ("a.log", "", "a line of text", "lines"),
         ("a.jsonl", "", '{"text": "a line of text"}', None),
         ("a.csv", "text\n", '"a line of\ntext"', None),
     ],
@@ -211,7 +212,7 @@ def test_reading_again_starts_anew(put):
 def test_memory_does_not_grow_with_the_file(put, name, header, row, kind):
     """Twenty thousand records take no more memory than two hundred."""
     path = put(name, header + f"{row}\n" * 20_000)
-    documents = iter(Reader([path], kind=kind))
+    documents = iter(Reader([path], file_format=FORMATS[kind]))
     list(itertools.islice(documents, 200))
     tracemalloc.start()
     try:

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from semsearch.common.errors import RecordError
-from semsearch.ingest import Fields, Reader
+from semsearch.ingest.formats.format import Fields
+from semsearch.ingest.reader import Reader
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=9) | st.text(
     "a\0\x85\u2028\r\n\"',;\t😀", max_size=9

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_encoder import FakeEncoder, cosines, stored_vectors
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -17,7 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import DamagedIndexWarning, QueryError
 from semsearch.index import plan
-from semsearch.storage import indexing, writer
+from semsearch.storage import writer
+from semsearch.storage.vectors import index_builder
+from tests.support.fake_encoder import FakeEncoder, cosines, stored_vectors
 
 TEXTS = ["bee wings", "fly wings", "a bee in the garden", "garden\nbee\nfly", "over the hills", "hills", "bee\n\nwings"]
 
@@ -174,7 +175,7 @@ class Life(RuleBasedStateMachine):
     def create(self, tail, dead):
         """An empty collection, which builds its index and removes deleted rows early or late."""
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(indexing, "TAIL_ROWS", tail)
+        self.patch.setattr(index_builder, "TAIL_ROWS", tail)
         self.patch.setattr(plan, "EXACT_MS", 0.0)
         self.patch.setattr(plan, "LISTS", 1)
         self.patch.setattr(writer, "DEAD_ROWS", dead)
@@ -226,7 +227,7 @@ class Life(RuleBasedStateMachine):
     @rule(factory=st.sampled_from(["auto", "HNSW8", "Flat"]))
     def choose(self, factory):
         """Have another index from the next write on."""
-        self.collection.use_index(factory)
+        self.collection.tune(factory=factory)
 
     @rule()
     def compact(self):

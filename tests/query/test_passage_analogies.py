@@ -7,7 +7,6 @@ import itertools
 
 import numpy as np
 import pytest
-from fake_encoder import FakeEncoder, stored_vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +14,8 @@ from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import QueryError
 from semsearch.index import plan
 from semsearch.query import analogy as analogy_module
-from semsearch.storage import indexing
+from semsearch.storage.vectors import index_builder
+from tests.support.fake_encoder import FakeEncoder, stored_vectors
 
 WORDS = ["bee", "fly", "wing", "hill", "garden", "the", "over", "sky", "jet", "goose"]
 TEXTS = [" ".join(words) for words in itertools.combinations(WORDS, 3)]
@@ -142,7 +142,7 @@ def test_sums_are_asked_of_the_index(tmp_path, monkeypatch, formula):
     """3CosAdd and 3CosAvg find what a search for their one vector finds, through the index and behind it."""
     monkeypatch.setattr(plan, "EXACT_MS", 0.0)
     monkeypatch.setattr(plan, "LISTS", 1)
-    monkeypatch.setattr(indexing, "TAIL_ROWS", 40)
+    monkeypatch.setattr(index_builder, "TAIL_ROWS", 40)
     collection = made(tmp_path / "indexed", TEXTS[:100])
     collection.add(TEXTS[100:])
     assert (collection.status().indexed, collection.status().tail) == (100, len(TEXTS) - 100)

@@ -6,12 +6,12 @@ import functools
 
 import numpy as np
 import pytest
-from fake_encoder import FakeEncoder, cosines
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import QueryError
 from semsearch.index import plan
-from semsearch.storage import indexing
+from semsearch.storage.vectors import index_builder
+from tests.support.fake_encoder import FakeEncoder, cosines
 
 WORDS = ["bee", "fly", "wing", "hill", "garden", "the", "over", "sky"]
 TEXTS = list(dict.fromkeys(f"{a} {b} {c}" for a in WORDS for b in WORDS for c in ("one", "two")))
@@ -25,7 +25,7 @@ def collected(path, kind, metric):
         if kind == "indexed":
             patch.setattr(plan, "EXACT_MS", 0.0)
             patch.setattr(plan, "LISTS", 1)
-            patch.setattr(indexing, "TAIL_ROWS", 40)
+            patch.setattr(index_builder, "TAIL_ROWS", 40)
         collection = Collection.create(path, FakeEncoder(), CollectionSettings(unit="document", metric=metric))
         for part in (TEXTS[:100], TEXTS[100:]):
             collection.add(Document(id=text, text=text) for text in part)

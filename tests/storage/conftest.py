@@ -8,18 +8,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_encoder import FakeEncoder
-from index_helpers import documents, stamps
 
 from semsearch import Collection, CollectionSettings
 from semsearch.index import plan
-from semsearch.storage import indexing
+from semsearch.storage.vectors import index_builder
+from tests.support.fake_encoder import FakeEncoder
+from tests.support.index_helpers import documents, stamps
 
 HEADER = """
 import sys
 from pathlib import Path
-from fake_encoder import FakeEncoder
-from index_helpers import documents, stamps
+from tests.support.fake_encoder import FakeEncoder
+from tests.support.index_helpers import documents, stamps
 from semsearch import Collection, Document
 from semsearch.common.errors import SemsearchError
 path = Path(sys.argv[1])
@@ -57,7 +57,7 @@ def small_index(monkeypatch):
         monkeypatch.setattr(plan, "LATENCY_MS", 1e9)
         monkeypatch.setattr(plan, "PART_ROWS", part)
         monkeypatch.setattr(plan, "LISTS", 1)
-        monkeypatch.setattr(indexing, "TAIL_ROWS", tail)
+        monkeypatch.setattr(index_builder, "TAIL_ROWS", tail)
 
     return chosen
 
@@ -78,7 +78,7 @@ def start():
     running = []
 
     def started(script, *arguments, **options):
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         command = [sys.executable, "-c", HEADER + script, *map(str, arguments)]
         running.append(subprocess.Popen(command, env=environment, **pipes | options))

@@ -11,12 +11,14 @@ import threading
 
 import numpy as np
 import pytest
-from damage_harness import answers, build
-from fake_encoder import FakeEncoder, stored_vectors
 
 from semsearch import Collection, Document
-from semsearch.common.errors import CollectionExistsError, FormatError, InputError
-from semsearch.storage import import_archive, verify_folder, write_jsonl, write_parquet
+from semsearch.common.errors import CollectionExistsError, FormatError, InputError, MissingExtraError
+from semsearch.storage.upkeep.archive import import_archive
+from semsearch.storage.upkeep.export import write_jsonl, write_parquet
+from semsearch.storage.upkeep.verify import verify_folder
+from tests.support.damage_harness import answers, build
+from tests.support.fake_encoder import FakeEncoder, stored_vectors
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +215,7 @@ def test_passages_with_vectors_as_json_lines(sent):
     """Every live passage is one object, with the vector of its text."""
     target = io.BytesIO()
     with Collection.open(sent[0], FakeEncoder()) as collection:
-        write_jsonl(collection, target)
+        write_jsonl(collection._store.passages_with_vectors(), target)
         rows = [json.loads(line) for line in target.getvalue().splitlines()]
         check_rows(rows, collection)
     assert {row["metadata"].get("n") for row in rows} >= {0, 59}
@@ -224,7 +226,7 @@ def test_passages_with_vectors_as_parquet(sent):
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is an extra")
     target = io.BytesIO()
     with Collection.open(sent[0], FakeEncoder()) as collection:
-        write_parquet(collection, target)
+        write_parquet(collection._store.passages_with_vectors(), target)
         check_rows(parquet.read_table(io.BytesIO(target.getvalue())).to_pylist(), collection)
 
 
@@ -233,5 +235,5 @@ def test_parquet_without_its_package_says_what_to_install(sent, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with Collection.open(sent[0]) as collection, pytest.raises(InputError, match=r"semsearch\[parquet\]"):
-        write_parquet(collection, io.BytesIO())
+    with Collection.open(sent[0]) as collection, pytest.raises(MissingExtraError, match=r"semsearch\[parquet\]"):
+        write_parquet(collection._store.passages_with_vectors(), io.BytesIO())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
-from crowd_harness import crowd
-from fake_encoder import FakeEncoder
 
 from semsearch import Collection
 from semsearch.common.errors import LockedError, StorageError
-from semsearch.storage import locking, verify_folder
+from semsearch.storage import locking
+from semsearch.storage.upkeep.verify import verify_folder
+from tests.support.crowd_harness import crowd
+from tests.support.fake_encoder import FakeEncoder
 
 
 @pytest.mark.parametrize(("readers", "seconds"), [(3, 3), pytest.param(8, 60, marks=pytest.mark.long)])
@@ -34,17 +35,15 @@ collection.add(documents())
 """
 
 
-def test_a_second_writer_says_that_it_waits_and_gives_up(notes, start):
+def test_a_second_writer_says_that_it_waits_and_gives_up(caplog, notes, start):
     """It tells so at once, fails after its timeout with the way out, and has changed nothing."""
     writer = start(HOLD, notes.path)
     assert writer.stdout.readline() == "writing\n"
-    told = []
-    notes.timeout, notes.on_wait = 0.05, told.append
+    impatient = Collection.open(notes.path, notes.encoder, timeout=0.05)
     with pytest.raises(LockedError, match="--timeout"):
-        notes.add(["a fly"])
-    assert len(told) == 1
-    assert "waiting up to 0.05 s" in told[0]
-    notes.timeout = 30
+        impatient.add(["a fly"])
+    assert len(caplog.messages) == 1
+    assert "waiting up to 0.05 s" in caplog.messages[0]
     release = threading.Timer(0.1, lambda: print("go", file=writer.stdin, flush=True))
     release.start()
     assert notes.add(["a fly"]).added == 1

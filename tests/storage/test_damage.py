@@ -12,14 +12,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from damage_harness import answers, build, build_with_log, damages
-from fake_encoder import FakeEncoder
 
 from semsearch import Collection, Document
 from semsearch.common.errors import DamagedError
-from semsearch.storage import repair_folder, verify_folder
+from semsearch.storage.upkeep.repair import repair_folder
+from semsearch.storage.upkeep.verify import verify_folder
+from tests.support.damage_harness import answers, build, build_with_log, damages
+from tests.support.fake_encoder import FakeEncoder
 
-HARNESS = Path(__file__).with_name("damage_harness.py")
+HARNESS = Path(__file__).parents[1] / "support" / "damage_harness.py"
 
 
 def tried(sound, scratch, chosen):
@@ -120,7 +121,7 @@ def test_a_document_that_cannot_be_saved_is_put_aside_and_named(whole):
     content = (whole / "collection.db").read_bytes()
     at = content.index(b"It stings.")
     flip(whole / "collection.db", at)
-    done = repair_folder(whole, lambda _: FakeEncoder(), lambda _: None)
+    done = repair_folder(whole, lambda _: FakeEncoder())
     assert (done.documents, done.aside) == (50, 1)
     (left,) = [json.loads(line) for line in Path(done.file).read_text(encoding="utf-8").splitlines()]
     assert (left["id"], left["title"]) == ("late", "Late")
@@ -137,7 +138,7 @@ def test_documents_survive_lost_settings(whole):
     connection.execute("UPDATE meta SET value = '{' WHERE key = 'encoder'")
     connection.close()
     with pytest.raises(DamagedError, match="settings are lost") as caught:
-        repair_folder(whole, lambda _: FakeEncoder(), lambda _: None)
+        repair_folder(whole, lambda _: FakeEncoder())
     file = next(whole.glob("damaged-*.jsonl"))
     assert str(file) in str(caught.value)
     assert len(file.read_text(encoding="utf-8").splitlines()) == 51
@@ -147,9 +148,9 @@ def test_a_lost_date_is_no_reason_to_lose_more(whole):
     """When the collection was made is not known after the repair; everything else is."""
     with closing(sqlite3.connect(whole / "collection.db")) as connection, connection:
         connection.execute("DELETE FROM meta WHERE key = 'created'")
-    assert repair_folder(whole, lambda _: FakeEncoder(), lambda _: None).documents == 51
+    assert repair_folder(whole, lambda _: FakeEncoder()).documents == 51
     with Collection.open(whole, FakeEncoder()) as collection:
-        assert (collection.status().documents, collection.created) == (51, "")
+        assert (collection.status().documents, collection.status().created) == (51, "")
 
 
 def test_a_reader_goes_on_over_a_repair(whole):
@@ -157,6 +158,6 @@ def test_a_reader_goes_on_over_a_repair(whole):
     with Collection.open(whole, FakeEncoder()) as collection:
         before = [hit.text for hit in collection.search("bee", k=1000)]
         flip(whole / "vectors-0.f16", 36 * 7)
-        repair_folder(whole, lambda _: FakeEncoder(), lambda _: None)
+        repair_folder(whole, lambda _: FakeEncoder())
         assert sorted(hit.text for hit in collection.search("bee", k=1000)) == sorted(before)
     assert [file.name for file in whole.glob("vectors-*")] == ["vectors-1.f16"]

@@ -74,7 +74,7 @@ def check_failure(line):
 def test_a_file_that_cannot_grow(tmp_path, fake, run, limit):
     """A write that fails is a StorageError; all commits before it stay, and writing goes on when there is room."""
     del fake
-    from fake_encoder import FakeEncoder
+    from tests.support.fake_encoder import FakeEncoder
 
     collection = Collection.create(tmp_path / "notes", FakeEncoder(256))
     collection.close()
@@ -87,7 +87,7 @@ def test_a_file_that_cannot_grow(tmp_path, fake, run, limit):
 
 def test_a_full_disk(mount, run):
     """On a file system without space left the error is a StorageError, and searching goes on in new processes."""
-    from fake_encoder import FakeEncoder
+    from tests.support.fake_encoder import FakeEncoder
 
     disk = mount("-t", "tmpfs", "-o", "size=1m", "tmpfs")
     with Collection.create(disk / "notes", FakeEncoder(256)) as collection:
@@ -113,7 +113,7 @@ def test_media_that_cannot_be_written_to(mount, fake, run):
     disk = mount("-t", "tmpfs", "-o", "size=4m", "tmpfs")
     with Collection.create(disk / "notes", fake) as collection:
         collection.add(["a bee", "a fly"])
-        collection.delete([next(collection.ids())])
+        collection.delete(collection.ids()[:1])
     mount("-o", "remount,ro")
     with Collection.open(disk / "notes", fake) as collection:
         assert len(collection.search("bee", k=5)) == collection.status().passages == 1

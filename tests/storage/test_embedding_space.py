@@ -6,11 +6,11 @@ import signal
 
 import numpy as np
 import pytest
-from fake_encoder import FakeEncoder, cosines
 
 from semsearch import Collection, Document
 from semsearch.common.errors import CollectionError, SpaceMismatchError
-from semsearch.storage import verify_folder
+from semsearch.storage.upkeep.verify import verify_folder
+from tests.support.fake_encoder import FakeEncoder, cosines
 
 
 class Drifted(FakeEncoder):
@@ -124,7 +124,7 @@ def test_a_run_that_is_killed_leaves_the_old_state_or_the_new(notes, run, step):
     out = run(
         """
 import os, signal
-from kill_harness import Faults, forked
+from tests.support.kill_harness import Faults, forked
 def work():
     with Collection.open(path) as collection:
         encoder = FakeEncoder(dimension=24, name="other", fingerprint="e" * 32)
@@ -136,7 +136,7 @@ print(forked(work))
         step,
     )
     assert int(out) == -signal.SIGKILL
-    stored = Collection.open(notes.path).stored_encoder
+    stored = Collection.open(notes.path)._store.definition.encoder
     encoder = other() if stored.dimension == 24 else FakeEncoder()
     with Collection.open(notes.path, encoder) as collection:
         assert len(collection.search("bee", k=100)) == 5

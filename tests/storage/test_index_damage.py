@@ -6,26 +6,27 @@ import warnings
 
 import numpy as np
 import pytest
-from index_helpers import check_alive, documents, stamps
 
 from semsearch import Collection, Document
 from semsearch.common.errors import DamagedError, DamagedIndexWarning
 from semsearch.index import Part
-from semsearch.storage import snapshot
+from semsearch.storage.snapshot import SnapshotLoader
+from tests.support.index_helpers import check_alive, documents, stamps
+from tests.support.opened import snapshot_of
 
 
 def test_a_reader_keeps_its_state_across_a_compaction(indexed, fake):
     """Who has begun to read searches the old files to the end, though they are gone from the folder."""
     other = Collection.open(indexed.path, fake)
     query = np.asarray(fake.encode(["bee3 wing3 sky3"]))
-    with other.pinned() as pinned:
+    with other._store.pinned() as pinned:
         before = pinned.search(query, 20)
         indexed.delete([f"d{n}" for n in range(50)])
         indexed.compact()
         assert list(stamps(indexed, "vectors*")) == ["vectors-1.f16"]
         for exact in (False, True):
             np.testing.assert_allclose(pinned.search(query, 20, exact=exact)[0], before[0], atol=0.2)
-        passages = other.passages(before[1][0].tolist())
+        passages = other._store.passages(before[1][0].tolist())
         assert {one.document.id for one in passages.values()} & {f"d{n}" for n in range(50)}
     check_alive(other, [f"d{n}" for n in range(50, 100)])
 
@@ -35,7 +36,7 @@ def test_a_reader_that_comes_between_two_states_sees_no_damage(indexed, fake, mo
     """When files vanish between reading the state and opening them, a second look finds the new ones, silently."""
     other = Collection.open(indexed.path, fake)
     indexed.delete(["d0"])
-    load, looks = snapshot.load_snapshot, []
+    load, looks = SnapshotLoader.load, []
 
     def slow(*arguments):
         looks.append(1)
@@ -46,18 +47,18 @@ def test_a_reader_that_comes_between_two_states_sees_no_damage(indexed, fake, mo
                 indexed.add(documents(100, 125))
         return load(*arguments)
 
-    monkeypatch.setattr("semsearch.storage.handle.load_snapshot", slow)
+    monkeypatch.setattr(SnapshotLoader, "load", slow)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hits = other.search("bee3 wing3 sky3", 1000)
     assert len(looks) > 1
     assert len(hits) == (99 if swap == "compact" else 124)
-    assert other.snapshot().damage is None
+    assert snapshot_of(other).damage is None
 
 
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("damage", ["short", "flipped", "earlier", "missing", "folder"])
-def test_a_damaged_index_gives_right_answers_and_is_rebuilt(indexed, fake, damage, number):
+def test_a_damaged_index_gives_right_answers_and_is_rebuilt(caplog, indexed, fake, damage, number):
     """Searches warn once and are exact; the next write tells, and builds the damaged part again."""
     old = {name: (indexed.path / name).read_bytes() for name in stamps(indexed)}
     indexed.compact()
@@ -82,9 +83,8 @@ def test_a_damaged_index_gives_right_answers_and_is_rebuilt(indexed, fake, damag
     assert len(seen) == 1
     if damage == "folder":
         file.rmdir()
-    told = []
-    reader.sync([Document(id="d100", text="bee100")], notify=told.append)
-    assert any("damaged or missing: rebuilding" in line for line in told)
+    reader.sync([Document(id="d100", text="bee100")])
+    assert any("damaged or missing: rebuilding" in line for line in caplog.messages)
     assert (reader.status().indexed, reader.status().tail) == (101, 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

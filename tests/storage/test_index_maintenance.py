@@ -6,13 +6,13 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from fake_encoder import FakeEncoder
-from index_helpers import check_alive, documents, stamps
 
 from semsearch import Collection, Document
 from semsearch.common.errors import InputError
 from semsearch.index import plan
 from semsearch.storage import writer
+from tests.support.fake_encoder import FakeEncoder
+from tests.support.index_helpers import check_alive, documents, stamps
 
 
 def found(collection, query="bee3 wing3 sky3", k=1000, **options):
@@ -31,17 +31,16 @@ def test_few_documents_need_no_index(notes):
     assert stamps(notes) == {}
 
 
-def test_an_index_is_built_when_the_tail_is_long(notes, small_index):
+def test_an_index_is_built_when_the_tail_is_long(caplog, notes, small_index):
     """Up to a number of rows all are tail; one more, and they are indexed; the status says how and how well."""
     small_index(tail=40, part=64)
     notes.add(documents(0, 40))
     assert (notes.status().indexed, notes.status().tail, stamps(notes)) == (0, 40, {})
-    told = []
-    notes.sync(documents(40, 41), notify=told.append)
+    notes.sync(documents(40, 41))
     status = notes.status()
     assert (status.indexed, status.tail, status.measured_rows) == (41, 0, 41)
     assert "PQ16x4fs" in status.index
-    assert any("building the index" in line for line in told)
+    assert any("building the index" in line for line in caplog.messages)
     assert 0 <= status.recall_low <= status.recall <= status.recall_high <= 1
     assert status.recall > 0.9
     assert 0 < status.p50_ms <= status.p95_ms
@@ -162,13 +161,13 @@ def test_nothing_is_left_after_everything_was_deleted(indexed):
 
 def test_another_index_by_choice(indexed):
     """A factory string is used from the next compaction on and kept when rows are added; auto gives it back."""
-    indexed.use_index("HNSW8")
+    indexed.tune(factory="HNSW8")
     indexed.compact()
     assert (indexed.status().index, indexed.status().indexed, len(stamps(indexed))) == ("HNSW8", 100, 1)
     check_alive(indexed, [f"d{n}" for n in range(100)])
     indexed.add(documents(100, 125))
     assert (indexed.status().index, indexed.status().indexed) == ("HNSW8", 125)
-    indexed.use_index("auto")
+    indexed.tune(factory="auto")
     indexed.compact()
     assert "PQ16x4fs" in indexed.status().index
     assert len(stamps(indexed)) == 2
@@ -180,7 +179,7 @@ def test_any_factory_finds_what_is_alive(make, factory, metric):
     """Deleted rows are left out whatever the index, also by those that take no filter, and none is lost."""
     collection = make(unit="document", metric=metric)
     collection.add(documents(0, 120))
-    collection.use_index(factory)
+    collection.tune(factory=factory)
     collection.compact()
     assert collection.status().index == factory
     collection.delete([f"d{n}" for n in range(0, 120, 2)])
@@ -193,7 +192,7 @@ def test_a_factory_that_does_not_exist_changes_nothing(indexed, factory):
     """The error quotes it, and index, choice and files stay as they were."""
     files, generation = stamps(indexed), indexed.status().generation
     with pytest.raises(InputError, match=f"{factory!r}.*choose another factory"):
-        indexed.use_index(factory)
+        indexed.tune(factory=factory)
     assert (stamps(indexed), indexed.status().generation) == (files, generation)
     indexed.add(documents(100, 125))
     assert "PQ16x4fs" in indexed.status().index
@@ -203,7 +202,7 @@ def test_a_factory_that_does_not_exist_changes_nothing(indexed, factory):
 def test_a_chosen_index_of_few_rows(notes, rows):
     """A factory may be chosen for a collection that is still empty or nearly so; it fills, shrinks and is tuned."""
     notes.add(documents(0, rows))
-    notes.use_index("HNSW8")
+    notes.tune(factory="HNSW8")
     notes.compact()
     notes.tune(recall=0.9)
     assert notes.status().indexed == rows
@@ -214,13 +213,12 @@ def test_a_chosen_index_of_few_rows(notes, rows):
     assert notes.search("bee") == []
 
 
-def test_a_factory_that_wants_more_rows_than_there_are(notes):
+def test_a_factory_that_wants_more_rows_than_there_are(caplog, notes):
     """Until there are enough rows the search is exact, and that is said; writes do not fail for it."""
     notes.add(documents(0, 30))
-    notes.use_index("IVF64,Flat")
-    told = []
-    notes.compact(notify=told.append)
-    assert any("too few rows" in line for line in told)
+    notes.tune(factory="IVF64,Flat")
+    notes.compact()
+    assert any("too few rows" in line for line in caplog.messages)
     assert (notes.status().index, notes.status().tail) == ("exact", 30)
     notes.add(documents(30, 100))
     assert (notes.status().index, notes.status().indexed) == ("IVF64,Flat", 100)

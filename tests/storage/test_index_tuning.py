@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fake_encoder import FakeEncoder
-from index_helpers import documents
 
 from semsearch import Collection, CollectionSettings
 from semsearch.common.errors import InputError, QueryError
-from semsearch.storage import indexing
+from semsearch.storage.vectors import index_builder
+from tests.support.fake_encoder import FakeEncoder
+from tests.support.index_helpers import documents
+from tests.support.opened import snapshot_of
 
 
 def test_tuning_is_kept(indexed, fake, monkeypatch):
     """A recall or a latency is stored with the collection and used when the index is measured again."""
     status = indexed.tune(recall=0.5)
     assert status == Collection.open(indexed.path, fake).status()
-    low = indexed.snapshot().searcher.point
+    low = snapshot_of(indexed).searcher.point
     assert indexed.tune(recall=1.0).recall >= status.recall
-    assert indexed.snapshot().searcher.point.candidates > low.candidates
+    assert snapshot_of(indexed).searcher.point.candidates > low.candidates
     indexed.tune(latency_ms=1e6)
     asked = []
-    tune = indexing.tune
-    monkeypatch.setattr(indexing, "tune", lambda rows, index, target: asked.append(target) or tune(rows, index, target))
+    tune = index_builder.tune
+    monkeypatch.setattr(
+        index_builder, "tune", lambda rows, index, target: asked.append(target) or tune(rows, index, target)
+    )
     indexed.add(documents(100, 160))
     assert [(target.recall, target.latency_ms) for target in asked] == [(None, 1e6)]
 
@@ -42,7 +45,7 @@ def test_targets_that_make_no_sense_are_refused(indexed, wrong):
 
 def test_figures_grow_stale(indexed, monkeypatch):
     """The status says when half as many rows have come or gone since recall was measured."""
-    monkeypatch.setattr(indexing, "TAIL_ROWS", 1000)
+    monkeypatch.setattr(index_builder, "TAIL_ROWS", 1000)
     indexed.add(documents(100, 150))
     assert not indexed.status().stale
     indexed.add(documents(150, 151))

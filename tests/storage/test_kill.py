@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-HARNESS = Path(__file__).with_name("kill_harness.py")
+HARNESS = Path(__file__).parents[1] / "support" / "kill_harness.py"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness forks")
 
 STEPS = {False: 49, True: 61}

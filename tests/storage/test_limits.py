@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from fake_encoder import FakeEncoder
 
 from semsearch import Collection
 from semsearch.common.errors import CollectionNotFoundError, StorageError
-from semsearch.storage import verify_folder
+from semsearch.storage.upkeep.verify import verify_folder
+from tests.support.fake_encoder import FakeEncoder
 
 
 class Tight(FakeEncoder):

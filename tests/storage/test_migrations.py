@@ -9,12 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from fake_encoder import FakeEncoder, cosines
 
 from semsearch import Collection, Document
 from semsearch.common.errors import DamagedError, FormatError
-from semsearch.storage import migrations, verify_folder
-from semsearch.storage.database.connection import FORMAT
+from semsearch.storage.database import migrations
+from semsearch.storage.database.schema import FORMAT
+from semsearch.storage.upkeep.verify import verify_folder
+from tests.support.fake_encoder import FakeEncoder, cosines
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("format-*.zip"))
 PASSAGES = ["A bee has wings.", "A jet flies higher.", "It makes honey.", "北京是中国的首都。", "🐝"]
@@ -77,7 +78,7 @@ def test_a_migration_that_fails_changes_nothing(old, monkeypatch):
     content = (old / "collection.db").read_bytes()
 
     def failing(connection):
-        migrations.sealed(connection)
+        migrations.add_seal(connection)
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:

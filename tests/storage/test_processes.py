@@ -9,9 +9,9 @@ import time
 from contextlib import closing
 
 import numpy as np
-from fake_encoder import cosines
 
 from semsearch import Collection
+from tests.support.fake_encoder import cosines
 
 WRITER = """
 import semsearch.storage.sync
@@ -108,8 +108,8 @@ def test_a_writer_that_is_killed_between_file_and_commit(notes, run):
     run(
         """
 import os, signal
-from semsearch.storage.writer import Writer
-Writer._put_document = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from semsearch.storage.tables.passages import Passages
+Passages.insert = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 import multiprocessing
 def write():
     Collection.open(path, FakeEncoder()).add([f"lost {n}" for n in range(50)])

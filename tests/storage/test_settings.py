@@ -6,7 +6,7 @@ import pytest
 
 from semsearch import Collection, CollectionSettings, Unit
 from semsearch.common.errors import CollectionError
-from semsearch.storage import check_name
+from semsearch.storage.folder import check_name
 
 
 @pytest.mark.parametrize("name", ["notes", "1984", "python-docs", "a.b_c+d e", "Примечания", "メモ", "x" * 100])

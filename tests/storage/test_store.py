@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 import stat
 from contextlib import closing
 
 import numpy as np
 import pytest
-from fake_encoder import FakeEncoder
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import (
@@ -20,8 +20,11 @@ from semsearch.common.errors import (
     LockedError,
     SpaceMismatchError,
 )
-from semsearch.storage import exists, list_collections, locking
-from semsearch.storage import store as store_module
+from semsearch.storage import creation, locking
+from semsearch.storage import settings as settings_module
+from semsearch.storage.folder import exists, list_collections
+from tests.support.fake_encoder import FakeEncoder
+from tests.support.opened import snapshot_of
 
 
 def test_a_new_collection_is_empty(notes, tmp_path):
@@ -69,14 +72,14 @@ def test_create_refuses_a_path_that_is_taken(tmp_path, fake, kind):
 def test_two_who_make_the_same_collection_at_once(tmp_path, fake, monkeypatch):
     """The later one is told that the path is taken, and leaves nothing behind."""
     path = tmp_path / "notes"
-    make = store_module._make
+    make = creation.fill_folder
 
     def slow(folder, *rest):
         make(folder, *rest)
-        monkeypatch.setattr(store_module, "_make", make)
+        monkeypatch.setattr(creation, "fill_folder", make)
         Collection.create(path, fake).add(["first"])
 
-    monkeypatch.setattr(store_module, "_make", slow)
+    monkeypatch.setattr(creation, "fill_folder", slow)
     with pytest.raises(CollectionExistsError):
         Collection.create(path, fake)
     assert [entry.name for entry in tmp_path.iterdir()] == ["notes"]
@@ -90,7 +93,7 @@ def test_a_failed_create_leaves_nothing(tmp_path, fake, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "create_schema", interrupted)
+        patch.setattr(creation, "create_schema", interrupted)
         with pytest.raises(KeyboardInterrupt):
             Collection.create(tmp_path / "notes", fake)
     assert not list(tmp_path.iterdir())
@@ -149,7 +152,7 @@ def test_collections_are_listed_by_name(make, tmp_path):
 def test_another_model_is_refused(notes):
     """The message names both models, and what to do; nothing is stored."""
     other = FakeEncoder(name="other-model", fingerprint="0" * 32)
-    for refused in (lambda: Collection.open(notes.path, other), lambda: notes.attach(other)):
+    for refused in (lambda: Collection.open(notes.path, other), lambda: notes._store.attach(other)):
         with pytest.raises(SpaceMismatchError, match=r"'fake'.*'other-model'.*Open it with its own model"):
             refused()
     assert notes.encoder.name == "fake"
@@ -170,7 +173,7 @@ def test_the_model_is_loaded_when_it_is_first_needed(notes, monkeypatch):
         asked.append((model, options))
         return FakeEncoder()
 
-    monkeypatch.setattr(store_module.Encoder, "load", load)
+    monkeypatch.setattr(settings_module.Encoder, "load", load)
     opened = Collection.open(notes.path)
     assert opened.status().documents == 1
     assert opened.delete(["nothing"]) == 0
@@ -181,7 +184,7 @@ def test_the_model_is_loaded_when_it_is_first_needed(notes, monkeypatch):
 
 def test_a_stored_model_that_has_changed_is_refused(notes, monkeypatch):
     """If the model of the stored name makes other vectors now, nothing is searched."""
-    monkeypatch.setattr(store_module.Encoder, "load", lambda *_, **__: FakeEncoder(fingerprint="1" * 32))
+    monkeypatch.setattr(settings_module.Encoder, "load", lambda *_, **__: FakeEncoder(fingerprint="1" * 32))
     with pytest.raises(SpaceMismatchError, match="11111111"):
         Collection.open(notes.path).search("bee")
 
@@ -238,7 +241,7 @@ def test_a_single_string_is_not_taken_for_a_list(notes):
 def test_ids_are_listed_while_the_collection_changes(notes):
     """A listing that has begun gives the ids of its beginning, and does not hold searches at that state."""
     notes.add([Document(id=name, text=f"bee {name}") for name in "cab"])
-    listing = notes.ids()
+    listing = iter(notes.ids())
     assert next(listing) == "a"
     notes.delete(["b"])
     assert {hit.document for hit in notes.search("bee")} == {"a", "c"}
@@ -252,7 +255,13 @@ def test_drop_leaves_nothing(notes, tmp_path):
     assert len(other.search("bee")) == 1
     notes.drop()
     assert not list(tmp_path.iterdir())
-    for use in (notes.status, notes.drop, lambda: other.search("bee"), lambda: other.add(["x"]), other.snapshot):
+    for use in (
+        notes.status,
+        notes.drop,
+        lambda: other.search("bee"),
+        lambda: other.add(["x"]),
+        lambda: snapshot_of(other),
+    ):
         with pytest.raises(CollectionNotFoundError, match="no collection 'notes'"):
             use()
     assert not list(tmp_path.iterdir())
@@ -276,10 +285,10 @@ def test_a_collection_that_is_put_back_is_read_anew(notes, tmp_path, fake):
     """When a backup takes the place of the files, searches read the backup."""
     notes.add(["A bee."])
     notes.close()
-    store_module.shutil.copytree(notes.path, tmp_path / "backup")
+    shutil.copytree(notes.path, tmp_path / "backup")
     notes.add(["A wasp."])
     assert len(notes.search("bee")) == 2
-    store_module.shutil.rmtree(notes.path)
+    shutil.rmtree(notes.path)
     (tmp_path / "backup").rename(notes.path)
     assert [hit.text for hit in notes.search("bee")] == ["A bee."]
     Collection.open(notes.path, fake).add(["A fly."])
@@ -357,7 +366,7 @@ def test_a_write_leaves_a_database_that_is_whole_by_itself(notes, fake, tmp_path
     notes.add(["a fly"])
     (tmp_path / "copy").mkdir()
     for file in ("collection.db", "vectors-0.f16"):
-        store_module.shutil.copy(notes.path / file, tmp_path / "copy")
+        shutil.copy(notes.path / file, tmp_path / "copy")
     assert len(Collection.open(tmp_path / "copy", fake).search("bee")) == 2
 
 
@@ -365,11 +374,11 @@ def test_a_write_does_not_wait_for_readers(notes, fake):
     """A pinned reader keeps its state, and the writer goes on."""
     notes.add(["a bee"])
     other = Collection.open(notes.path, fake)
-    with other.pinned() as snapshot:
+    with other._store.pinned() as snapshot:
         notes.add(["a fly"])
         assert snapshot.rows == 1
         assert notes.status().passages == 2
-    assert other.snapshot().rows == 2
+    assert snapshot_of(other).rows == 2
 
 
 def test_pinned_states_stay(notes, fake):
@@ -377,13 +386,13 @@ def test_pinned_states_stay(notes, fake):
     notes.add([Document(id="b", text="bee wings"), "far away"])
     other = Collection.open(notes.path, fake)
     vector = np.asarray(fake.encode(["bee"]), np.float32)
-    with notes.pinned() as snapshot:
+    with notes._store.pinned() as snapshot:
         _, ids = snapshot.search(vector, 1)
         other.add([Document(id="b", text="wasp sting")])
-        assert notes.passages(ids[0].tolist())[int(ids[0, 0])].document.text == "bee wings"
-        assert notes.snapshot() is snapshot
+        assert notes._store.passages(ids[0].tolist())[int(ids[0, 0])].document.text == "bee wings"
+        assert snapshot_of(notes) is snapshot
         assert list(notes.ids()) == list(other.ids())
-        assert notes.status().generation == snapshot.generation < other.status().generation
+        assert notes.status().generation == snapshot.state.generation < other.status().generation
     assert {hit.text for hit in notes.search("bee")} == {"wasp sting", "far away"}
 
 
@@ -391,10 +400,10 @@ def test_a_snapshot_is_kept_until_a_commit(make):
     """The same object serves all searches of a state; a commit elsewhere makes a new one."""
     collection = make(unit="document")
     collection.add(["A bee."])
-    first = collection.snapshot()
-    assert collection.snapshot() is first
+    first = snapshot_of(collection)
+    assert snapshot_of(collection) is first
     Collection.open(collection.path, collection.encoder).delete(list(collection.ids()))
-    second = collection.snapshot()
+    second = snapshot_of(collection)
     assert second is not first
     assert second.searcher is not first.searcher
     assert second.passages.parts == first.passages.parts

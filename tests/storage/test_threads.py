@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from fake_encoder import cosines
 
 from semsearch import Document
+from tests.support.fake_encoder import cosines
 
 
 @pytest.mark.parametrize("indexed", [False, True])

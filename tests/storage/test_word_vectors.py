@@ -10,13 +10,17 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from fake_encoder import FakeEncoder
-from index_helpers import stamps
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import DamagedError, DamagedIndexWarning, QueryError
-from semsearch.storage import compaction, import_archive, repair_folder, verify_folder
 from semsearch.storage.database.state import seal
+from semsearch.storage.tables.passages import Passages
+from semsearch.storage.upkeep.archive import import_archive
+from semsearch.storage.upkeep.repair import repair_folder
+from semsearch.storage.upkeep.verify import verify_folder
+from tests.support.fake_encoder import FakeEncoder
+from tests.support.index_helpers import stamps
+from tests.support.opened import snapshot_of
 
 WORDS = ["bee", "Bee", "wings", "honey", "jet", "internationalisation", "engine", "🐝", "soup", "and", "."]
 TOLERANCE = 0.05
@@ -32,7 +36,7 @@ TEXTS = [
 @pytest.fixture
 def words(make):
     """A collection of lines that keeps word vectors."""
-    return make("words", unit="line", tokens=True)
+    return make("words", unit="line", word_vectors=True)
 
 
 @pytest.fixture
@@ -60,12 +64,12 @@ def every_word(documents):
 def brute_force(documents, word):
     """Cosines of a word by itself with every word of {id: text}, in lines, read behind the title if there is one."""
     encoder = FakeEncoder()
-    (query,) = vectors_of(encoder, word).values()
+    (query,) = word_vectors_of(encoder, word).values()
     found = {}
     for one, body in documents.items():
         start = 0
         for line in body.split("\n"):
-            here = vectors_of(encoder, line)
+            here = word_vectors_of(encoder, line)
             found |= {
                 (one, start + first, start + last): float(vector @ query) for (first, last), vector in here.items()
             }
@@ -73,7 +77,7 @@ def brute_force(documents, word):
     return found
 
 
-def vectors_of(encoder, line):
+def word_vectors_of(encoder, line):
     """The direction of each word of a line."""
     (found,) = encoder.encode_tokens([line])
     vectors = {}
@@ -90,7 +94,7 @@ def vectors_of(encoder, line):
 def test_whatever_is_written_it_answers_as_if_it_encoded_now(make, small_index, seed):
     """After additions, replacements, deletions and compactions: the words of what is there, in the order of cosines."""
     small_index(tail=20, part=64)
-    stored, fresh = make("stored", unit="line", tokens=True), make("fresh", unit="line")
+    stored, fresh = make("stored", unit="line", word_vectors=True), make("fresh", unit="line")
     chance, documents = random.Random(seed), {}  # noqa: S311 - no secret
     for _ in range(8):
         new = {f"d{chance.randrange(12)}": text(chance) for _ in range(4)}
@@ -142,7 +146,7 @@ def test_words_of_overlapping_windows_count_once(make):
     """From the window with more context, and none is missing."""
     chance = random.Random(1)  # noqa: S311 - no secret
     body = " ".join(chance.choices(["bee", "wings", "jet", "honey"], k=120))
-    collection = make("windows", window=12, overlap=5, tokens=True)
+    collection = make("windows", window=12, overlap=5, word_vectors=True)
     collection.add([Document(body, id="long")])
     assert collection.status().words > 120
     assert places(collection.contexts("bee", k=1000)) == every_word({"long": body})
@@ -155,7 +159,7 @@ def test_words_of_overlapping_windows_count_once(make):
 
 def test_words_that_do_not_fit_the_model_have_no_vector(make):
     """What was cut off a passage is found neither way; the passage's own truncation has been reported."""
-    collection = make("long", unit="document", tokens=True)
+    collection = make("long", unit="document", word_vectors=True)
     report = collection.add([Document("bee " * 40, id="long")])
     assert report.tokens_cut == 10
     assert len(collection.contexts("bee", k=100)) == 30
@@ -181,9 +185,9 @@ def test_status_counts_words_that_are_kept(filled, notes):
 
 def test_a_search_for_passages_does_without_words(filled):
     """They are loaded when they are asked for, and damage to them harms nothing else."""
-    assert filled.snapshot().words is None
+    assert snapshot_of(filled).words is None
     filled.contexts("bee", k=1)
-    assert filled.snapshot().words is not None
+    assert snapshot_of(filled).words is not None
     (filled.path / "words-0.u8").unlink()
     with Collection.open(filled.path, FakeEncoder()) as again:
         assert again.search("a bee", k=4)
@@ -194,11 +198,11 @@ def test_a_search_for_passages_does_without_words(filled):
 def test_words_have_an_index(make, small_index):
     """In files of its own, which a damaged one of costs no hit; new words are found behind it."""
     small_index(tail=20, part=64)
-    collection = make("indexed", unit="line", tokens=True)
+    collection = make("indexed", unit="line", word_vectors=True)
     bodies = {f"d{n}": f"bee{n} wing{n % 7} sky{n % 11} bee" for n in range(60)}
     collection.add(Document(body, id=one) for one, body in bodies.items())
     assert len(stamps(collection, "word-index-*.faiss")) == 4
-    with collection.pinned(with_words=True) as snapshot:
+    with collection._store.pinned(with_words=True) as snapshot:
         pass
     assert (snapshot.words.searcher.index.covered, len(snapshot.words.searcher.rows)) == (240, 240)
     expected = places(collection.contexts("bee", k=100))
@@ -215,13 +219,13 @@ def test_words_have_an_index(make, small_index):
 def test_a_reader_keeps_passages_and_words_of_one_generation(filled):
     """Within a pinned block nothing changes for it; after the block it sees the words of the new state."""
     other = Collection.open(filled.path, FakeEncoder())
-    with filled.pinned(with_words=True) as before:
+    with filled._store.pinned(with_words=True) as before:
         other.delete(["0"])
         other.compact()
         assert len(filled.contexts("bee", k=100, same_word=True)) == 3
-        assert filled.snapshot() is before
+        assert snapshot_of(filled) is before
     assert len(filled.contexts("bee", k=100, same_word=True)) == 1
-    assert filled.snapshot().epoch == 1
+    assert snapshot_of(filled).state.epoch == 1
     assert {file.name for file in filled.path.glob("*-[0-9].[fu]*")} == {"vectors-1.f16", "words-1.u8"}
 
 
@@ -250,7 +254,7 @@ def test_damaged_records_of_words_are_reported_and_mended(filled, damage):
             with pytest.raises(DamagedError, match="semsearch verify words"):
                 again.contexts("bee", k=100, same_word=same_word)
     assert not verify_folder(filled.path).sound
-    done = repair_folder(filled.path, lambda _: FakeEncoder(), lambda _: None)
+    done = repair_folder(filled.path, lambda _: FakeEncoder())
     assert (done.documents, done.aside) == (4, 0)
     assert verify_folder(filled.path).sound
     with Collection.open(filled.path, FakeEncoder()) as again:
@@ -268,7 +272,7 @@ def test_a_damaged_file_of_word_vectors_is_reported_and_mended(filled, damage):
     with Collection.open(filled.path, FakeEncoder()) as again, pytest.raises(DamagedError, match="semsearch verify"):
         again.contexts("bee", k=100)
     assert "vector" in {one.part for one in verify_folder(filled.path).findings}
-    done = repair_folder(filled.path, lambda _: FakeEncoder(), lambda _: None)
+    done = repair_folder(filled.path, lambda _: FakeEncoder())
     assert (done.documents, done.encoded, done.aside) == (4, 4 if damage == "gone" else 1, 0)
     assert verify_folder(filled.path).sound
     with Collection.open(filled.path, FakeEncoder()) as again:
@@ -310,12 +314,12 @@ def test_settings_that_make_no_sense_are_damage(filled, statement):
         Collection.open(filled.path)
     assert not verify_folder(filled.path).sound
     with pytest.raises(DamagedError, match="its 4 documents are in"):
-        repair_folder(filled.path, lambda _: FakeEncoder(), lambda _: None)
+        repair_folder(filled.path, lambda _: FakeEncoder())
 
 
 def stored(collection):
     """The vector of each passage, and which words are where."""
-    rows = [(row[0].document.id, row[0].ordinal, row[1].tolist()) for row in collection.rows()]
+    rows = [(row[0].document.id, row[0].ordinal, row[1].tolist()) for row in collection._store.passages_with_vectors()]
     return rows, [(hit.document, hit.start, hit.score) for hit in collection.contexts("bee", k=1000)]
 
 
@@ -324,14 +328,14 @@ def test_a_repair_does_not_believe_files_that_were_never_committed(filled, monke
     """What a compaction leaves that was killed numbers the rows otherwise; each would match its checksum there."""
     filled.delete(["1"])
     expected = stored(filled)
-    monkeypatch.setattr(compaction, "_renumber", killed)
+    monkeypatch.setattr(Passages, "renumber", killed)
     with pytest.raises(KeyboardInterrupt):
         filled.compact()
     monkeypatch.undo()
     assert {"vectors-1.f16", "words-1.u8"} <= {file.name for file in filled.path.iterdir()}
     if seal_is_lost:
         change(filled, "UPDATE state SET rows = rows + 1")
-    done = repair_folder(filled.path, lambda _: FakeEncoder(), lambda _: None)
+    done = repair_folder(filled.path, lambda _: FakeEncoder())
     assert (done.documents, done.encoded, done.aside) == (3, 3 if seal_is_lost else 0, 0)
     assert verify_folder(filled.path).sound
     with Collection.open(filled.path, FakeEncoder()) as again:
@@ -349,14 +353,14 @@ def killed(*_):
 def test_lost_vectors_of_passages_alone_are_made_again(filled):
     """The words' file is of the same epoch and takes no harm."""
     (filled.path / "vectors-0.f16").unlink()
-    done = repair_folder(filled.path, lambda _: FakeEncoder(), lambda _: None)
+    done = repair_folder(filled.path, lambda _: FakeEncoder())
     assert (done.documents, done.encoded, done.aside) == (4, 4, 0)
     assert verify_folder(filled.path).sound
 
 
 def test_fewer_occurrences_are_the_first_of_more(make):
     """A word in two overlapping windows counts where it is nearest, however many are asked for."""
-    words = make("overlapping", unit="window", window=4, overlap=3, tokens=True)
+    words = make("overlapping", unit="window", window=4, overlap=3, word_vectors=True)
     words.add(["A bee has wings and the bee has honey and the jet has an engine and no honey at all"])
     whole = words.contexts("honey", k=50)
     assert len(whole) == len({(hit.document, hit.start) for hit in whole}) == 20
@@ -391,7 +395,7 @@ def test_encoding_again_makes_word_vectors_of_the_new_encoder(filled):
     """Of its own size, in the place of the old ones."""
     other = FakeEncoder(dimension=24, name="other", fingerprint="0" * 32)
     filled.reencode(other)
-    assert filled.stored_encoder.hidden_size == 24
+    assert filled._store.definition.encoder.hidden_size == 24
     assert places(filled.contexts("bee", k=100)) == every_word({str(n): body for n, body in enumerate(TEXTS)})
     assert verify_folder(filled.path).sound
     assert {file.name for file in filled.path.glob("words-*")} == {"words-1.u8"}
@@ -400,7 +404,7 @@ def test_encoding_again_makes_word_vectors_of_the_new_encoder(filled):
 def test_the_setting_is_part_of_the_collection(filled):
     """It is read back, and a collection without it has neither tables nor files of words."""
     again = Collection.open(filled.path, FakeEncoder())
-    assert again.settings == CollectionSettings(unit="line", tokens=True)
+    assert again.settings == CollectionSettings(unit="line", word_vectors=True)
     other = Collection.create(filled.path.with_name("other"), FakeEncoder())
     with closing(sqlite3.connect(other.path / "collection.db")) as connection:
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}

@@ -12,8 +12,8 @@ from scipy.stats import chi2_contingency
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from semsearch.words.contexts import clusters
-from semsearch.words.contexts.clusters import groups
-from semsearch.words.contexts.typical import typical
+from semsearch.words.contexts.clusters import group_vectors
+from semsearch.words.contexts.typical import typical_words
 
 
 def random_vectors(seed, count, dimension=8):
@@ -58,7 +58,7 @@ def test_silhouettes_are_scikit_learns(seed, count, kinds):
 def test_groups_are_found_and_counted(sizes):
     """As many as there are, the largest first."""
     vectors, labels = gathered(0, sizes)
-    found = groups(vectors)
+    found = group_vectors(vectors)
     assert adjusted_rand_score(found, labels) == 1
     assert np.bincount(found).tolist() == sorted(sizes, reverse=True)
 
@@ -67,14 +67,14 @@ def test_groups_are_found_and_counted(sizes):
 def test_what_has_no_groups_is_one(count):
     """Noise around one direction, one vector, and one vector many times."""
     noise = random_vectors(0, count, 128)
-    assert not groups(noise).any()
-    assert not groups(np.repeat(noise[:1], count, axis=0)).any()
+    assert not group_vectors(noise).any()
+    assert not group_vectors(np.repeat(noise[:1], count, axis=0)).any()
 
 
 def test_groups_depend_on_nothing_but_the_vectors():
     """Turned around, they come out the same, member for member."""
     vectors, _ = gathered(1, (5, 8), spread=0.3)
-    assert groups(vectors)[::-1].tolist() == groups(vectors[::-1].copy()).tolist()
+    assert group_vectors(vectors)[::-1].tolist() == group_vectors(vectors[::-1].copy()).tolist()
 
 
 def test_typical_words_are_those_with_the_largest_ratio():
@@ -95,4 +95,4 @@ def test_typical_words_are_those_with_the_largest_ratio():
 
     expected = sorted((word for word in rates if word != "bank" and more(word)), key=ratio, reverse=True)
     assert "money" not in expected
-    assert typical([inside, outside[:30]], outside[30:], ["bank"])[0] == tuple(expected)
+    assert typical_words([inside, outside[:30]], outside[30:], ["bank"])[0] == tuple(expected)

@@ -111,7 +111,7 @@ def test_occurrences_of_the_same_sense_come_first(sample, word, sentence, sense)
 def test_scores_are_cosines_of_the_last_layer(make, encoder, sentence):
     """Of the word in the document's text and in the sentence, or by itself, without the mean of one occurrence more."""
 
-    def direction(text):
+    def mean_direction(text):
         (found,) = encoder.encode_tokens([text])
         rows = [row for row, one in enumerate(found.tokens.tokens) if one == "bank"]
         units = found.vectors[rows] / np.linalg.norm(found.vectors[rows], axis=1, keepdims=True)
@@ -119,7 +119,7 @@ def test_scores_are_cosines_of_the_last_layer(make, encoder, sentence):
 
     hits = make(*(Document(id=text, text=text) for text in [*RIVER, *MONEY])).contexts("bank", sentence, k=100)
     assert {hit.document for hit in hits} == {*RIVER, *MONEY}
-    vectors, query = np.stack([direction(hit.document) for hit in hits]), direction(sentence or "bank")
+    vectors, query = np.stack([mean_direction(hit.document) for hit in hits]), mean_direction(sentence or "bank")
     common = vectors.sum(axis=0) / (len(hits) + 1)
     dot = (vectors - common) @ (query - common)
     expected = dot / np.linalg.norm(vectors - common, axis=1) / np.linalg.norm(query - common)
@@ -185,14 +185,14 @@ def test_snippets_are_cut_between_words(make):
 def test_a_frequent_word_is_answered_from_a_sample(make, monkeypatch):
     """Passages all over the collection, and how many there were is told."""
     collection = make(*[f"Sentence {number} about a bank." for number in range(40)], "bankers")
-    monkeypatch.setattr(module, "PASSAGES", 8)
+    monkeypatch.setattr(module, "MOST_PASSAGES", 8)
     with pytest.warns(SampleWarning, match="40 passages may have 'bank'; 8 of them, .* have it 8 times"):
         hits = collection.contexts("bank", k=100)
     numbers = sorted(int(re.findall(r"\d+", hit.snippet)[0]) for hit in hits)
     assert len(numbers) == 8
     assert np.diff(numbers).max() <= 6
     assert (numbers[0], numbers[-1]) == (0, 39)
-    monkeypatch.setattr(module, "CHARACTERS", 60)
+    monkeypatch.setattr(module, "MOST_CHARACTERS", 60)
     with pytest.warns(SampleWarning, match="have it 2 times"):
         assert len(collection.contexts("bank", k=100)) == 2
 
@@ -289,7 +289,7 @@ def test_a_damaged_text_is_not_served(make, change):
 
 def test_stored_word_vectors_give_the_same_answers(make, encoder, tmp_path):
     """Up to their rounding to 255 steps, with the packaged model; and the nearest of all words have the sense, too."""
-    collection = Collection.create(tmp_path / "stored", encoder, CollectionSettings(tokens=True))
+    collection = Collection.create(tmp_path / "stored", encoder, CollectionSettings(word_vectors=True))
     documents = [Document(id=text, text=text) for text in [*RIVER, *MONEY]]
     collection.add([*documents, AWKWARD])
     sentence = "We walked along the bank of the river."

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semsearch.common.arrays import GROUP, top
+from semsearch.common.choices import Formula
 from semsearch.common.errors import InputError, QueryError
-from semsearch.words.spaces import Formula, Space, read_space
+from semsearch.words.spaces import Space
 from semsearch.words.spaces import space as space_module
-from semsearch.words.spaces.top import GROUP, top
+from semsearch.words.vector_files.reader import read_space
 
 FLYING = Path(__file__).parents[2] / "examples" / "flying.csv"
 

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from semsearch.common.errors import InputError
-from semsearch.words.spaces import read_space
+from semsearch.words.vector_files.reader import read_space
 
 NAMES = ["bee", "naïve", "New York", "北京", "x"]
 VECTORS = np.array([[1.5, -2, 3e-5], [0, 1, 0], [7, 8, 9], [-1, -1, -1], [0.1, 0.2, 0.3]], dtype=np.float32)

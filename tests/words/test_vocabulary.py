@@ -11,7 +11,7 @@ from semsearch.common.errors import ModelError, QueryError
 from semsearch.encoder import Encoder
 from semsearch.words.spaces import Vocabulary
 from semsearch.words.spaces.spelling_map import SpellingMap
-from semsearch.words.spaces.whole_words import spelled_out, whole_words
+from semsearch.words.spaces.whole_words import spell_out, whole_words
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +94,9 @@ def test_the_mean_is_taken_out_of_every_word(tiny):
     assert (nearest.name, nearest.score) == ("king", pytest.approx(1, abs=1e-5))
 
 
-def test_words_are_spelled_out_in_pieces_that_make_them(static):
+def test_words_are_spell_out_in_pieces_that_make_them(static):
     """Every sampled word has two pieces or more, whose letters are the word's."""
-    sample = spelled_out(static.encoder, dict(zip(static.names, static.tokens, strict=True)))
+    sample = spell_out(static.encoder, dict(zip(static.names, static.tokens, strict=True)))
     assert len(sample) > 5000
     for word, ids in list(sample.items())[:100]:
         tokens = [static.encoder.decode([one]) for one in ids]
@@ -104,9 +104,9 @@ def test_words_are_spelled_out_in_pieces_that_make_them(static):
         assert "".join(token.removeprefix("##") for token in tokens) == word
 
 
-def test_spelled_out_words_are_put_where_one_token_would_be(static):
+def test_spell_out_words_are_put_where_one_token_would_be(static):
     """By a map that is fitted on some words, others come nearer to the vectors of their own tokens."""
-    sample = spelled_out(static.encoder, dict(zip(static.names, static.tokens, strict=True)))
+    sample = spell_out(static.encoder, dict(zip(static.names, static.tokens, strict=True)))
     table = static.encoder.static_vectors()
     spelled = np.stack([table[list(ids)].mean(axis=0) for ids in sample.values()])
     whole = np.stack([static[word] for word in sample])
@@ -214,5 +214,5 @@ def test_byte_level_tokenizers_have_words_with_a_space_before(tmp_path):
     encoder = Encoder.load(tmp_path, runtime="torch")
     words = whole_words(encoder)
     assert encoder.decode([words["king"]]) == " king"
-    assert spelled_out(encoder, words) == {}
+    assert spell_out(encoder, words) == {}
     assert Vocabulary(encoder, "static").nearest("queen", 1)

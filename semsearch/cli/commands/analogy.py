@@ -2,51 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from semsearch.cli.options import (
-    RUN_OPTIONS,
+    RunOptions,
+    SpaceOptions,
+    as_value,
     cli_command,
     collection_path,
     format_option,
     indexes_option,
     k_option,
-    model_options,
+    run_options,
     space_options,
 )
+from semsearch.common.choices import Formula
 from semsearch.common.errors import InputError
 
 __all__ = ["command"]
 
 COLUMNS = ("rank", "rank_of_all", "score", "name")
-Question = tuple[list[str], list[str], int, str]
-"""Positive and negative words or texts, number of answers, formula."""
 SPACE_OPTIONS = ("model", "vectors", "space", "center", "drop")
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionOptions:
+    """What is asked beside A, B and C."""
+
+    formula: str | None
+    pairs: tuple[tuple[str, str], ...]
+    plus: tuple[str, ...]
+    minus: tuple[str, ...]
+    collection: str | None
+
+    def question(self, a: str, b: str, c: str) -> tuple[list[str], list[str], str]:
+        """Positive and negative words or texts, and the formula."""
+        positive = [*(right for _, right in self.pairs), b, *self.plus, c]
+        negative = [*(left for left, _ in self.pairs), a, *self.minus]
+        return positive, negative, self.formula or (Formula.COS_AVG if self.pairs else Formula.COS_ADD)
+
+
+question_options = as_value(
+    QuestionOptions,
+    "asked",
+    (
+        click.option(
+            "--formula",
+            type=click.Choice([formula.value for formula in Formula]),
+            help="How answers are scored.  [default: 3cosadd; 3cosavg with --pair]",
+        ),
+        click.option(
+            "--pair", "pairs", nargs=2, multiple=True, metavar="A B", help="One more pair like A B; repeatable."
+        ),
+        click.option("--plus", multiple=True, metavar="WORD", help="One more word to be near to; repeatable."),
+        click.option("--minus", multiple=True, metavar="WORD", help="One more word to be far from; repeatable."),
+        click.option(
+            "--collection", metavar="NAME", help="Answer with passages of this collection; words may be texts."
+        ),
+    ),
+)
 
 
 @cli_command
 @click.argument("a")
 @click.argument("b")
 @click.argument("c")
-@click.option(
-    "--formula",
-    type=click.Choice(["3cosadd", "3cosmul", "pair-direction", "3cosavg"]),
-    help="How answers are scored.  [default: 3cosadd; 3cosavg with --pair]",
-)
-@click.option("--pair", "pairs", nargs=2, multiple=True, metavar="A B", help="One more pair like A B; repeatable.")
-@click.option("--plus", multiple=True, metavar="WORD", help="One more word to be near to; repeatable.")
-@click.option("--minus", multiple=True, metavar="WORD", help="One more word to be far from; repeatable.")
-@click.option("--collection", metavar="NAME", help="Answer with passages of this collection; words may be texts.")
+@question_options
 @indexes_option
 @space_options
 @k_option
 @format_option
-@model_options
-def command(a: str, b: str, c: str, k: int, style: str | None, **how: Any) -> None:
+@run_options
+def command(
+    a: str,
+    b: str,
+    c: str,
+    asked: QuestionOptions,
+    indexes: Path | None,
+    words: SpaceOptions,
+    run: RunOptions,
+    k: int,
+    style: str | None,
+) -> None:
     """Find what is to C as B is to A.
 
     Words of the question are no answers, and have no rank; rank_of_all counts them, too: an analogy that holds
@@ -59,32 +100,25 @@ def command(a: str, b: str, c: str, k: int, style: str | None, **how: Any) -> No
     semsearch analogy bee eagle drone --vectors examples/flying.csv
     semsearch analogy "she walks" "she walked" "he sings a song" --collection notes
     """
-    positive = [*(right for _, right in how["pairs"]), b, *how["plus"], c]
-    negative = [*(left for left, _ in how["pairs"]), a, *how["minus"]]
-    formula = how["formula"] or ("3cosavg" if how["pairs"] else "3cosadd")
-    question = (positive, negative, k, formula)
-    if how["collection"] is None:
-        _ask_space(question, style, how)
-    else:
-        _ask_collection(question, style, how)
+    positive, negative, formula = asked.question(a, b, c)
+    if asked.collection is None:
+        from semsearch.cli.opening import open_space
+        from semsearch.cli.output.render import show
 
-
-def _ask_space(question: Question, style: str | None, how: dict[str, Any]) -> None:
-    from semsearch.cli.output.render import show
-    from semsearch.cli.spaces import open_space
-
-    if how["indexes"] is not None:
-        raise InputError(f"--indexes {how['indexes']} is where a collection is; name it with --collection")
-    show([asdict(one) for one in open_space(how).answer_both(*question)], COLUMNS, style)
-
-
-def _ask_collection(question: Question, style: str | None, how: dict[str, Any]) -> None:
+        if indexes is not None:
+            raise InputError(f"--indexes {indexes} is where a collection is; name it with --collection")
+        answers = open_space(words, run).answer_both(positive, negative, k, formula)
+        show([asdict(answer) for answer in answers], COLUMNS, style)
+        return
     from semsearch.cli.opening import open_collection
     from semsearch.cli.output.render import show_passage_answers
 
+    _refuse_space_options()
+    with open_collection(collection_path(indexes, asked.collection), run) as opened:
+        show_passage_answers(opened.analogy(positive, negative, k, formula), style)
+
+
+def _refuse_space_options() -> None:
     for name in SPACE_OPTIONS:
         if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise InputError(f"--{name} is about words, and a collection's passages have their vectors; leave it out")
-    path = collection_path(how["indexes"], how["collection"])
-    with open_collection(path, {name: how[name] for name in RUN_OPTIONS}) as collection:
-        show_passage_answers(collection.analogy(*question), style)

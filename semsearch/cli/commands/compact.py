@@ -12,8 +12,6 @@ from semsearch.cli.options import (
     factory_option,
     indexes_option,
     name_argument,
-    notify,
-    patient,
     timeout_option,
 )
 
@@ -35,15 +33,15 @@ def command(name: str, factory: str | None, timeout: float | None, indexes: Path
     semsearch compact notes
     semsearch compact notes --factory HNSW32
     """
-    from semsearch.cli.output.summary import counted, size
-    from semsearch.query import Collection
+    from semsearch.cli.output.summary import counted, size_text
+    from semsearch.collection import Collection
 
-    with Collection.open(collection_path(indexes, name)) as collection:
-        patient(collection, timeout)
+    with Collection.open(collection_path(indexes, name), timeout=timeout) as collection:
         before = collection.status()
         if factory is not None:
-            collection.use_index(factory)
-        collection.compact(notify=notify)
+            collection.tune(factory=factory)
+        collection.compact()
         after = collection.status()
+        sizes = f"{size_text(before.bytes)} became {size_text(after.bytes)}"
         removed = counted(before.deleted, "deleted row")
-        click.echo(f"{name}: {removed} removed, {size(before.bytes)} became {size(after.bytes)}; index: {after.index}")
+        click.echo(f"{name}: {removed} removed, {sizes}; index: {after.index}")

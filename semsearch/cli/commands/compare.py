@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from semsearch.cli.options import cli_command, format_option, model_option, model_options, notify
+from semsearch.cli.options import RunOptions, cli_command, format_option, model_option, run_options
 from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["command"]
 )
 @model_option
 @format_option
-@model_options
+@run_options
 def command(
     texts: tuple[str, ...],
     tokens: bool,
@@ -34,7 +34,7 @@ def command(
     plot: Path | None,
     model: str,
     style: str | None,
-    **how: Any,
+    run: RunOptions,
 ) -> None:
     """Show how alike texts are, as wholes or token by token.
 
@@ -57,9 +57,7 @@ def command(
         from semsearch.plot import check_picture
 
         check_picture(plot)
-    from semsearch.encoder import Encoder
-
-    encoder = Encoder.load(model, notify=notify, **how)
+    encoder = run.load(model)
     if tokens:
         _compare_tokens(encoder, texts, -1 if layer is None else layer, plot, style)
     else:

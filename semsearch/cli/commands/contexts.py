@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from semsearch.cli.options import (
+    RunOptions,
     cli_command,
     collection_path,
     format_option,
     indexes_option,
     k_option,
-    model_options,
     name_argument,
+    run_options,
 )
 
 __all__ = ["command"]
@@ -30,7 +30,7 @@ __all__ = ["command"]
 @click.option("--same-word", is_flag=True, help="Of a collection with word vectors, show occurrences of WORD alone.")
 @k_option
 @format_option
-@model_options
+@run_options
 @indexes_option
 def command(
     name: str,
@@ -40,7 +40,7 @@ def command(
     k: int,
     style: str | None,
     indexes: Path | None,
-    **how: Any,
+    run: RunOptions,
 ) -> None:
     """Find where a collection has a word in the sense of a sentence.
 
@@ -60,6 +60,6 @@ def command(
     from semsearch.cli.opening import open_collection
     from semsearch.cli.output.render import show_occurrences
 
-    with open_collection(collection_path(indexes, name), how) as collection:
-        found = collection.contexts(word, sentence, k, same_word=same_word)
-        show_occurrences([asdict(one) for one in found], ("rank", "score", "document"), style)
+    with open_collection(collection_path(indexes, name), run) as collection:
+        occurrences = collection.contexts(word, sentence, k, same_word=same_word)
+        show_occurrences([asdict(occurrence) for occurrence in occurrences], ("rank", "score", "document"), style)

@@ -11,7 +11,6 @@ from semsearch.cli.options import (
     collection_path,
     indexes_option,
     name_argument,
-    patient,
     timeout_option,
 )
 from semsearch.common.errors import InputError
@@ -32,15 +31,15 @@ def command(name: str, ids: tuple[str, ...], timeout: float | None, indexes: Pat
     \b
     semsearch delete notes notes/old.md notes/older.md
     """
-    from semsearch.query import Collection
+    from semsearch.cli.opening import open_store
 
-    with Collection.open(collection_path(indexes, name)) as collection:
-        patient(collection, timeout)
-        unknown = [one for one in ids if collection.vectors_of(one) is None]
-        if unknown:
-            raise InputError(
-                f"there is no document {unknown[0]!r} in collection {name!r}, so nothing was deleted; "
-                "search for it to learn its id"
-            )
-        removed = collection.delete(ids)
+    store = open_store(collection_path(indexes, name), timeout=timeout)
+    unknown = [identifier for identifier in ids if store.rows_of_document(identifier) is None]
+    if unknown:
+        raise InputError(
+            f"there is no document {unknown[0]!r} in collection {name!r}, so nothing was deleted; "
+            "search for it to learn its id"
+        )
+    removed = store.delete(ids)
+    store.close()
     click.echo(f"{name}: {removed:,} deleted")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, indexes_option, notify
+from semsearch.cli.options import cli_command, collection_path, indexes_option
 
 __all__ = ["command"]
 
@@ -31,17 +31,16 @@ def command(indexes: Path | None) -> None:
     from semsearch.cli.output.progress import committed, sync_progress
     from semsearch.cli.output.render import show_hits
     from semsearch.cli.output.summary import summary
+    from semsearch.collection import Collection
     from semsearch.encoder import Encoder
     from semsearch.ingest.docstrings import standard_library
-    from semsearch.query import Collection
-    from semsearch.storage import exists
+    from semsearch.storage.folder import exists
 
     path = collection_path(indexes, NAME)
     documents = list(standard_library())
     click.echo(f"{len(documents):,} docstrings of the standard library -> {path}", err=True)
-    encoder = Encoder.load(notify=notify)
-    made = Collection.open(path, encoder) if exists(path) else Collection.create(path, encoder)
-    with made as collection:
+    encoder = Encoder.load()
+    with Collection.open(path, encoder) if exists(path) else Collection.create(path, encoder) as collection:
         planned = committed(lambda counts: counts.added + counts.updated + counts.unchanged)
         with sync_progress(len(documents), planned) as progress:
             report = collection.sync(documents, prune=["python"], progress=progress)

@@ -12,7 +12,6 @@ from semsearch.cli.options import (
     collection_path,
     indexes_option,
     name_argument,
-    patient,
     timeout_option,
 )
 from semsearch.common.errors import InputError
@@ -33,11 +32,10 @@ def command(name: str, yes: bool, timeout: float | None, indexes: Path | None) -
     \b
     semsearch drop notes --yes
     """
-    from semsearch.query import Collection
+    from semsearch.collection import Collection
 
     path = collection_path(indexes, name)
-    with Collection.open(path) as collection:
-        patient(collection, timeout)
+    with Collection.open(path, timeout=timeout) as collection:
         count = collection.status().documents
         if not yes and not _confirmed(f"delete collection {name!r} with {count:,} documents?"):
             raise InputError(f"collection {name!r} was not deleted; answer with y, or give --yes")

@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from semsearch.cli.options import check_texts, cli_command, format_option, model_option, model_options, notify
+from semsearch.cli.options import (
+    RunOptions,
+    as_value,
+    check_texts,
+    cli_command,
+    format_option,
+    model_option,
+    run_options,
+)
 from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
-    from semsearch.common.documents import Float32, TextTokens
+    from semsearch.common.arrays import Float32
     from semsearch.encoder import Encoder
+    from semsearch.encoder.tokenizer import TextTokens
 
 __all__ = ["command"]
 
@@ -29,30 +38,72 @@ class Block:
     about: Sequence[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class VectorOptions:
+    """Which vectors are shown: pooled ones unless told otherwise."""
+
+    tokens: bool
+    static: bool
+    parts: bool
+    layer: int | None
+    no_special: bool
+
+    @property
+    def are_of_tokens(self) -> bool:
+        """Whether each token has a vector, and not each text."""
+        return self.tokens or self.static or self.parts
+
+    def check(self) -> None:
+        """Refuse options that contradict each other."""
+        if self.tokens + self.static + self.parts > 1:
+            raise InputError("--tokens, --static and --parts are three different vectors of a token; choose one")
+        if self.layer is not None and not self.tokens:
+            raise InputError(f"--layer {self.layer} is for the vectors of tokens; add --tokens")
+        if self.no_special and not self.are_of_tokens:
+            raise InputError("--no-special is for the vectors of tokens; add --tokens, --static or --parts")
+
+    def encode(self, encoder: Encoder, texts: Sequence[str]) -> Iterator[Block]:
+        """The vectors of texts."""
+        special = not self.no_special
+        if self.tokens:
+            return _encode_tokens(encoder, texts, -1 if self.layer is None else self.layer, special)
+        if self.static:
+            return _look_up_static(encoder, texts, special)
+        if self.parts:
+            return _add_up_parts(encoder, texts, special)
+        return iter([_encode_pooled(encoder, texts)])
+
+
+vector_options = as_value(
+    VectorOptions,
+    "vectors",
+    (
+        click.option("--tokens", is_flag=True, help="A vector for each token in its context."),
+        click.option("--static", is_flag=True, help="A vector for each token from the input embeddings."),
+        click.option(
+            "--parts", is_flag=True, help="Embeddings of word, position and segment, their sum, and its LayerNorm."
+        ),
+        click.option(
+            "--layer", type=int, metavar="N", help="Hidden layer for --tokens, from 0.  [default: -1, the last]"
+        ),
+        click.option(
+            "--no-special", is_flag=True, help="Leave the special tokens out; the model does not read them either."
+        ),
+    ),
+)
+
+
 @cli_command
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
-@click.option("--tokens", is_flag=True, help="A vector for each token in its context.")
-@click.option("--static", is_flag=True, help="A vector for each token from the input embeddings.")
-@click.option("--parts", is_flag=True, help="Embeddings of word, position and segment, their sum, and its LayerNorm.")
-@click.option("--layer", type=int, metavar="N", help="Hidden layer for --tokens, from 0.  [default: -1, the last]")
-@click.option("--no-special", is_flag=True, help="Leave the special tokens out; the model does not read them either.")
+@vector_options
 @click.option(
     "--out", metavar="FILE", type=click.Path(path_type=Path), help="Write the vectors to a .npy or .safetensors file."
 )
 @model_option
 @format_option
-@model_options
+@run_options
 def command(
-    texts: tuple[str, ...],
-    tokens: bool,
-    static: bool,
-    parts: bool,
-    layer: int | None,
-    no_special: bool,
-    out: Path | None,
-    model: str,
-    style: str | None,
-    **how: Any,
+    texts: tuple[str, ...], vectors: VectorOptions, out: Path | None, model: str, style: str | None, run: RunOptions
 ) -> None:
     """Show the vectors that a model makes of texts.
 
@@ -64,52 +115,40 @@ def command(
     semsearch embed "I love mathematics!" --tokens --no-special --out love.npy
     semsearch embed "I love mathematics!" --parts
     """
-    _check(tokens, static, parts, layer, no_special)
+    vectors.check()
     check_texts(texts)
     if out:
         from semsearch.cli.output.arrays import check_file
 
         check_file(out)
-    from semsearch.encoder import Encoder
+    blocks = list(vectors.encode(run.load(model), texts))
+    if out:
+        from semsearch.cli.output.arrays import write_arrays
 
-    encoder = Encoder.load(model, notify=notify, **how)
-    if tokens:
-        blocks = _tokens(encoder, texts, -1 if layer is None else layer, not no_special)
-    elif static:
-        blocks = _static(encoder, texts, not no_special)
-    elif parts:
-        blocks = _parts(encoder, texts, not no_special)
+        arrays = {block.key: block.vectors for block in blocks}
+        names = {block.key: block.labels for block in blocks}
+        click.echo(f"wrote {write_arrays(out, arrays, names, stack=vectors.are_of_tokens)}", err=True)
     else:
-        blocks = iter([_pooled(encoder, texts)])
-    _give(list(blocks), out, style, stack=tokens or static or parts)
+        _show(blocks, style)
 
 
-def _check(tokens: bool, static: bool, parts: bool, layer: int | None, no_special: bool) -> None:
-    if tokens + static + parts > 1:
-        raise InputError("--tokens, --static and --parts are three different vectors of a token; choose one")
-    if layer is not None and not tokens:
-        raise InputError(f"--layer {layer} is for the vectors of tokens; add --tokens")
-    if no_special and not (tokens or static or parts):
-        raise InputError("--no-special is for the vectors of tokens; add --tokens, --static or --parts")
-
-
-def _pooled(encoder: Encoder, texts: Sequence[str]) -> Block:
+def _encode_pooled(encoder: Encoder, texts: Sequence[str]) -> Block:
     about = [{"number": number, "text": text} for number, text in enumerate(texts, 1)]
     return Block("vectors", encoder.encode(texts), texts, about)
 
 
-def _tokens(encoder: Encoder, texts: Sequence[str], layer: int, special: bool) -> Iterator[Block]:
-    for number, found in enumerate(encoder.encode_tokens(texts, layer, special), 1):
-        yield _block(number, found.tokens, found.vectors)
+def _encode_tokens(encoder: Encoder, texts: Sequence[str], layer: int, special: bool) -> Iterator[Block]:
+    for number, encoded in enumerate(encoder.encode_tokens(texts, layer, special), 1):
+        yield _block(number, encoded.tokens, encoded.vectors)
 
 
-def _static(encoder: Encoder, texts: Sequence[str], special: bool) -> Iterator[Block]:
+def _look_up_static(encoder: Encoder, texts: Sequence[str], special: bool) -> Iterator[Block]:
     table = encoder.static_vectors()
     for number, tokens in enumerate(encoder.tokenize(texts, special), 1):
         yield _block(number, tokens, table[list(tokens.ids)])
 
 
-def _parts(encoder: Encoder, texts: Sequence[str], special: bool) -> Iterator[Block]:
+def _add_up_parts(encoder: Encoder, texts: Sequence[str], special: bool) -> Iterator[Block]:
     for number, text in enumerate(texts, 1):
         tokens, parts = encoder.input_parts(text, special)
         for part in fields(parts):
@@ -118,21 +157,13 @@ def _parts(encoder: Encoder, texts: Sequence[str], special: bool) -> Iterator[Bl
 
 def _block(number: int, tokens: TextTokens, vectors: Float32, part: str = "") -> Block:
     about = [
-        {"number": number, **({"part": part} if part else {}), "token": token, "id": one}
-        for token, one in zip(tokens.tokens, tokens.ids, strict=True)
+        {"number": number, **({"part": part} if part else {}), "token": token, "id": token_id}
+        for token, token_id in zip(tokens.tokens, tokens.ids, strict=True)
     ]
     return Block(f"text-{number}{part and '-'}{part}", vectors, tokens.tokens, about)
 
 
-def _give(blocks: Sequence[Block], out: Path | None, style: str | None, stack: bool) -> None:
-    """Write the vectors to the file, or print them."""
-    if out:
-        from semsearch.cli.output.arrays import write_arrays
-
-        arrays = {block.key: block.vectors for block in blocks}
-        written = write_arrays(out, arrays, {block.key: block.labels for block in blocks}, stack)
-        click.echo(f"wrote {written}", err=True)
-        return
+def _show(blocks: Sequence[Block], style: str | None) -> None:
     from semsearch.cli.output.render import show
 
     rows = [row for block in blocks for row in _rows(block)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,9 @@ from typing import IO
 import click
 
 from semsearch.cli.options import cli_command, collection_path, indexes_option, name_argument
+from semsearch.common.durable import write_beside
 from semsearch.common.errors import InputError
+from semsearch.storage.upkeep.export import WRITERS
 
 __all__ = ["command"]
 
@@ -23,7 +24,7 @@ __all__ = ["command"]
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["archive", "jsonl", "parquet"]),
+    type=click.Choice(["archive", *WRITERS]),
     default="archive",
     show_default=True,
     help="An archive for import, or passages with their vectors for other programs.",
@@ -39,15 +40,15 @@ def command(name: str, file: str, kind: str, indexes: Path | None) -> None:
     semsearch export notes notes.parquet --format parquet
     semsearch export notes passages.jsonl --format jsonl
     """
-    from semsearch.query import Collection
+    from semsearch.cli.opening import open_store
 
-    with Collection.open(collection_path(indexes, name)) as collection, _target(file) as target:
+    store = open_store(collection_path(indexes, name))
+    with _target(file) as target:
         if kind == "archive":
-            collection.export(target)
+            store.export(target)
         else:
-            from semsearch.storage import write_jsonl, write_parquet
-
-            {"jsonl": write_jsonl, "parquet": write_parquet}[kind](collection, target)
+            WRITERS[kind](store.passages_with_vectors(), target)
+    store.close()
     click.echo(f"{name}: exported to {'standard output' if file == '-' else file}", err=True)
 
 
@@ -59,14 +60,10 @@ def _target(file: str) -> Iterator[IO[bytes]]:
         sys.stdout.buffer.flush()
         return
     path = Path(file)
-    scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     if path.exists():
         raise InputError(f"{path} exists already; remove it, or choose another name")
     try:
-        with scratch.open("xb") as target:
+        with write_beside(path) as target:
             yield target
-        scratch.rename(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror or error}); choose another place") from error
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -29,5 +29,5 @@ def command(text: str, model: str, k: int, style: str | None) -> None:
     from semsearch.encoder import MaskedLanguageModel
 
     filled = MaskedLanguageModel.load(model).fill(text, k)
-    rows = [{"mask": mask, **asdict(one)} for mask, found in enumerate(filled, 1) for one in found]
+    rows = [{"mask": mask, **asdict(token)} for mask, tokens in enumerate(filled, 1) for token in tokens]
     show(rows, ("mask", "rank", "score", "name"), style)

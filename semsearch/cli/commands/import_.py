@@ -28,7 +28,7 @@ def command(file: str, name: str | None, indexes: Path | None) -> None:
     semsearch import notes.semsearch notes-of-may
     ssh other cat notes.semsearch | semsearch import -
     """
-    from semsearch.storage import import_archive
+    from semsearch.storage.upkeep.archive import import_archive
 
     folder = collections_folder(indexes)
     if file == "-":

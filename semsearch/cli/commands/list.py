@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from semsearch.cli.options import cli_command, collections_folder, format_option, indexes_option
-from semsearch.cli.output.safe import one_line
 from semsearch.common.errors import SemsearchError
+from semsearch.common.unicode import one_line
 
 __all__ = ["command"]
 
@@ -23,8 +23,8 @@ def command(style: str | None, indexes: Path | None) -> None:
     semsearch list
     """
     from semsearch.cli.output.render import show
-    from semsearch.query import Collection
-    from semsearch.storage import list_collections
+    from semsearch.collection import Collection
+    from semsearch.storage.folder import list_collections
 
     folder = collections_folder(indexes)
     columns = ("name", "documents", "passages", "unit", "model", "bytes")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from semsearch.cli.options import (
+    RunOptions,
     cli_command,
     collection_path,
     format_option,
     indexes_option,
     k_option,
-    model_options,
     name_argument,
+    run_options,
 )
 
 __all__ = ["command"]
@@ -28,7 +28,7 @@ __all__ = ["command"]
 @click.option("--min-score", type=float, metavar="SCORE", help="All passages from this score on, however many.")
 @click.option("--exact", is_flag=True, help="Compare with every passage instead of asking the index.")
 @format_option
-@model_options
+@run_options
 @indexes_option
 def command(
     name: str,
@@ -38,7 +38,7 @@ def command(
     exact: bool,
     style: str | None,
     indexes: Path | None,
-    **how: Any,
+    run: RunOptions,
 ) -> None:
     """Find the passages that are nearest in meaning to a query.
 
@@ -53,10 +53,10 @@ def command(
     from semsearch.cli.opening import open_collection
     from semsearch.cli.output.render import show_hits
 
-    with open_collection(collection_path(indexes, name), how) as collection:
+    with open_collection(collection_path(indexes, name), run) as collection:
         text = _stdin() if query == "-" else query
-        found = collection.search(text, k, exact=exact) if min_score is None else collection.within(text, min_score)
-        show_hits(found, style)
+        hits = collection.search(text, k, exact=exact) if min_score is None else collection.within(text, min_score)
+        show_hits(hits, style)
 
 
 def _stdin() -> str:

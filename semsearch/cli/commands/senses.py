@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from semsearch.cli.options import (
+    RunOptions,
     cli_command,
     collection_path,
     format_option,
     indexes_option,
-    model_options,
     name_argument,
+    run_options,
 )
 
 if TYPE_CHECKING:
-    from semsearch.common.documents import Sense
+    from semsearch.words.contexts.senses import Sense
 
 __all__ = ["command"]
 
@@ -31,9 +32,9 @@ COLUMNS = ("sense", "share", "typical")
 @click.argument("word")
 @click.option("-k", type=int, metavar="N", default=3, show_default=True, help="Occurrences of each sense at most.")
 @format_option
-@model_options
+@run_options
 @indexes_option
-def command(name: str, word: str, k: int, style: str | None, indexes: Path | None, **how: Any) -> None:
+def command(name: str, word: str, k: int, style: str | None, indexes: Path | None, run: RunOptions) -> None:
     """Group the places where a collection has a word by its senses.
 
     A sense is a group of occurrences of WORD in like contexts. Of each there are its number, the largest first, how
@@ -47,7 +48,7 @@ def command(name: str, word: str, k: int, style: str | None, indexes: Path | Non
     from semsearch.cli.opening import open_collection
     from semsearch.cli.output.render import show_occurrences
 
-    with open_collection(collection_path(indexes, name), how) as collection:
+    with open_collection(collection_path(indexes, name), run) as collection:
         show_occurrences(list(_rows(collection.senses(word, k))), COLUMNS, style)
 
 
@@ -55,4 +56,4 @@ def _rows(senses: Sequence[Sense]) -> Iterator[dict[str, Any]]:
     """A row for each occurrence that is shown, with what is to be said of its sense."""
     for sense in senses:
         about = {"sense": sense.number, "count": sense.count, "share": sense.share, "typical": list(sense.typical)}
-        yield from (about | asdict(one) for one in sense.central)
+        yield from (about | asdict(occurrence) for occurrence in sense.central)

@@ -26,7 +26,7 @@ def command(name: str, document: str, k: int, style: str | None, indexes: Path |
     semsearch similar notes notes/2024/garden.md
     """
     from semsearch.cli.output.render import show_hits
-    from semsearch.query import Collection
+    from semsearch.collection import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:
         show_hits(collection.similar(document, k), style)

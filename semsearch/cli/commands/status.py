@@ -26,7 +26,7 @@ def command(name: str, style: str | None, indexes: Path | None) -> None:
     """
     from semsearch.cli.output.render import show_record
     from semsearch.cli.output.summary import warn_of_age
-    from semsearch.query import Collection
+    from semsearch.collection import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:
         status = collection.status()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from semsearch.cli.options import check_texts, cli_command, format_option, notify
-from semsearch.cli.output.safe import one_line
+from semsearch.cli.options import check_texts, cli_command, format_option
 from semsearch.common.environment import DEFAULT_MODEL
+from semsearch.common.unicode import one_line
+
+if TYPE_CHECKING:
+    from semsearch.encoder import Encoder, TextTokens
 
 __all__ = ["command"]
 
@@ -42,7 +45,7 @@ def command(texts: tuple[str, ...], models: tuple[str, ...], no_special: bool, s
     check_texts(texts)
     rows: list[dict[str, Any]] = []
     for model in models or (DEFAULT_MODEL,):
-        encoder = Encoder.load(model, notify=notify)
+        encoder = Encoder.load(model)
         for number, tokens in enumerate(encoder.tokenize(texts, special=not no_special), 1):
             rows += [{"model": model, "number": number, **row} for row in _rows(encoder, tokens)]
             click.echo(f"decoded ({model}): {one_line(encoder.decode(tokens.ids))}", err=True)
@@ -50,12 +53,19 @@ def command(texts: tuple[str, ...], models: tuple[str, ...], no_special: bool, s
     show(rows, (*which, *COLUMNS), style, every=("model", "number", *COLUMNS), nothing="no tokens")
 
 
-def _rows(encoder: Any, tokens: Any) -> list[dict[str, Any]]:
+def _rows(encoder: Encoder, tokens: TextTokens) -> list[dict[str, Any]]:
     kinds = [
         "special" if special else "word" if start else "piece"
         for special, start in zip(tokens.special, tokens.starts, strict=True)
     ]
     return [
-        {"token": token, "id": one, "start": start, "end": end, "kind": kind, "decoded": encoder.decode([one], False)}
-        for token, one, (start, end), kind in zip(tokens.tokens, tokens.ids, tokens.offsets, kinds, strict=True)
+        {
+            "token": token,
+            "id": token_id,
+            "start": start,
+            "end": end,
+            "kind": kind,
+            "decoded": encoder.decode([token_id], False),
+        }
+        for token, token_id, (start, end), kind in zip(tokens.tokens, tokens.ids, tokens.offsets, kinds, strict=True)
     ]

@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from semsearch.cli.options import cli_command, format_option, k_option, model_options, space_options
+from semsearch.cli.options import (
+    RunOptions,
+    SpaceOptions,
+    cli_command,
+    format_option,
+    k_option,
+    run_options,
+    space_options,
+)
 from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
-    from semsearch.common.documents import Float32
+    from semsearch.common.arrays import Float32
     from semsearch.words.spaces import Space
 
 __all__ = ["command"]
@@ -32,8 +40,10 @@ COLUMNS = ("rank", "score", "name")
 @space_options
 @k_option
 @format_option
-@model_options
-def command(word: str | None, vector: Path | None, k: int, style: str | None, **how: Any) -> None:
+@run_options
+def command(
+    word: str | None, vector: Path | None, words: SpaceOptions, k: int, style: str | None, run: RunOptions
+) -> None:
     """Find the words of a vocabulary that are nearest to a word.
 
     The vocabulary is the model's, in its input embeddings (--space static), in a hidden layer, or through the
@@ -53,23 +63,24 @@ def command(word: str | None, vector: Path | None, k: int, style: str | None, **
         raise InputError("there is nothing to find words for; give a WORD, or a file of vectors with --vector")
     if word is not None and vector is not None:
         raise InputError(f"the word {word!r} and --vector {vector} are two questions; leave one out")
+    from semsearch.cli.opening import open_space
     from semsearch.cli.output.render import show
-    from semsearch.cli.spaces import open_space
 
     if vector is None:
-        show([asdict(one) for one in open_space(how).nearest(str(word), k)], COLUMNS, style)
+        neighbours = open_space(words, run).nearest(str(word), k)
+        show([asdict(neighbour) for neighbour in neighbours], COLUMNS, style)
         return
     from semsearch.cli.output.arrays import read_rows
 
     labels, vectors = read_rows(vector)
     every = ("row", "label", *COLUMNS)
     shown = every if any(labels) else ("row", *COLUMNS)
-    show(list(_decoded(open_space(how), labels, vectors, k)), shown, style, every=every)
+    show(list(_decode(open_space(words, run), labels, vectors, k)), shown, style, every=every)
 
 
-def _decoded(space: Space, labels: list[str | None], vectors: Float32, k: int) -> Iterator[dict[str, Any]]:
+def _decode(space: Space, labels: list[str | None], vectors: Float32, k: int) -> Iterator[dict[str, Any]]:
     """The nearest names of each row; rows are counted from 1."""
-    found = zip(labels, *space.nearest_rows(space.prepare(vectors), k), strict=True)
-    for row, (label, scores, names) in enumerate(found, 1):
+    nearest = zip(labels, *space.nearest_rows(space.prepare(vectors), k), strict=True)
+    for row, (label, scores, names) in enumerate(nearest, 1):
         for rank, (score, name) in enumerate(zip(scores.tolist(), names, strict=True), 1):
             yield {"row": row, "label": label, "rank": rank, "score": score, "name": space.names[name]}

@@ -11,7 +11,6 @@ from semsearch.cli.options import (
     collection_path,
     indexes_option,
     name_argument,
-    patient,
     timeout_option,
 )
 
@@ -36,9 +35,8 @@ def command(
     semsearch tune notes --recall 0.999
     semsearch tune notes --latency-ms 1
     """
-    from semsearch.cli.output.summary import measured
-    from semsearch.query import Collection
+    from semsearch.cli.output.summary import measured_text
+    from semsearch.collection import Collection
 
-    with Collection.open(collection_path(indexes, name)) as collection:
-        patient(collection, timeout)
-        click.echo(f"{name}: {measured(collection.tune(recall=recall, latency_ms=latency_ms))}")
+    with Collection.open(collection_path(indexes, name), timeout=timeout) as collection:
+        click.echo(f"{name}: {measured_text(collection.tune(recall=recall, latency_ms=latency_ms))}")

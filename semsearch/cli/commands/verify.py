@@ -15,15 +15,14 @@ from semsearch.cli.options import (
     format_option,
     indexes_option,
     name_argument,
-    notify,
     timeout_option,
 )
 from semsearch.common.errors import DamagedError, SemsearchError
 
 if TYPE_CHECKING:
     from semsearch.encoder import Encoder
-    from semsearch.storage import Report
     from semsearch.storage.settings import StoredEncoder
+    from semsearch.storage.upkeep.verify import Report
 
 __all__ = ["command"]
 
@@ -45,10 +44,12 @@ def command(name: str, repair: bool, style: str | None, timeout: float | None, i
     semsearch verify notes
     semsearch verify notes --repair
     """
+
     from semsearch.cli.output.summary import counted
-    from semsearch.query import Collection
-    from semsearch.storage import checked_encoder, exists, repair_folder, verify_folder
-    from semsearch.storage.folder import not_found
+    from semsearch.collection import Collection
+    from semsearch.storage.folder import exists, not_found
+    from semsearch.storage.upkeep.repair import repair_folder
+    from semsearch.storage.upkeep.verify import verify_folder
 
     path = collection_path(indexes, name)
     if not exists(path):
@@ -65,16 +66,14 @@ def command(name: str, repair: bool, style: str | None, timeout: float | None, i
         raise DamagedError(f"{count} in collection {name!r}; mend with: semsearch verify {name} --repair")
 
     def load(stored: StoredEncoder) -> Encoder:
-        from semsearch.encoder import Encoder
+        return stored.check(stored.load(), name)
 
-        return checked_encoder(Encoder.load(stored.model, options=stored.options, notify=notify), stored, name)
-
-    done = repair_folder(path, load, notify, timeout)
-    kept = counted(done.documents, "document")
-    click.echo(f"{name}: mended; {kept} kept, {done.encoded:,} of them encoded again", err=True)
-    if done.file:
-        lost = counted(done.aside, "document")
-        click.echo(f"warning: {lost} could not be saved; what is left is in {done.file}", err=True)
+    repaired = repair_folder(path, load, timeout)
+    kept = counted(repaired.documents, "document")
+    click.echo(f"{name}: mended; {kept} kept, {repaired.encoded:,} of them encoded again", err=True)
+    if repaired.file:
+        lost = counted(repaired.aside, "document")
+        click.echo(f"warning: {lost} could not be saved; what is left is in {repaired.file}", err=True)
 
 
 def _compared(report: Report) -> str:

@@ -12,7 +12,7 @@ from semsearch.common.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from semsearch.common.documents import Float32
+    from semsearch.common.arrays import Float32
 
 __all__ = ["check_file", "read_rows", "write_arrays"]
 

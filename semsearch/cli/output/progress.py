@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from semsearch.cli.output.summary import counted
-from semsearch.common.documents import SyncReport
+
+if TYPE_CHECKING:
+    from semsearch.storage.sync import SyncReport
 
 __all__ = ["committed", "count_progress", "sync_progress"]
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from semsearch.cli.output.safe import json_text, one_line
-from semsearch.cli.output.summary import size
-from semsearch.common.documents import Hit, PassageAnswer
+from semsearch.cli.output.summary import size_text
+from semsearch.common.unicode import one_line
 
-__all__ = ["hit_row", "show", "show_hits", "show_passage_answers", "show_record"]
+if TYPE_CHECKING:
+    from semsearch.query.analogy import PassageAnswer
+    from semsearch.query.hits import Hit
+
+__all__ = ["json_text", "show", "show_hits", "show_occurrences", "show_passage_answers", "show_record"]
 
 Row = Mapping[str, Any]
 Writer = Callable[[Sequence[Row], Sequence[str]], None]
@@ -23,27 +28,30 @@ HIT_COLUMNS = ("rank", "score", "document", "text")
 """What a table and plain text show of a hit; the other formats show everything."""
 
 
+LEFT_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What could steer a terminal or end a line, and JSON may hold as it is."""
+
 SHOWN = 5
 """First numbers of a vector that people see; the other formats have all of them."""
 
 
 def show_hits(hits: Sequence[Hit], style: str | None) -> None:
     """Print search results."""
-    every = [field.name for field in fields(Hit)]
-    show([hit_row(hit) for hit in hits], HIT_COLUMNS, style, every=every, nothing="no results")
+    show([asdict(hit) for hit in hits], HIT_COLUMNS, style, every=_hit_fields(), nothing="no results")
 
 
 def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) -> None:
     """Print the passages that answer an analogy: hits with two ranks."""
-    every = ["rank", "rank_of_all", *(field.name for field in fields(Hit) if field.name != "rank")]
-    rows = [hit_row(one.hit) | {"rank": one.rank, "rank_of_all": one.hit.rank} for one in answers]
+    every = ["rank", "rank_of_all", *(name for name in _hit_fields() if name != "rank")]
+    rows = [asdict(answer.hit) | {"rank": answer.rank, "rank_of_all": answer.hit.rank} for answer in answers]
     ordered = [{name: row[name] for name in every} for row in rows]
     show(ordered, ("rank", "rank_of_all", *HIT_COLUMNS[1:]), style, every=every, nothing="no results")
 
 
-def hit_row(hit: Hit) -> dict[str, Any]:
-    """A hit as the JSON object that is part of the command line's contract."""
-    return asdict(hit)
+def _hit_fields() -> list[str]:
+    from semsearch.query.hits import Hit
+
+    return [field.name for field in fields(Hit)]
 
 
 def show_occurrences(rows: Sequence[Row], columns: Sequence[str], style: str | None) -> None:
@@ -90,6 +98,12 @@ def show(
         for_programs[chosen](rows, every or columns)
 
 
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON that is readable in every script; what could steer a terminal or end a line is escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return LEFT_BY_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
 def _style(style: str | None) -> str:
     return style or ("table" if sys.stdout.isatty() else "plain")
 
@@ -132,7 +146,7 @@ def _cell(name: str, value: Any, table: bool = False) -> str:
     if value is None:
         return ""
     if name == "bytes":
-        return size(value)
+        return size_text(value)
     if name == "vector":
         return " ".join(f"{number:.4f}" for number in value[:SHOWN])
     if isinstance(value, bool):

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from semsearch.common.documents import SyncReport
-
 if TYPE_CHECKING:
-    from semsearch.storage import Status
+    from semsearch.storage.sync import SyncReport
+    from semsearch.storage.upkeep.status import Status
 
-__all__ = ["counted", "measured", "size", "summary", "tell_truncated", "warn_of_age"]
+__all__ = ["counted", "measured_text", "size_text", "summary", "tell_truncated", "warn_of_age"]
 
 
 def summary(name: str, report: SyncReport, skipped: int, dry_run: bool) -> str:
@@ -44,16 +43,14 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def size(count: float) -> str:
+def size_text(count: int) -> str:
     """A number of bytes in decimal units, as disks are sold."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 99.95 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"
+    from rich.filesize import decimal
+
+    return decimal(count)
 
 
-def measured(status: Status) -> str:
+def measured_text(status: Status) -> str:
     """What is known of the index's recall and speed."""
     if status.recall is None:
         return "searched exactly, without an index: recall is 1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from semsearch.cli.output.safe import one_line
+from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

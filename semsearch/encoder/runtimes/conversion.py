@@ -4,22 +4,23 @@ The conversion needs torch, transformers and some seconds, so it happens in a pr
 takes its memory with it, and its result is kept in the cache folder under the encoder's fingerprint.
 Two processes that need it at the same moment take turns; the second finds the work done.
 
-Run as ``python -m semsearch.encoder.runtimes.conversion FOLDER OPTIONS TARGET`` by :func:`converted`.
+Run as ``python -m semsearch.encoder.runtimes.conversion FOLDER OPTIONS TARGET`` by :func:`convert_once`.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semsearch.common.environment import cache_folder
 from semsearch.common.errors import ModelError, SemsearchError, UnsupportedModelError
+from semsearch.common.unicode import one_line
 from semsearch.encoder.cache import digest, locked, publish_folder, read_json, short_digest
 from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
     from semsearch.encoder.runtimes.pipeline import Pipeline
 
-__all__ = ["ConvertedModel", "converted"]
+__all__ = ["ConvertedModel", "convert_once"]
+
+logger = logging.getLogger(__name__)
 
 PIPELINE_VERSION = 1
 """Part of the cache's key: raise it when ``pipeline.py`` computes something else than before."""
@@ -60,24 +63,24 @@ class ConvertedModel:
         return self.folder / "model.bin"
 
 
-def converted(spec: EncoderSpec, options: EncoderOptions, notify: Callable[[str], None]) -> ConvertedModel:
+def convert_once(spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
     """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be."""
     version = import_openvino().__version__.split("-")[0]
     folder = cache_folder() / "openvino" / f"{spec.fingerprint}-{version}-{PIPELINE_VERSION}"
-    found = _read(folder, spec)
-    if found is None:
+    model = _read_converted(folder, spec)
+    if model is None:
         with locked(folder):
-            found = _read(folder, spec)
-            if found is None:
-                notify("preparing the model for this machine: done once, takes some seconds")
+            model = _read_converted(folder, spec)
+            if model is None:
+                logger.info("preparing the model for this machine: done once, takes some seconds")
                 _convert_in_child(spec, options, folder)
-                found = _read(folder, spec)
-    if found is None:
+                model = _read_converted(folder, spec)
+    if model is None:
         raise ModelError(f"the converted model in {folder} cannot be read back; delete that folder and try again")
-    return found
+    return model
 
 
-def _read(folder: Path, spec: EncoderSpec) -> ConvertedModel | None:
+def _read_converted(folder: Path, spec: EncoderSpec) -> ConvertedModel | None:
     """What a folder holds, or ``None`` if it is not there or its bytes are not the ones that were written."""
     try:
         record = read_json(folder / "record.json")
@@ -139,7 +142,7 @@ def _convert(spec: EncoderSpec, target: Path) -> None:
     except (UnsupportedModelError, MemoryError):  # the second says nothing about the model
         raise
     except Exception as error:  # torch.jit and the front end raise whatever an operation makes them raise
-        raise UnsupportedModelError(" ".join(str(error).split())[:300]) from error
+        raise UnsupportedModelError(one_line(error)[:300]) from error
     openvino.save_model(model, target / "model.xml", compress_to_fp16=False)
     static_file, static_key = _static_table(pipeline, spec, target)
     record = {
@@ -184,12 +187,12 @@ def _check(pipeline: Pipeline, model: openvino.Model) -> int:
 
     example = _example(pipeline, 3, 17)
     compiled = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found = compiled([example["input_ids"].numpy(), example["attention_mask"].numpy()])
+    outputs = compiled([example["input_ids"].numpy(), example["attention_mask"].numpy()])
     with torch.no_grad():
         expected = pipeline(**example)
     real = example["attention_mask"].numpy().astype(bool)
     for number, tensor in enumerate(expected):
-        ours, theirs = found[number], tensor.numpy()
+        ours, theirs = outputs[number], tensor.numpy()
         if number:  # hidden states of padding are never used, and need not agree
             ours, theirs = ours[real], theirs[real]
         difference = float(abs(ours - theirs).max())

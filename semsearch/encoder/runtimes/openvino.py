@@ -17,14 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64
+from semsearch.common.arrays import Float32, Int64
+from semsearch.common.choices import Precision
 from semsearch.common.environment import core_count
 from semsearch.common.errors import StorageError
 from semsearch.encoder.batching import pad, plan
 from semsearch.encoder.cache import publish_file, short_digest
 from semsearch.encoder.runtimes.conversion import ConvertedModel
 from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
-from semsearch.encoder.runtimes.runtime import Precision, Progress
+from semsearch.encoder.runtimes.runtime import Progress
 from semsearch.encoder.spec import EncoderSpec
 
 __all__ = ["OpenVinoRuntime"]

@@ -16,6 +16,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize as Norm
 from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
 
 from semsearch.common.errors import ModelError, UnsupportedModelError
+from semsearch.common.unicode import one_line
 from semsearch.encoder.quiet import quiet
 from semsearch.encoder.spec import EncoderSpec
 
@@ -66,7 +67,9 @@ def load_pipeline(spec: EncoderSpec, device: str = "cpu") -> Pipeline:
                 model_kwargs={"use_safetensors": True},
             )
         except Exception as error:  # whatever a model's files make transformers raise
-            raise ModelError(f"model {spec.folder} cannot be loaded ({_one_line(error)}); save it again") from error
+            raise ModelError(
+                f"model {spec.folder} cannot be loaded ({one_line(error)[:200]}); save it again"
+            ) from error
     transformer, *after = model
     if not hasattr(transformer, "auto_model"):
         raise UnsupportedModelError(f"model {spec.folder} does not start with a transformer; choose another")
@@ -77,7 +80,3 @@ def load_pipeline(spec: EncoderSpec, device: str = "cpu") -> Pipeline:
         after = [chosen if isinstance(module, PoolingModule) else module for module in after] or [chosen]
     pipeline = Pipeline(transformer.auto_model, after, spec)
     return pipeline.to(device).float().eval()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32
+from semsearch.common.choices import Precision
 
-__all__ = ["Precision", "Progress", "Runtime"]
+__all__ = ["Progress", "Runtime"]
 
 Progress = Callable[[int], None]
 """Called with the number of texts that have just been finished."""
-
-
-class Precision(enum.StrEnum):
-    """Arithmetic of the matrix products; ``auto`` takes bf16 only where the processor has it."""
-
-    AUTO = "auto"
-    F32 = "f32"
-    BF16 = "bf16"
 
 
 class Runtime(Protocol):

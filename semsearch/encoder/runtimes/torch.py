@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from semsearch.common.documents import Float32, Int64
+from semsearch.common.arrays import Float32, Int64
+from semsearch.common.choices import Precision
 from semsearch.common.errors import UnsupportedModelError
 from semsearch.encoder.batching import TOKEN_BUDGET, pad, plan
 from semsearch.encoder.runtimes.pipeline import load_pipeline
-from semsearch.encoder.runtimes.runtime import Precision, Progress
+from semsearch.encoder.runtimes.runtime import Progress
 from semsearch.encoder.spec import EncoderSpec
 
 __all__ = ["TorchRuntime"]

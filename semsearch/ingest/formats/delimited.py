@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from functools import partial
 from io import BufferedReader
 from typing import Any
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
-from semsearch.ingest.files import File
-from semsearch.ingest.formats.records import located, required_fields, to_document
-from semsearch.ingest.formats.registry import Fields, Kind
+from semsearch.ingest.formats.format import Fields, Format, Origin
+from semsearch.ingest.formats.records import locate, required_fields, to_document
 from semsearch.ingest.formats.streams import check, text_lines
 
-__all__ = ["read_table"]
+__all__ = ["CSV", "TSV"]
 
 _LARGEST_CELL = 2**31 - 1
 """Characters in one cell; the most that the csv module takes on every platform."""
@@ -23,22 +23,24 @@ Row = tuple[int, list[str] | RecordError]
 """The number of the line that a row begins on, and its cells or what is wrong with it."""
 
 
-def read_table(file: File, stream: BufferedReader, fields: Fields) -> Iterator[Document | RecordError]:
+def _read_table(
+    origin: Origin, stream: BufferedReader, fields: Fields, dialect: type[csv.Dialect]
+) -> Iterator[Document | RecordError]:
     """Every row below the header as a document; blank lines are no rows."""
-    rows = _rows(stream, csv.excel_tab if file.kind is Kind.TSV else csv.excel)
+    rows = _rows(stream, dialect)
     line, names = next(rows, (1, RecordError("no header row; put the names of the columns first")))
     try:
         columns = _columns(_usable(names))
         required = required_fields(columns, fields)
     except RecordError as error:
-        yield located(error, f"{file.label}:{line}")
+        yield locate(error, f"{origin.label}:{line}")
         return
     for number, (line, row) in enumerate(rows, start=1):
         try:
             record = _record(columns, _usable(row), required)
-            document = to_document(record, fields, f"{file.id}:{number}", file.source)
+            document = to_document(record, fields, f"{origin.id}:{number}", origin.source)
         except RecordError as error:
-            yield located(error, f"{file.label}:{line}")
+            yield locate(error, f"{origin.label}:{line}")
         else:
             yield document
 
@@ -85,3 +87,7 @@ def _record(columns: list[str], cells: list[str], required: frozenset[str]) -> d
         raise RecordError(f"{len(cells)} cells under {len(columns)} columns; mend the row")
     pairs = zip(columns, cells, strict=True)
     return {name: cell for name, cell in pairs if cell or name in required}
+
+
+CSV = Format("csv", (".csv",), partial(_read_table, dialect=csv.excel))
+TSV = Format("tsv", (".tsv",), partial(_read_table, dialect=csv.excel_tab))

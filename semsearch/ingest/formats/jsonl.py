@@ -10,23 +10,23 @@ from typing import Any
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
-from semsearch.ingest.files import File
-from semsearch.ingest.formats.records import located, to_document
-from semsearch.ingest.formats.registry import Fields
-from semsearch.ingest.formats.streams import check, mend, text_lines
+from semsearch.common.unicode import replace_surrogates
+from semsearch.ingest.formats.format import Fields, Format, Origin
+from semsearch.ingest.formats.records import locate, to_document
+from semsearch.ingest.formats.streams import check, text_lines
 
-__all__ = ["read_jsonl"]
+__all__ = ["JSONL"]
 
 
-def read_jsonl(file: File, stream: BufferedReader, fields: Fields) -> Iterator[Document | RecordError]:
+def _read_jsonl(origin: Origin, stream: BufferedReader, fields: Fields) -> Iterator[Document | RecordError]:
     """Every line that is not blank as a document."""
     for number, line in enumerate(text_lines(stream), start=1):
         if line.isspace():
             continue
         try:
-            document = to_document(_parse(line), fields, f"{file.id}:{number}", file.source)
+            document = to_document(_parse(line), fields, f"{origin.id}:{number}", origin.source)
         except RecordError as error:
-            yield located(error, f"{file.label}:{number}")
+            yield locate(error, f"{origin.label}:{number}")
         else:
             yield document
 
@@ -40,7 +40,7 @@ def _parse(line: str) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise RecordError(f"a JSON {type(record).__name__}, not an object with fields; mend the line")
     # Only an escape can put a lone surrogate into text that was UTF-8.
-    return _mend_all(record) if "\\u" in line else record
+    return _replace_surrogates(record) if "\\u" in line else record
 
 
 def _reason(error: Exception) -> str:
@@ -53,22 +53,24 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number in JSON")
 
 
-def _finite(digits: str) -> float:
+def _parse_finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
         raise ValueError(f"{digits} is too large a number")
     return number
 
 
-def _mend_all(value: Any) -> Any:
+def _replace_surrogates(value: Any) -> Any:
     """A value of JSON with the lone surrogates in its strings and names replaced."""
     if isinstance(value, str):
-        return mend(value)
+        return replace_surrogates(value)
     if isinstance(value, list):
-        return [_mend_all(item) for item in value]
+        return [_replace_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {mend(name): _mend_all(item) for name, item in value.items()}
+        return {replace_surrogates(name): _replace_surrogates(item) for name, item in value.items()}
     return value
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_finite)
+
+JSONL = Format("jsonl", (".jsonl", ".ndjson"), _read_jsonl)

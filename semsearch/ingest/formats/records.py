@@ -1,7 +1,7 @@
 """One record with named fields becomes one document.
 
 A RecordError raised here and by the other parsers says what is wrong and how to put it right;
-``located`` adds where it was found.
+``locate`` adds where it was found.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Any
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
-from semsearch.ingest.formats.registry import Fields
+from semsearch.ingest.formats.format import Fields
 
-__all__ = ["located", "required_fields", "to_document"]
+__all__ = ["locate", "required_fields", "to_document"]
 
 _NAMES_SHOWN = 8
 _VALUE_SHOWN = 40
 
 
-def located(error: RecordError, where: str) -> RecordError:
+def locate(error: RecordError, where: str) -> RecordError:
     """The error with the place where it was found."""
     return RecordError(f"{where}: {error}")
 

@@ -1,55 +1,35 @@
-"""What a file holds, and which of its fields make a document."""
+"""All kinds of files that can be read: a new one is a module beside this one, and a line here."""
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
 from pathlib import PurePath
 
-__all__ = ["Fields", "Kind", "known_kind"]
+from semsearch.ingest.formats.delimited import CSV, TSV
+from semsearch.ingest.formats.format import Format
+from semsearch.ingest.formats.jsonl import JSONL
+from semsearch.ingest.formats.lines import LINES
+from semsearch.ingest.formats.markdown import MARKDOWN
+from semsearch.ingest.formats.text import TEXT
+
+__all__ = ["FORMATS", "PIPE_FORMAT", "UNKNOWN_FORMAT", "format_named", "format_of"]
+
+FORMATS: dict[str, Format] = {kind.name: kind for kind in (TEXT, MARKDOWN, LINES, JSONL, CSV, TSV)}
+"""By name, in the order in which they are listed."""
+
+UNKNOWN_FORMAT = TEXT
+"""What a file is read as that was asked for by its name, and whose extension says nothing."""
+
+PIPE_FORMAT = LINES
+"""What standard input is read as unless told otherwise."""
+
+_BY_EXTENSION = {extension: kind for kind in FORMATS.values() for extension in kind.extensions}
 
 
-class Kind(enum.StrEnum):
-    """How a file is cut into documents."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    LINES = "lines"
-    JSONL = "jsonl"
-    CSV = "csv"
-    TSV = "tsv"
+def format_named(name: str) -> Format:
+    """The format of a name; raises :class:`KeyError`."""
+    return FORMATS[name]
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """The fields or columns that hold a document's parts; all others become its metadata.
-
-    Left out, the id is in ``id`` or else ``_id`` if there is one, the text is in ``text``, and
-    the title is in ``title`` if there is one.
-    """
-
-    id: str | None = None
-    text: str | None = None
-    title: str | None = None
-
-
-_KINDS = {
-    ".txt": Kind.TEXT,
-    ".text": Kind.TEXT,
-    ".rst": Kind.TEXT,
-    ".log": Kind.TEXT,
-    ".tex": Kind.TEXT,
-    ".adoc": Kind.TEXT,
-    ".org": Kind.TEXT,
-    ".md": Kind.MARKDOWN,
-    ".markdown": Kind.MARKDOWN,
-    ".jsonl": Kind.JSONL,
-    ".ndjson": Kind.JSONL,
-    ".csv": Kind.CSV,
-    ".tsv": Kind.TSV,
-}
-
-
-def known_kind(path: PurePath) -> Kind | None:
-    """The kind that a file's extension stands for, if it is one we know."""
-    return _KINDS.get(path.suffix.lower())
+def format_of(path: PurePath) -> Format | None:
+    """The format that a file's extension stands for, if it is one we know."""
+    return _BY_EXTENSION.get(path.suffix.lower())

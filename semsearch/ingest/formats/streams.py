@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import codecs
 import io
-import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from semsearch.common.errors import RecordError
+from semsearch.common.unicode import LONE_SURROGATE
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Counted", "check", "decode", "mend", "text_lines"]
+__all__ = ["Counted", "check", "decode", "text_lines"]
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _ADVICE = "convert the file with iconv"
 
 
@@ -52,7 +51,7 @@ def text_lines(stream: io.BufferedReader) -> Iterator[str]:
 
 def check(text: str) -> str:
     """The text itself; raises RecordError if a line from ``text_lines`` had bytes that are not UTF-8."""
-    bad = None if text.isascii() else _SURROGATE.search(text)
+    bad = None if text.isascii() else LONE_SURROGATE.search(text)
     if bad:
         byte = ord(bad.group()) - 0xDC00
         raise RecordError(f"not UTF-8 (byte 0x{byte:02x}); {_ADVICE}")
@@ -68,8 +67,3 @@ def decode(data: bytes) -> str:
         offset = len(data) - len(content) + error.start
         byte = data[offset]
         raise RecordError(f"not UTF-8 (byte 0x{byte:02x} at offset {offset}); {_ADVICE}") from error
-
-
-def mend(text: str) -> str:
-    """The text with each lone surrogate replaced by U+FFFD, so that it can be stored."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -11,20 +11,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from semsearch.common.errors import DamagedError
-from semsearch.storage.database.connection import DOCUMENTS, FORMAT, INDEXES, STATE, TUNING, statements
-from semsearch.storage.database.state import document_crc, seal
+from semsearch.storage.database.schema import FORMAT, statements
+from semsearch.storage.database.state import STATE_DDL, seal
+from semsearch.storage.tables.checksums import values_crc
+from semsearch.storage.tables.documents import DOCUMENTS
+from semsearch.storage.tables.indexes import INDEXES
+from semsearch.storage.tables.tuning import TUNING
 
 __all__ = ["MIGRATIONS", "migrate"]
 
 
-def sealed(connection: sqlite3.Connection) -> None:
+def add_seal(connection: sqlite3.Connection) -> None:
     """1 to 2: checksums of a document's number and passages, of the state and the small tables; index in parts."""
     for statement in (
         "ALTER TABLE state RENAME TO former_state",
         "ALTER TABLE documents RENAME TO former_documents",
         "DROP TABLE indexes",  # derived, and in two forms
         "DROP TABLE IF EXISTS tuning",
-        *statements(STATE + DOCUMENTS + INDEXES + TUNING),
+        *statements(STATE_DDL + DOCUMENTS.ddl + INDEXES.ddl + TUNING.ddl),
         "INSERT INTO state (generation, epoch, rows, documents, passages, dead, settings, indexing, crc) "
         "SELECT generation, epoch, rows, 0, 0, 0, 0, 0, 0 FROM former_state",
     ):
@@ -33,22 +37,22 @@ def sealed(connection: sqlite3.Connection) -> None:
         "SELECT number, id, hash, (SELECT count(*) FROM passages WHERE document = number), "
         "title, source, metadata, text FROM former_documents ORDER BY number"
     )
-    for number, identifier, digest, passages, *rest in rows:
-        crc = document_crc(number, identifier, passages, digest)
+    for number, identifier, digest, passages, *content in rows:
+        crc = values_crc((number, identifier, passages, digest))
         connection.execute(
             "INSERT INTO documents (number, id, hash, passages, crc, title, source, metadata, text) "
             "VALUES (?,?,?,?,?,?,?,?,?)",
-            (number, identifier, digest, passages, crc, *rest),
+            (number, identifier, digest, passages, crc, *content),
         )
     connection.execute("DROP TABLE former_state")
     connection.execute("DROP TABLE former_documents")
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: sealed}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: add_seal}
 """What makes a format the next one."""
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
+def migrate(connection: sqlite3.Connection, folder: Path) -> None:
     """Bring the database of a writer's connection to today's format; nothing has changed if it raises."""
     connection.execute("PRAGMA foreign_keys=OFF")
     connection.execute("PRAGMA legacy_alter_table=ON")  # tables that refer to a renamed one go on meaning the new one
@@ -64,7 +68,8 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     except (sqlite3.OperationalError, TypeError, KeyError, ValueError) as error:
         if "no such" in str(error) or "already" in str(error) or not isinstance(error, sqlite3.Error):
             raise DamagedError(
-                f"collection {path} cannot be brought to format {FORMAT} ({error}); run: semsearch verify {path.name}"
+                f"collection {folder} cannot be brought to format {FORMAT} ({error}); "
+                f"run: semsearch verify {folder.name}"
             ) from error
         raise
     finally:

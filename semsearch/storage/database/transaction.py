@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 
-from semsearch.storage.database.committed import note_commit
-from semsearch.storage.database.state import seal
+from semsearch.storage.database.commit_note import note_commit
+from semsearch.storage.database.state import read_state, seal
 from semsearch.storage.folder import DATABASE
-from semsearch.storage.snapshot import state
 
-__all__ = ["Transaction", "sync_folder"]
+__all__ = ["Transaction"]
 
 
 class Transaction:
@@ -36,15 +34,4 @@ class Transaction:
     def _note(self) -> None:
         path = Path(self._connection.execute("PRAGMA database_list").fetchone()[2])
         if path.name == DATABASE:  # and not one that is to become it
-            note_commit(path.parent, state(self._connection)[0])
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and new files of a folder durable (POSIX only; Windows does so by itself)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            note_commit(path.parent, read_state(self._connection).generation)

@@ -1,1 +1,56 @@
-"""The tables of the database, one module each: all that is known of a table stands there."""
+"""The tables of the database, one module each: all that is known of a table stands there.
+
+``TABLES`` is what the writer, compaction, verification, salvage and the seal walk over. Tables that refer to others
+stand behind them: what is added goes through the list forwards, what is deleted backwards.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from semsearch.storage.tables.blocks import BLOCKS, WORD_BLOCKS, Blocks
+from semsearch.storage.tables.dead import DEAD
+from semsearch.storage.tables.documents import DOCUMENTS
+from semsearch.storage.tables.indexes import INDEXES, WORD_INDEXES, Indexes
+from semsearch.storage.tables.meta import META
+from semsearch.storage.tables.passages import PASSAGES
+from semsearch.storage.tables.table import Table
+from semsearch.storage.tables.tuning import TUNING, WORD_TUNING, Tuning
+from semsearch.storage.tables.words import WORDS
+from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
+
+if TYPE_CHECKING:
+    from semsearch.storage.settings import Definition
+
+__all__ = ["BLOCKS_OF", "INDEXES_OF", "TABLES", "TUNING_OF", "tables_in", "tables_of"]
+
+TABLES: tuple[Table, ...] = (
+    META,
+    DOCUMENTS,
+    PASSAGES,
+    DEAD,
+    BLOCKS,
+    INDEXES,
+    TUNING,
+    WORDS,
+    WORD_INDEXES,
+    WORD_TUNING,
+    WORD_BLOCKS,
+)
+"""All tables but ``state``, whose one row seals them. The seal depends on their order."""
+
+BLOCKS_OF: dict[VectorKind, Blocks] = {PASSAGE_VECTORS: BLOCKS, WORD_VECTORS: WORD_BLOCKS}
+INDEXES_OF: dict[VectorKind, Indexes] = {PASSAGE_VECTORS: INDEXES, WORD_VECTORS: WORD_INDEXES}
+TUNING_OF: dict[VectorKind, Tuning] = {PASSAGE_VECTORS: TUNING, WORD_VECTORS: WORD_TUNING}
+
+
+def tables_of(definition: Definition) -> list[Table]:
+    """The tables that a collection made so has."""
+    return [table for table in TABLES if table.is_kept(definition)]
+
+
+def tables_in(connection: sqlite3.Connection) -> list[Table]:
+    """The tables that a database has."""
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return [table for table in TABLES if table.name in names]

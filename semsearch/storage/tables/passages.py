@@ -1,182 +1,220 @@
-"""Documents, passages and words read from the database, each compared with its checksum before it is believed."""
+"""The table ``passages``: which span of which document a row of the vector file stands for."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from semsearch.common.documents import Document, Int64, Span
-from semsearch.common.errors import DamagedError
-from semsearch.encoder.words import unpacked, words_crc
-from semsearch.storage.database.connection import chunks, content_hash, marks, passage_crc
-from semsearch.storage.database.state import damaged, document_crc
+from semsearch.common.arrays import chunks
+from semsearch.common.documents import Document, Span
+from semsearch.storage.database.errors import damaged
+from semsearch.storage.tables.documents import DOCUMENT_COLUMNS, DOCUMENTS, check_document
+from semsearch.storage.tables.table import (
+    PARAMETERS,
+    Addition,
+    Finding,
+    Inspection,
+    Part,
+    ReadRows,
+    Row,
+    Table,
+    placeholders,
+)
 
-__all__ = [
-    "DOCUMENT",
-    "StoredPassage",
-    "StoredWords",
-    "checked_document",
-    "count_words",
-    "passages_of",
-    "passages_where",
-    "read_passages",
-    "read_places",
-    "read_words",
-]
+__all__ = ["PASSAGES", "SalvagedPassage", "StoredPassage", "passage_crc"]
 
-DOCUMENT = "d.number, d.id, d.hash, d.passages, d.crc, d.title, d.source, d.metadata, d.text"
-"""What :func:`checked_document` takes."""
+COLUMNS = "vector, document, ordinal, start, stop, cut, crc"
+"""The names on disk; ``vector`` is the row of the vector file, ``stop`` the end of the span."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPassage:
-    """A passage with its document, read and checked."""
+    """A passage with its document, read and checked; ``row`` is that of its vector."""
 
-    vector: int
+    row: int
     ordinal: int
     start: int
-    stop: int
+    end: int
     document: Document
+
+    @property
+    def text(self) -> str:
+        """The passage as the document has it."""
+        return self.document.text[self.start : self.end]
 
 
 @dataclass(frozen=True, slots=True)
-class StoredWords:
-    """The words of a passage: ``spans`` in its document's text, int64[n, 2], and the row of the first one's vector."""
+class SalvagedPassage:
+    """A passage of a damaged database that matches its checksum."""
 
-    first: int
-    spans: Int64
-
-
-def read_passages(connection: sqlite3.Connection, vectors: Sequence[int], path: Path) -> dict[int, StoredPassage]:
-    """The passages of live vector ids, each checked against its checksum and its document's hash."""
-    found: dict[int, StoredPassage] = {}
-    documents: dict[int, Document] = {}
-    for part in chunks(list(vectors)):
-        rows = connection.execute(
-            "SELECT p.vector, p.document, p.ordinal, p.start, p.stop, p.cut, p.crc, "  # noqa: S608 - only ? marks
-            f"{DOCUMENT} "
-            f"FROM passages p JOIN documents d ON d.number = p.document WHERE p.vector IN ({marks(part)})",
-            part,
-        )
-        for row in rows:
-            found[row[0]] = _checked_passage(row, path, documents)
-    lost = [vector for vector in vectors if vector not in found]
-    if lost:
-        raise DamagedError(
-            f"passage {lost[0]} of collection {path} is not in the database; run: semsearch verify {path.name}"
-        )
-    return found
+    row: int
+    span: Span
+    cut: int
 
 
-def passages_of(connection: sqlite3.Connection, identifier: str, path: Path) -> list[int] | None:
-    """Vector ids of a document's passages in order, as many as there must be; ``None`` if there is no such document."""
-    rows = connection.execute(f"SELECT {DOCUMENT} FROM documents d WHERE id = ?", (identifier,))  # noqa: S608
-    row = rows.fetchone()
-    if row is None:
-        return None
-    checked_document(row, path)
-    number, count = row[0], row[3]
-    found = connection.execute("SELECT vector, ordinal FROM passages WHERE document = ? ORDER BY ordinal", (number,))
-    vectors = found.fetchall()
-    if row[1] != identifier or [ordinal for _, ordinal in vectors] != list(range(count)):
-        raise damaged(path, f"the {count} passages of document {identifier!r} are not all found")
-    read_passages(connection, [vector for vector, _ in vectors], path)
-    return [vector for vector, _ in vectors]
+class Passages(Table):
+    """One row a passage that is not deleted."""
+
+    name = "passages"
+    ddl = """
+CREATE TABLE passages (
+    vector   INTEGER PRIMARY KEY,  -- row of the vector file
+    document INTEGER NOT NULL REFERENCES documents (number),
+    ordinal  INTEGER NOT NULL,     -- number of the passage in its document, from 0
+    start    INTEGER NOT NULL,     -- span in the document's text, in characters
+    stop     INTEGER NOT NULL,
+    cut      INTEGER NOT NULL,     -- tokens that did not fit the model and are not in the vector
+    crc      INTEGER NOT NULL      -- of the six above
+);
+CREATE INDEX passages_of_document ON passages (document);
+"""
+
+    def insert(self, connection: sqlite3.Connection, addition: Addition) -> None:
+        """Add the passages of a commit."""
+        rows = (_with_crc(row, number, ordinal, *span, cut) for row, number, ordinal, span, cut in addition.passages())
+        connection.executemany("INSERT INTO passages VALUES (?,?,?,?,?,?,?)", rows)
+
+    def delete_passages(self, connection: sqlite3.Connection, number: int) -> None:
+        """Forget the passages of a document; what their rows were is in the table ``dead`` by now."""
+        connection.execute("DELETE FROM passages WHERE document = ?", (number,))
+
+    def renumber(self, connection: sqlite3.Connection, folder: Path) -> None:
+        """Give passages the rows 0, 1, 2, … in their order.
+
+        A row's old checksum is compared first: the new one must not hide that it did not match.
+        """
+        connection.execute("CREATE TEMP TABLE former AS SELECT * FROM passages ORDER BY vector")
+        connection.execute("DELETE FROM passages")
+        former = connection.execute(f"SELECT {COLUMNS} FROM former ORDER BY vector")  # noqa: S608 - a constant
+        connection.executemany("INSERT INTO passages VALUES (?,?,?,?,?,?,?)", _renumbered(former, folder))
+        connection.execute("DROP TABLE former")
+
+    def live_rows(self, connection: sqlite3.Connection) -> list[int]:
+        """Rows of all passages, ascending."""
+        return [row for (row,) in connection.execute("SELECT vector FROM passages ORDER BY vector")]
+
+    def count_truncated(self, connection: sqlite3.Connection) -> int:
+        """How many passages did not fit the model."""
+        return int(connection.execute("SELECT total(cut > 0) FROM passages").fetchone()[0])
+
+    def read(self, connection: sqlite3.Connection, rows: Sequence[int], folder: Path) -> dict[int, StoredPassage]:
+        """The passages of live rows, each compared with its checksum, and its document with its hash."""
+        passages: dict[int, StoredPassage] = {}
+        documents: dict[int, Document] = {}
+        columns = ", ".join(f"p.{name}" for name in COLUMNS.split(", "))
+        for part in chunks(rows, PARAMETERS):
+            joined = connection.execute(
+                f"SELECT {columns}, {DOCUMENT_COLUMNS} "  # noqa: S608 - constants and ? marks
+                f"FROM passages p JOIN documents d ON d.number = p.document WHERE p.vector IN ({placeholders(part)})",
+                part,
+            )
+            for values in joined:
+                passages[values[0]] = _check_passage(values, folder, documents)
+        lost = [row for row in rows if row not in passages]
+        if lost:
+            raise damaged(folder, f"passage {lost[0]} is not in it")
+        return passages
+
+    def document_numbers(self, connection: sqlite3.Connection, rows: Sequence[int], folder: Path) -> list[int]:
+        """The number of the document that each of these live rows is a passage of, each row checked."""
+        numbers: dict[int, int] = {}
+        for part in chunks(rows, PARAMETERS):
+            query = f"SELECT {COLUMNS} FROM passages WHERE vector IN ({placeholders(part)})"  # noqa: S608 - ? marks
+            for values in connection.execute(query, part):
+                _check_crc(values, folder)
+                numbers[values[0]] = values[1]
+        lost = [row for row in rows if row not in numbers]
+        if lost:
+            raise damaged(folder, f"passage {lost[0]} is not in it")
+        return [numbers[row] for row in rows]
+
+    def rows_of_document(self, connection: sqlite3.Connection, identifier: str, folder: Path) -> list[int] | None:
+        """Rows of a document's passages in order; ``None`` if there is no such document."""
+        document = DOCUMENTS.read(connection, identifier, folder)
+        return None if document is None else [row for row, _ in self._spans(connection, *document[:2], folder)]
+
+    def rows_where(self, connection: sqlite3.Connection, is_wanted: Callable[[str], object], folder: Path) -> list[int]:
+        """Rows of the passages whose text fulfils a condition; a document with such a passage fulfils it, too.
+
+        What is passed over is compared with its checksums as well, so that damage does not go unnoticed.
+        """
+        rows: list[int] = []
+        for number, count, document in DOCUMENTS.read_all(connection, folder):
+            if is_wanted(document.text):
+                spans = self._spans(connection, number, count, folder)
+                rows += [row for row, (start, end) in spans if is_wanted(document.text[start:end])]
+        return rows
+
+    def _spans(self, connection: sqlite3.Connection, number: int, count: int, folder: Path) -> list[tuple[int, Span]]:
+        """Rows and spans of a document's passages, ``count`` of them, in order."""
+        query = f"SELECT {COLUMNS} FROM passages WHERE document = ? ORDER BY ordinal"  # noqa: S608 - a constant
+        rows = connection.execute(query, (number,)).fetchall()
+        for values in rows:
+            _check_crc(values, folder)
+        if [values[2] for values in rows] != list(range(count)):
+            raise damaged(folder, f"the {count} passages of document {number} are not all found")
+        return [(values[0], (values[3], values[4])) for values in rows]
+
+    def verify(self, inspection: Inspection) -> Iterator[Finding]:
+        """Checksums of the passages, and that each has its document."""
+        for values in inspection.connection.execute(f"SELECT {COLUMNS} FROM passages"):  # noqa: S608 - a constant
+            if passage_crc(values[:-1]) != values[-1]:
+                yield Part.PASSAGE, str(values[0]), "does not match its checksum"
+        lost = "SELECT vector, document FROM passages WHERE document NOT IN (SELECT number FROM documents)"
+        for row, document in inspection.connection.execute(lost):
+            yield Part.PASSAGE, str(row), f"its document {document} is not there"
+
+    def salvage(self, read_rows: ReadRows, kept: sqlite3.Connection) -> None:
+        """Keep the passages that match their checksums."""
+        kept.execute("CREATE TABLE passages (vector INTEGER PRIMARY KEY, document, ordinal, start, stop, cut)")
+        for values in read_rows("passages", COLUMNS, "vector"):
+            if passage_crc(values[:-1]) == values[-1]:
+                kept.execute("INSERT OR IGNORE INTO passages VALUES (?,?,?,?,?,?)", values[:-1])
+        kept.execute("CREATE INDEX passages_of_document ON passages (document)")
+
+    def salvaged_of(
+        self, kept: sqlite3.Connection, number: int, count: int, length: int
+    ) -> list[SalvagedPassage] | None:
+        """The passages of a document of ``length`` characters that were kept; ``None`` if not all ``count`` were."""
+        query = "SELECT ordinal, vector, start, stop, cut FROM passages WHERE document = ? ORDER BY ordinal"
+        rows = kept.execute(query, (number,)).fetchall()
+        inside = all(0 <= start <= end <= length for _, _, start, end, _ in rows)
+        if [values[0] for values in rows] != list(range(count)) or not inside:
+            return None
+        return [SalvagedPassage(row, (start, end), cut) for _, row, start, end, cut in rows]
 
 
-def passages_where(connection: sqlite3.Connection, wanted: Callable[[str], object], path: Path) -> list[int]:
-    """Ids of the passages whose text fulfils a condition; one that fulfils it is in a document that does, too.
-
-    What is passed over is compared with its checksums as well, lest damage go unnoticed.
-    """
-    found: list[int] = []
-    for row in connection.execute(f"SELECT {DOCUMENT} FROM documents d ORDER BY number"):  # noqa: S608 - columns of ours
-        text = checked_document(row, path).text
-        if wanted(text):
-            spans = _checked_spans(connection, row[0], row[3], path)
-            found += [vector for vector, (start, stop) in spans if wanted(text[start:stop])]
-    return found
+def passage_crc(values: Row) -> int:
+    """Checksum of a row of the table without its own."""
+    return zlib.crc32(" ".join(map(repr, values)).encode())  # repr: after damage they may not be numbers
 
 
-def _checked_spans(connection: sqlite3.Connection, number: int, count: int, path: Path) -> list[tuple[int, Span]]:
-    """Vector ids and spans of a document's passages, ``count`` of them, in order."""
-    columns = "SELECT vector, ordinal, start, stop, cut, crc FROM passages WHERE document = ? ORDER BY ordinal"
-    rows = connection.execute(columns, (number,)).fetchall()
-    for vector, ordinal, start, stop, cut, crc in rows:
-        if passage_crc(vector, number, ordinal, (start, stop), cut) != crc:
-            raise damaged(path, f"passage {vector} does not match its checksum")
-    if len(rows) != count:
-        raise damaged(path, f"the {count} passages of document {number} are not all found")
-    return [(vector, (start, stop)) for vector, _, start, stop, _, _ in rows]
+def _with_crc(*values: int) -> Row:
+    return *values, passage_crc(values)
 
 
-def _checked_passage(row: tuple[Any, ...], path: Path, documents: dict[int, Document]) -> StoredPassage:
-    """A passage from a row; its document is checked once, and kept in ``documents``."""
-    vector, number, ordinal, start, stop, cut, crc, *rest = row
-    if passage_crc(vector, number, ordinal, (start, stop), cut) != crc:
-        raise DamagedError(
-            f"passage {vector} of collection {path} does not match its checksum; run: semsearch verify {path.name}"
-        )
-    document = documents[number] = documents.get(number) or checked_document(tuple(rest), path)
-    if not 0 <= start <= stop <= len(document.text):
-        raise DamagedError(
-            f"passage {vector} of collection {path} is not inside its document; run: semsearch verify {path.name}"
-        )
-    return StoredPassage(vector, ordinal, start, stop, document)
+def _check_crc(values: Row, folder: Path) -> None:
+    if passage_crc(values[:-1]) != values[-1]:
+        raise damaged(folder, f"passage {values[0]} does not match its checksum")
 
 
-def read_words(connection: sqlite3.Connection, passages: Sequence[StoredPassage], path: Path) -> list[StoredWords]:
-    """The words of passages of a collection that keeps them, each row compared with its checksum."""
-    found: dict[int, tuple[Any, ...]] = {}
-    for part in chunks([passage.vector for passage in passages]):
-        query = f"SELECT passage, first, number, spans, crc FROM words WHERE passage IN ({marks(part)})"  # noqa: S608
-        found |= {row[0]: row for row in connection.execute(query, part)}
-    return [_checked_words(found.get(passage.vector), passage, path) for passage in passages]
+def _check_passage(values: Row, folder: Path, documents: dict[int, Document]) -> StoredPassage:
+    """A passage from its row joined with its document's; the document is checked once, and kept in ``documents``."""
+    _check_crc(values[:7], folder)
+    row, number, ordinal, start, end = values[:5]
+    document = documents[number] = documents.get(number) or check_document(values[7:], folder)
+    if not 0 <= start <= end <= len(document.text):
+        raise damaged(folder, f"passage {row} is not inside its document")
+    return StoredPassage(row, ordinal, start, end, document)
 
 
-def read_places(connection: sqlite3.Connection, rows: Sequence[int], path: Path) -> list[tuple[StoredPassage, Span]]:
-    """The passage and the place of the word of each of these rows of the file of word vectors."""
-    query = "SELECT passage FROM words WHERE first <= ? ORDER BY first DESC, number DESC LIMIT 1"
-    owners = [owner for row in rows for (owner,) in connection.execute(query, (row,))]
-    found = read_passages(connection, owners, path)
-    words = read_words(connection, [found[owner] for owner in owners], path)
-    if len(owners) < len(rows) or not all(
-        one.first <= row < one.first + len(one.spans) for row, one in zip(rows, words, strict=True)
-    ):
-        raise damaged(path, "there is a word that belongs to no passage")
-    spans = [one.spans[row - one.first].tolist() for row, one in zip(rows, words, strict=True)]
-    return [(found[owner], (start, end)) for owner, (start, end) in zip(owners, spans, strict=True)]
+def _renumbered(former: Iterable[Row], folder: Path) -> Iterator[Row]:
+    for row, values in enumerate(former):
+        _check_crc(values, folder)
+        yield _with_crc(row, *values[1:-1])
 
 
-def count_words(connection: sqlite3.Connection) -> int:
-    """Number of words that have a vector."""
-    return int(connection.execute("SELECT total(number) FROM words").fetchone()[0])
-
-
-def _checked_words(row: tuple[Any, ...] | None, passage: StoredPassage, path: Path) -> StoredWords:
-    if row is None or words_crc(*row[:4]) != row[4]:
-        raise damaged(path, f"the words of passage {passage.vector} do not match their checksum")
-    spans = unpacked(row[3], passage.start)
-    if len(spans) != row[2] or (len(spans) and spans[-1, 1] > passage.stop):
-        raise damaged(path, f"the words of passage {passage.vector} are not inside it")
-    return StoredWords(row[1], spans)
-
-
-def checked_document(row: tuple[Any, ...], path: Path) -> Document:
-    """A document from a row of the columns ``DOCUMENT``, compared with its hash and its checksum."""
-    number, identifier, stored_hash, passages, crc, title, source, metadata, text = row
-    try:
-        document = Document(text, identifier, title, source, json.loads(metadata))
-        sound = content_hash(document) == stored_hash
-    except (TypeError, ValueError, RecursionError):
-        sound = False
-    if not sound or document_crc(number, identifier, passages, stored_hash) != crc:
-        raise DamagedError(
-            f"document {identifier!r} of collection {path} does not match its hash: the database was damaged "
-            f"after it was written; run: semsearch verify {path.name}"
-        )
-    return document
+PASSAGES = Passages()

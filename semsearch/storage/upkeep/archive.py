@@ -18,7 +18,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import re
 import secrets
 import shutil
@@ -31,27 +30,19 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO, Any
 
+from semsearch.common.durable import flush, sync_folder
 from semsearch.common.errors import DamagedError, FormatError, InputError, StorageError
-from semsearch.storage.database.connection import (
-    FORMAT,
-    NEEDS,
-    connect,
-    format_of,
-    merge_log,
-    read_meta,
-    refuse_programs,
-    schema_of,
-)
-from semsearch.storage.database.errors import errors_translated
+from semsearch.storage.database.connection import connect, merge_log
+from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.migrations import migrate
-from semsearch.storage.database.state import has_words, read_state, seal
-from semsearch.storage.database.transaction import sync_folder
-from semsearch.storage.folder import DATABASE, PASSAGES, WORDS, taken, vector_file
-from semsearch.storage.settings import StoredEncoder, check_name, stored_settings
-from semsearch.storage.snapshot import word_rows
+from semsearch.storage.database.schema import FORMAT, NEEDS, format_of, read_meta, refuse_programs, schema_of
+from semsearch.storage.database.state import read_state, seal
+from semsearch.storage.folder import DATABASE, check_name, taken
+from semsearch.storage.settings import Definition
+from semsearch.storage.tables import BLOCKS_OF, tables_in
 from semsearch.storage.upkeep.verify import verify_folder
-from semsearch.storage.vectors.file import vector_files
-from semsearch.storage.vectors.index_builder import forget_index
+from semsearch.storage.vectors.file import vector_file
+from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS
 
 __all__ = ["ARCHIVE", "export_archive", "import_archive"]
 
@@ -65,18 +56,18 @@ BLOCK = 1 << 20
 BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError, LookupError, TypeError)
 
 
-def export_archive(folder: Path, encoder: StoredEncoder, target: IO[bytes]) -> None:
+def export_archive(folder: Path, definition: Definition, target: IO[bytes]) -> None:
     """Write one committed state of the collection in ``folder`` to ``target``, while others read and write it."""
     with ExitStack() as stack:
-        stack.enter_context(errors_translated(folder))
+        stack.enter_context(translate_errors(folder))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="semsearch-")))
         source = stack.enter_context(closing(connect(folder / DATABASE)))
         source.execute("BEGIN")
-        generation, epoch, rows, *_ = read_state(source)
-        files = vector_files(folder, epoch, encoder)
+        state = read_state(source)
+        files = {kind: vector_file(folder, state.epoch, definition, kind) for kind in definition.dimensions}
         # opened, they cannot be taken away by a compaction
-        opened = {matrix: stack.enter_context(file.path.open("rb")) for matrix, file in files.items()}
-        counts = {PASSAGES: rows, WORDS: word_rows(source) if WORDS in files else 0}
+        opened = {kind: stack.enter_context(file.path.open("rb")) for kind, file in files.items()}
+        counts = {kind: BLOCKS_OF[kind].count(source, state) for kind in files}
         copy = scratch / DATABASE
         _copy_database(source, copy)
         sums: dict[str, Any] = {}
@@ -85,19 +76,19 @@ def export_archive(folder: Path, encoder: StoredEncoder, target: IO[bytes]) -> N
             "name": folder.name,
             "format": FORMAT,
             "needs": NEEDS,
-            "generation": generation,
-            "epoch": epoch,
-            "rows": rows,
-            "stride": files[PASSAGES].stride,
+            "generation": state.generation,
+            "epoch": state.epoch,
+            "rows": state.rows,
+            "stride": files[PASSAGE_VECTORS].stride,
         }
-        if WORDS in files:
-            manifest["words"] = {"rows": counts[WORDS], "stride": files[WORDS].stride}
+        if WORD_VECTORS in files:
+            manifest["words"] = {"rows": counts[WORD_VECTORS], "stride": files[WORD_VECTORS].stride}
         archive = stack.enter_context(tarfile.open(fileobj=target, mode="w|gz", format=tarfile.GNU_FORMAT))
         _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest).encode()), None, sums)
         with copy.open("rb") as file:
             _add(archive, DATABASE, file, copy.stat().st_size, sums)
-        for matrix, vectors in files.items():
-            _add(archive, vectors.path.name, opened[matrix], counts[matrix] * vectors.stride, sums)
+        for kind, vectors in files.items():
+            _add(archive, vectors.path.name, opened[kind], counts[kind] * vectors.stride, sums)
         _add(archive, CHECKSUMS, io.BytesIO(json.dumps(sums).encode()), None, {})
 
 
@@ -108,14 +99,14 @@ def import_archive(source: IO[bytes], indexes: Path, name: str | None = None) ->
     """
     if name is not None and (indexes / check_name(name)).exists():
         raise taken(indexes / name)
-    with errors_translated(indexes):
+    with translate_errors(indexes):
         indexes.mkdir(parents=True, exist_ok=True)
         scratch = indexes / f".import-{secrets.token_hex(4)}"
         scratch.mkdir()
         try:
-            own = _unpacked(source, scratch)
-            path = indexes / check_name(own if name is None else name)
-            _check(scratch, path.name)
+            own_name = _unpack(source, scratch)
+            path = indexes / check_name(own_name if name is None else name)
+            _check_contents(scratch, path.name)
             if path.exists():
                 raise taken(path)
             sync_folder(scratch)
@@ -134,8 +125,8 @@ def _copy_database(source: sqlite3.Connection, path: Path) -> None:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
         copy.execute("BEGIN")
-        for matrix in (PASSAGES, WORDS) if has_words(copy) else (PASSAGES,):
-            forget_index(copy, matrix)
+        for table in tables_in(copy):
+            table.forget_derived(copy)
         seal(copy)
         copy.execute("COMMIT")
         copy.execute("VACUUM")
@@ -165,32 +156,32 @@ class _Summing:
         return part
 
 
-def _unpacked(source: IO[bytes], folder: Path) -> str:
+def _unpack(source: IO[bytes], folder: Path) -> str:
     """Write an archive's members into a folder, in their order and under names of ours; gives the collection's name.
 
     The headers are read here and not by ``tarfile``, which believes what they say of links, sizes and more headers.
     """
     with gzip.open(source) as stream:
-        manifest = json.loads(_small(stream, MANIFEST))
+        manifest = json.loads(_read_small(stream, MANIFEST))
         _refuse_newer(manifest)
         written = {
-            name: _written(stream, name, folder / name, expected) for name, expected in _announced(folder, manifest)
+            name: _write_member(stream, name, folder / name, expected) for name, expected in _members(folder, manifest)
         }
-        sums = json.loads(_small(stream, CHECKSUMS))
-        for name, found in written.items():
-            if sums[name] != found:
+        sums = json.loads(_read_small(stream, CHECKSUMS))
+        for name, sum_and_size in written.items():
+            if sums[name] != sum_and_size:
                 raise ValueError(f"{name} does not match its checksum")
         if stream.read(HEADER).strip(b"\0"):
             raise ValueError("there is more in it than a collection")
         return str(manifest["name"])
 
 
-def _announced(folder: Path, manifest: Any) -> Iterator[tuple[str, int | None]]:
+def _members(folder: Path, manifest: Any) -> Iterator[tuple[str, int | None]]:
     """Names and sizes of the large members, in their order; the size of the database is not known."""
     yield DATABASE, None
-    for matrix, counts in ((PASSAGES, manifest), (WORDS, manifest.get("words"))):
+    for kind, counts in ((PASSAGE_VECTORS, manifest), (WORD_VECTORS, manifest.get("words"))):
         if counts is not None:
-            name = vector_file(folder, int(manifest["epoch"]), matrix).name
+            name = kind.vector_path(folder, int(manifest["epoch"])).name
             yield name, int(counts["rows"]) * int(counts["stride"])
 
 
@@ -203,7 +194,7 @@ def _refuse_newer(manifest: Any) -> None:
         )
 
 
-def _member(stream: IO[bytes] | gzip.GzipFile, name: str) -> int:
+def _read_header(stream: IO[bytes] | gzip.GzipFile, name: str) -> int:
     """Bytes of the next member, which must be a plain file of this name."""
     header = stream.read(HEADER)
     if len(header) < HEADER:
@@ -214,7 +205,7 @@ def _member(stream: IO[bytes] | gzip.GzipFile, name: str) -> int:
     return member.size
 
 
-def _body(stream: IO[bytes] | gzip.GzipFile, size: int) -> Iterator[bytes]:
+def _read_body(stream: IO[bytes] | gzip.GzipFile, size: int) -> Iterator[bytes]:
     """A member's bytes in blocks, and past what fills it up."""
     left = size
     while left:
@@ -226,16 +217,16 @@ def _body(stream: IO[bytes] | gzip.GzipFile, size: int) -> Iterator[bytes]:
     stream.read(-size % HEADER)
 
 
-def _small(stream: IO[bytes] | gzip.GzipFile, name: str) -> bytes:
-    size = _member(stream, name)
+def _read_small(stream: IO[bytes] | gzip.GzipFile, name: str) -> bytes:
+    size = _read_header(stream, name)
     if size > SMALL:
         raise ValueError(f"{name} has {size:,} bytes")
-    return b"".join(_body(stream, size))
+    return b"".join(_read_body(stream, size))
 
 
-def _written(stream: IO[bytes] | gzip.GzipFile, name: str, path: Path, expected: int | None) -> dict[str, Any]:
+def _write_member(stream: IO[bytes] | gzip.GzipFile, name: str, path: Path, expected: int | None) -> dict[str, Any]:
     """Write a member to a new file and fsync; gives its SHA-256 and its bytes."""
-    size = _member(stream, name)
+    size = _read_header(stream, name)
     if expected is not None and size != expected:
         raise ValueError(f"{name} has {size:,} bytes, where {expected:,} were announced")
     if size > shutil.disk_usage(path.parent).free:
@@ -245,24 +236,22 @@ def _written(stream: IO[bytes] | gzip.GzipFile, name: str, path: Path, expected:
         )
     digest = hashlib.sha256()
     with path.open("xb") as target:
-        for part in _body(stream, size):
+        for part in _read_body(stream, size):
             digest.update(part)
             target.write(part)
-        target.flush()
-        os.fsync(target.fileno())
+        flush(target)
     return {"sha256": digest.hexdigest(), "bytes": size}
 
 
-def _check(folder: Path, name: str) -> None:
+def _check_contents(folder: Path, name: str) -> None:
     """Everything in an unpacked collection matches its checksums, and its database is one of ours."""
     try:
         with closing(connect(folder / DATABASE, write=True)) as connection:
             refuse_programs(connection, folder)
             if format_of(connection, folder) < FORMAT:
                 migrate(connection, folder)
-            meta = read_meta(connection, folder)
-            stored_settings(meta)
-            if _tables(connection) != _our_tables(meta):
+            definition = Definition.from_meta(read_meta(connection, folder))
+            if _read_schema(connection) != _own_schema(definition):
                 raise ValueError("its database has other tables than a collection has")
             merge_log(connection)
         report = verify_folder(folder)
@@ -272,13 +261,13 @@ def _check(folder: Path, name: str) -> None:
         raise ValueError(f"{report.findings[0].name} of {name!r}: {report.findings[0].problem}")
 
 
-def _tables(connection: sqlite3.Connection) -> set[str]:
+def _read_schema(connection: sqlite3.Connection) -> set[str]:
     """The statements of a database's schema, but for comments and white space."""
-    found = connection.execute("SELECT sql FROM sqlite_master WHERE sql <> ''")
-    return {re.sub(r"\s+", "", re.sub("--.*", "", row[0])) for row in found}
+    rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql <> ''")
+    return {re.sub(r"\s+", "", re.sub("--.*", "", row[0])) for row in rows}
 
 
-def _our_tables(meta: dict[str, Any]) -> set[str]:
+def _own_schema(definition: Definition) -> set[str]:
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(schema_of(meta))
-        return _tables(connection)
+        connection.executescript(schema_of(definition))
+        return _read_schema(connection)

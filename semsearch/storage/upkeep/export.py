@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from semsearch.common.errors import InputError
+from semsearch.common.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from semsearch.storage.store import Store
+    from semsearch.common.arrays import Float32
+    from semsearch.storage.tables.passages import StoredPassage
 
-__all__ = ["write_jsonl", "write_parquet"]
+    Passages = Iterable[tuple[StoredPassage, Float32]]
+    """Passages with their vectors, float32[dimension]."""
+
+__all__ = ["WRITERS", "write_jsonl", "write_parquet"]
 
 GROUP = 1024
 """Rows of a Parquet row group."""
 
 
-def write_jsonl(store: Store, target: IO[bytes]) -> None:
+def write_jsonl(passages: Passages, target: IO[bytes]) -> None:
     """One JSON object a passage: document, passage, text, start, end, title, source, metadata, vector."""
-    for row in _rows(store):
+    for row in _rows(passages):
         row["vector"] = [round(number, 9) for number in row["vector"].tolist()]
         target.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
 
 
-def write_parquet(store: Store, target: IO[bytes]) -> None:
+def write_parquet(passages: Passages, target: IO[bytes]) -> None:
     """The same columns; metadata as JSON text, the vector as a list of float32. Needs pyarrow."""
     try:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
-        raise InputError(
+        raise MissingExtraError(
             "writing Parquet needs pyarrow, which is not installed; run: pip install 'semsearch[parquet]', "
             "or take --format jsonl"
         ) from error
@@ -39,28 +43,32 @@ def write_parquet(store: Store, target: IO[bytes]) -> None:
     columns += [(name, pa.int64()) for name in ("passage", "start", "end")]
     schema = pa.schema([*columns, ("vector", pa.list_(pa.float32()))])
     with parquet.ParquetWriter(target, schema) as writer:
-        for rows in _batched(_rows(store)):
+        for rows in _group(_rows(passages)):
             for row in rows:
                 row |= {"metadata": json.dumps(row["metadata"]), "vector": row["vector"].tolist()}
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
-def _batched(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _group(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     while batch := list(itertools.islice(rows, GROUP)):
         yield batch
 
 
-def _rows(store: Store) -> Iterator[dict[str, Any]]:
-    for passage, vector in store.rows():
+def _rows(passages: Passages) -> Iterator[dict[str, Any]]:
+    for passage, vector in passages:
         document = passage.document
         yield {
             "document": document.id,
             "passage": passage.ordinal,
-            "text": document.text[passage.start : passage.stop],
+            "text": passage.text,
             "start": passage.start,
-            "end": passage.stop,
+            "end": passage.end,
             "title": document.title,
             "source": document.source,
             "metadata": dict(document.metadata),
             "vector": vector,
         }
+
+
+WRITERS: dict[str, Callable[[Passages, IO[bytes]], None]] = {"jsonl": write_jsonl, "parquet": write_parquet}
+"""By the name of the format."""

@@ -7,10 +7,10 @@ file; until then, and after a crash before it, the collection is what it was.
 from __future__ import annotations
 
 import json
-import os
+import logging
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,32 +18,39 @@ from typing import Any
 
 import numpy as np
 
-from semsearch.common.documents import Document, Float32
+from semsearch.common.arrays import Float32, chunks
+from semsearch.common.documents import Document
+from semsearch.common.durable import flush, sync_folder
 from semsearch.common.errors import DamagedError, SemsearchError
 from semsearch.encoder import Encoded, Encoder
 from semsearch.encoder.words import PassageWords
-from semsearch.index import Rows, Target
-from semsearch.storage.database.committed import last_noted
-from semsearch.storage.database.connection import connect, create_schema, merge_log
-from semsearch.storage.database.errors import errors_translated
-from semsearch.storage.database.transaction import sync_folder
-from semsearch.storage.folder import DATABASE, PASSAGES, WORDS, Matrix, is_own
+from semsearch.index import Rows
+from semsearch.storage.database.commit_note import last_noted
+from semsearch.storage.database.connection import connect, discard, merge_log
+from semsearch.storage.database.errors import translate_errors
+from semsearch.storage.database.schema import create_schema
+from semsearch.storage.folder import DATABASE, is_own
 from semsearch.storage.locking import writer_lock
-from semsearch.storage.prepare import EncodedPassages, Prepared, prepare
-from semsearch.storage.settings import CollectionSettings, StoredEncoder, stored_settings
-from semsearch.storage.sync import encode_prepared
-from semsearch.storage.tables.passages import StoredWords
-from semsearch.storage.upkeep.salvage import UNKNOWN, Salvage, SavedPassage, Unsaved
-from semsearch.storage.vectors.file import StoredRows, vector_files
-from semsearch.storage.vectors.index_builder import IndexState
+from semsearch.storage.prepare import EncodedPassages, Prepared, encode_prepared, prepare
+from semsearch.storage.settings import Definition, StoredEncoder
+from semsearch.storage.tables.documents import CONTENT, UnsavedDocument
+from semsearch.storage.tables.words import StoredWords
+from semsearch.storage.upkeep.salvage import UNKNOWN, Salvage, SalvagedDocument
+from semsearch.storage.vectors.file import StoredRows, vector_file
+from semsearch.storage.vectors.index_state import salvage_choice
+from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, VECTOR_KINDS, WORD_VECTORS, VectorKind
 from semsearch.storage.writer import Writer
 
 __all__ = ["Repaired", "repair_folder"]
 
+logger = logging.getLogger(__name__)
+
 BATCH = 256
 """Documents that are copied in one commit of the new database."""
 
-Load = Callable[[StoredEncoder], Encoder]
+LoadEncoder = Callable[[StoredEncoder], Encoder]
+OldRows = dict[VectorKind, StoredRows]
+"""All rows of the committed vector files; their checksums say which are sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,154 +66,137 @@ class Repaired:
     file: str | None
 
 
-def repair_folder(folder: Path, load: Load, notify: Callable[[str], None], timeout: float | None = None) -> Repaired:
+def repair_folder(folder: Path, load: LoadEncoder, timeout: float | None = None) -> Repaired:
     """Mend the collection in ``folder``; ``load`` gives its encoder if a text must be encoded again.
 
     Raises :class:`DamagedError` if its settings are lost; all readable documents are then in a JSONL file that the
     message names.
     """
-    with writer_lock(folder, timeout, notify), errors_translated(folder), Salvage(folder) as salvage:
+    with writer_lock(folder, timeout), translate_errors(folder), Salvage(folder) as salvage:
+        meta = {"created": "", **salvage.meta()}  # when the collection was made may be lost
         try:
-            settings, stored = _settings(salvage)
+            definition = Definition.from_meta(meta)
         except (KeyError, TypeError, ValueError, SemsearchError) as error:
-            raise _lost(folder, salvage, error) from error
-        return _Repair(folder, salvage, settings, stored, load, notify).run()
+            raise _settings_lost(folder, salvage, error) from error
+        return _Repair(folder, salvage, definition, load).run(meta)
 
 
 class _Repair:
     """One repair, under the writer's lock."""
 
-    def __init__(
-        self,
-        folder: Path,
-        salvage: Salvage,
-        settings: CollectionSettings,
-        stored: StoredEncoder,
-        load: Load,
-        notify: Callable[[str], None],
-    ) -> None:
+    def __init__(self, folder: Path, salvage: Salvage, definition: Definition, load: LoadEncoder) -> None:
         self._folder = folder
         self._salvage = salvage
-        self._settings = settings
-        self._stored = stored
+        self._definition = definition
         self._load = load
-        self._notify = notify
         self._encoder: Encoder | None = None
         self._encoded = self._kept = 0
-        self._aside: list[Unsaved] = []
+        self._aside: list[UnsavedDocument] = []
 
-    def run(self) -> Repaired:
-        old = _old_rows(self._folder, self._salvage.epoch(), self._stored)
+    def run(self, meta: dict[str, Any]) -> Repaired:
+        old = _open_old_rows(self._folder, self._salvage.epoch(), self._definition)
         epoch = max(_epochs(self._folder), default=-1) + 1
         scratch = self._folder / f".repair-{secrets.token_hex(4)}.db"
-        made = vector_files(self._folder, epoch, self._stored).values()
+        files = [vector_file(self._folder, epoch, self._definition, kind) for kind in self._definition.dimensions]
         try:
-            for file in made:  # no file of the epoch is there yet
+            for file in files:  # no file of the epoch is there yet
                 file.create()
             generation = max(self._salvage.generation(), last_noted(self._folder)) + 1
-            with closing(_made(scratch, _mended(self._salvage.meta()), generation, epoch)) as connection:
-                writer = Writer(connection, self._folder, self._stored, self._settings.metric, self._notify)
-                for numbers in _slices(self._salvage.numbers(), BATCH):
+            with closing(_create_database(scratch, meta, generation, epoch)) as connection:
+                writer = Writer(connection, self._folder, self._definition)
+                for numbers in chunks(self._salvage.numbers(), BATCH):
                     self._copy(writer, numbers, old)
-                writer.indexes.keep_choice(_index_choice(self._salvage.tuning()))
+                writer.indexes.keep_choice(salvage_choice(self._salvage.tuning()))
             self._count_lost()
             aside = _write_aside(self._folder, generation, self._aside, "does not match its hash")
             sync_folder(self._folder)
             _put_in_place(scratch, self._folder)
         except BaseException:
-            for file in made:
+            for file in files:
                 file.path.unlink(missing_ok=True)
             raise
         finally:
-            for suffix in ("", "-wal", "-shm"):
-                scratch.with_name(scratch.name + suffix).unlink(missing_ok=True)
+            discard(scratch)
         self._finish()
         return Repaired(self._kept, self._encoded, len(self._aside), aside)
 
-    def _copy(self, writer: Writer, numbers: Sequence[int], old: dict[Matrix, StoredRows]) -> None:
+    def _copy(self, writer: Writer, numbers: Sequence[int], old: OldRows) -> None:
+        """Copy some documents with their vectors; encode again those whose passages or vectors are not sound."""
         whole: list[tuple[Prepared, EncodedPassages]] = []
         lost: list[Document] = []
         for number in numbers:
-            found = self._salvage.document(number)
-            if isinstance(found, Unsaved):
-                self._aside.append(found)
+            salvaged = self._salvage.document(number)
+            if isinstance(salvaged, UnsavedDocument):
+                self._aside.append(salvaged)
                 continue
-            document, passages = found
-            encoded = None if passages is None else _sound_vectors(old, passages, self._stored)
-            if passages is None or encoded is None:
-                lost.append(document)
+            encoded = _sound_vectors(old, salvaged, self._definition)
+            if encoded is None:
+                lost.append(salvaged.document)
             else:
-                whole.append((Prepared(document, tuple(one.span for one in passages)), encoded))
+                spans = tuple(passage.span for passage in salvaged.passages or ())
+                whole.append((Prepared(salvaged.document, spans), encoded))
         if whole:
-            writer.commit([one for one, _ in whole], _joined([encoded for _, encoded in whole]))
+            writer.commit([prepared for prepared, _ in whole], _join([encoded for _, encoded in whole]))
         if lost:
-            prepared = prepare(lost, self._settings, self._loaded())
-            writer.commit(prepared, encode_prepared(prepared, self._settings, self._loaded()))
+            encoder, settings = self._loaded_encoder(), self._definition.settings
+            prepared = prepare(lost, settings, encoder)
+            writer.commit(prepared, encode_prepared(prepared, settings, encoder))
         self._kept += len(whole) + len(lost)
         self._encoded += len(lost)
 
     def _count_lost(self) -> None:
         """Have as many documents put aside as are lost: a changed number makes two of one, a lost page none of many."""
-        empty = [one for one in self._aside if not any(value is not None for value in one.fields.values())]
+        empty = [left for left in self._aside if not any(value is not None for value in left.fields.values())]
         surplus = self._kept + len(self._aside) - self._salvage.count()
-        for one in empty[: max(surplus, 0)]:
-            self._aside.remove(one)
+        for left in empty[: max(surplus, 0)]:
+            self._aside.remove(left)
         if self._salvage.count() < UNKNOWN:  # of a page that is gone not even the numbers are known
-            self._aside += [Unsaved(-1, {})] * max(-surplus, 0)
+            self._aside += [UnsavedDocument(-1, {})] * max(-surplus, 0)
         elif not self._kept + len(self._aside):
             raise DamagedError(
                 f"collection {self._folder} cannot be mended, since no document in it can be read; "
                 "build it again from its sources"
             )
         else:
-            self._notify("how many documents there were cannot be read: compare what is left with the sources")
+            logger.info("how many documents there were cannot be read: compare what is left with the sources")
 
-    def _loaded(self) -> Encoder:
+    def _loaded_encoder(self) -> Encoder:
         if self._encoder is None:
-            self._notify("encoding again what is damaged")
-            self._encoder = self._load(self._stored)
-            if StoredEncoder.of(self._encoder, self._settings).sizes != self._stored.sizes:
+            logger.info("encoding again what is damaged")
+            stored = self._definition.encoder
+            self._encoder = self._load(stored)
+            here = StoredEncoder.of(self._encoder, self._definition.settings)
+            if (here.dimension, here.hidden_size) != (stored.dimension, stored.hidden_size):
                 raise DamagedError(
                     f"collection {self._folder} cannot be mended: its settings say that vectors have "
-                    f"{self._stored.sizes} numbers; build it again from its sources"
+                    f"{list(self._definition.dimensions.values())} numbers; build it again from its sources"
                 )
         return self._encoder
 
     def _finish(self) -> None:
         """Build the index, and remove the files of the damaged state."""
         with closing(connect(self._folder / DATABASE, write=True)) as connection:
-            writer = Writer(connection, self._folder, self._stored, self._settings.metric, self._notify)
+            writer = Writer(connection, self._folder, self._definition)
             writer.maintain()
             writer.indexes.sweep()
             merge_log(connection)
 
 
-def _settings(salvage: Salvage) -> tuple[CollectionSettings, StoredEncoder]:
-    return stored_settings(salvage.meta())
-
-
-def _mended(meta: dict[str, Any]) -> dict[str, Any]:
-    """Settings with what no question needs; when the collection was made may be lost."""
-    return {"created": "", **meta}
-
-
-def _lost(folder: Path, salvage: Salvage, error: Exception) -> DamagedError:
+def _settings_lost(folder: Path, salvage: Salvage, error: Exception) -> DamagedError:
     """Write down all documents that can be read; they can be indexed into a new collection."""
-    left: list[Unsaved] = []
+    left: list[UnsavedDocument] = []
     for number in salvage.numbers():
-        found = salvage.document(number)
-        if isinstance(found, Unsaved):
-            left.append(found)
+        salvaged = salvage.document(number)
+        if isinstance(salvaged, UnsavedDocument):
+            left.append(salvaged)
         else:
-            document = found[0]
-            names = ("id", "title", "source", "metadata", "text")
-            left.append(Unsaved(number, {name: getattr(document, name) for name in names}))
+            left.append(UnsavedDocument(number, {name: getattr(salvaged.document, name) for name in CONTENT}))
     file = _write_aside(folder, salvage.generation() + 1, left, "the collection's settings are lost")
     saved = f"its {len(left)} documents are in {file}: index them into a new collection" if file else "nothing is left"
     return DamagedError(f"collection {folder} cannot be mended, since its settings are lost ({error}); {saved}")
 
 
-def _made(scratch: Path, meta: dict[str, Any], generation: int, epoch: int) -> sqlite3.Connection:
+def _create_database(scratch: Path, meta: dict[str, Any], generation: int, epoch: int) -> sqlite3.Connection:
     scratch.touch()
     connection = connect(scratch, write=True)
     create_schema(connection, meta, generation, epoch)
@@ -215,12 +205,12 @@ def _made(scratch: Path, meta: dict[str, Any], generation: int, epoch: int) -> s
 
 def _epochs(folder: Path) -> set[int]:
     """Those of the vector files that are there, committed or not."""
-    names = (*folder.glob("vectors-*.f16"), *folder.glob("words-*.u8"))
-    return {int(file.stem.split("-")[1]) for file in names if is_own(file.name)}
+    files = [file for kind in VECTOR_KINDS for file in folder.glob(f"{kind.file_stem}-*.{kind.code.value}")]
+    return {int(file.stem.split("-")[1]) for file in files if is_own(file.name)}
 
 
-def _old_rows(folder: Path, epoch: int | None, stored: StoredEncoder) -> dict[Matrix, StoredRows]:
-    """All rows of the committed vector files; their checksums say which are sound.
+def _open_old_rows(folder: Path, epoch: int | None, definition: Definition) -> OldRows:
+    """The committed vector files.
 
     Files of another epoch, such as a compaction leaves that was killed, number the rows otherwise: if it is not known
     which epoch is committed, only files that are alone are believed.
@@ -228,46 +218,47 @@ def _old_rows(folder: Path, epoch: int | None, stored: StoredEncoder) -> dict[Ma
     there = _epochs(folder)
     if epoch is None and len(there) == 1:
         epoch = min(there)
-    files = {} if epoch is None else vector_files(folder, epoch, stored)
+    if epoch is None:
+        return {}
+    files = {kind: vector_file(folder, epoch, definition, kind) for kind in definition.dimensions}
     return {
-        matrix: file.open(file.path.stat().st_size // file.stride)
-        for matrix, file in files.items()
-        if file.path.exists()
+        kind: file.open(file.path.stat().st_size // file.stride) for kind, file in files.items() if file.path.exists()
     }
 
 
-def _sound_vectors(
-    old: dict[Matrix, StoredRows], passages: Sequence[SavedPassage], stored: StoredEncoder
-) -> EncodedPassages | None:
+def _sound_vectors(old: OldRows, salvaged: SalvagedDocument, definition: Definition) -> EncodedPassages | None:
     """The vectors of a document's passages, and of their words, if all match their checksums."""
-    vectors = _taken(old, PASSAGES, [passage.vector for passage in passages], stored.dimension)
+    if salvaged.passages is None:
+        return None
+    rows = [passage.row for passage in salvaged.passages]
+    vectors = _take_sound(old, PASSAGE_VECTORS, rows, definition)
     if vectors is None:
         return None
-    pooled = Encoded(vectors, np.array([passage.cut for passage in passages], np.int64))
-    if stored.hidden_size is None:
+    pooled = Encoded(vectors, np.array([passage.cut for passage in salvaged.passages], np.int64))
+    if not definition.word_vectors:
         return EncodedPassages(pooled)
-    words = [_sound_words(old, passage.words, stored.hidden_size) for passage in passages]
-    found = [one for one in words if one is not None]
-    return EncodedPassages(pooled, found) if len(found) == len(words) else None
+    words = [_sound_words(old, stored, definition) for stored in salvaged.words]
+    sound = [passage_words for passage_words in words if passage_words is not None]
+    return EncodedPassages(pooled, sound) if len(sound) == len(words) else None
 
 
-def _sound_words(old: dict[Matrix, StoredRows], words: StoredWords | None, hidden_size: int) -> PassageWords | None:
+def _sound_words(old: OldRows, words: StoredWords | None, definition: Definition) -> PassageWords | None:
     if words is None:
         return None
-    vectors = _taken(old, WORDS, range(words.first, words.first + len(words.spans)), hidden_size)
+    vectors = _take_sound(old, WORD_VECTORS, range(words.first, words.first + len(words.spans)), definition)
     return None if vectors is None else PassageWords(words.spans, vectors)
 
 
-def _taken(old: dict[Matrix, StoredRows], matrix: Matrix, rows: Sequence[int], dimension: int) -> Float32 | None:
-    """These rows, if they are there and match their checksums."""
-    ids = np.array(rows, np.int64)
-    stored = old.get(matrix)
-    if stored is None or (len(ids) and (ids.max() >= len(stored.matrix) or len(stored.wrong(ids)))):
+def _take_sound(old: OldRows, kind: VectorKind, rows: Sequence[int], definition: Definition) -> Float32 | None:
+    """The vectors of these rows, if they are there and match their checksums."""
+    numbers = np.array(rows, np.int64)
+    stored = old.get(kind)
+    if stored is None or (len(numbers) and (numbers.max() >= len(stored.matrix) or len(stored.wrong(numbers)))):
         return None
-    return Rows(stored, dimension).take(ids)
+    return Rows(stored, definition.dimensions[kind]).take(numbers)
 
 
-def _joined(parts: Sequence[EncodedPassages]) -> EncodedPassages:
+def _join(parts: Sequence[EncodedPassages]) -> EncodedPassages:
     vectors = np.concatenate([part.pooled.vectors for part in parts])
     pooled = Encoded(vectors, np.concatenate([part.pooled.cut for part in parts]))
     if parts[0].words is None:
@@ -275,30 +266,20 @@ def _joined(parts: Sequence[EncodedPassages]) -> EncodedPassages:
     return EncodedPassages(pooled, [words for part in parts for words in part.words or []])
 
 
-def _index_choice(tuning: dict[str, Any]) -> IndexState:
-    with suppress(TypeError, ValueError):
-        factory = tuning.get("factory")
-        target = tuning.get("target")
-        kept = IndexState(factory=factory if isinstance(factory, str) else None)
-        return kept if not target else IndexState(factory=kept.factory, target=Target(**target))
-    return IndexState()
-
-
-def _write_aside(folder: Path, generation: int, unsaved: Sequence[Unsaved], problem: str) -> str | None:
+def _write_aside(folder: Path, generation: int, unsaved: Sequence[UnsavedDocument], problem: str) -> str | None:
     """Keep what is left of documents for people to look at, and for ``semsearch index``; gives the file's path."""
     if not unsaved:
         return None
     path = folder / f"damaged-{generation}.jsonl"
     with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        for one in unsaved:
-            fields = {name: _text(value) for name, value in one.fields.items() if value is not None}
+        for left in unsaved:
+            fields = {name: _readable(value) for name, value in left.fields.items() if value is not None}
             file.write(json.dumps({**fields, "problem": problem}, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+        flush(file)
     return str(path)
 
 
-def _text(value: Any) -> Any:
+def _readable(value: Any) -> Any:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 
@@ -316,8 +297,3 @@ def _put_in_place(scratch: Path, folder: Path) -> None:
         target.with_name(target.name + suffix).unlink(missing_ok=True)
     scratch.replace(target)
     sync_folder(folder)
-
-
-def _slices(values: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]

@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from semsearch.storage.database.state import read_state
-from semsearch.storage.settings import CollectionSettings, StoredEncoder
+from semsearch.storage.database.state import State
+from semsearch.storage.settings import Definition
 from semsearch.storage.snapshot import read_indexing
-from semsearch.storage.tables.passages import count_words
+from semsearch.storage.tables.passages import PASSAGES
+from semsearch.storage.tables.words import WORDS
 
 __all__ = ["Status", "read_status"]
 
@@ -53,44 +54,40 @@ class Status:
     created: str
 
 
-def read_status(
-    connection: sqlite3.Connection, folder: Path, settings: CollectionSettings, encoder: StoredEncoder, created: str
-) -> Status:
+def read_status(connection: sqlite3.Connection, state: State, folder: Path, definition: Definition) -> Status:
     """The figures of the state that the connection reads."""
-    generation, _, rows, documents, passages, *_ = read_state(connection)
-    truncated = connection.execute("SELECT total(cut > 0) FROM passages").fetchone()[0]
-    index = read_indexing(connection, folder)
+    index = read_indexing(connection, state, folder)
     measured = index.measured
     return Status(
         name=folder.name,
         path=str(folder),
-        documents=documents,
-        passages=passages,
-        words=count_words(connection) if settings.tokens else None,
-        truncated=int(truncated),
-        deleted=rows - passages,
-        model=encoder.model,
-        dimension=encoder.dimension,
-        fingerprint=encoder.fingerprint,
-        unit=settings.unit.value,
-        metric=settings.metric.value,
-        generation=generation,
+        documents=state.documents,
+        passages=state.passages,
+        words=WORDS.count(connection) if definition.word_vectors else None,
+        truncated=PASSAGES.count_truncated(connection),
+        deleted=state.rows - state.passages,
+        model=definition.encoder.model,
+        dimension=definition.encoder.dimension,
+        fingerprint=definition.encoder.fingerprint,
+        unit=definition.settings.unit.value,
+        metric=definition.settings.metric.value,
+        generation=state.generation,
         index=index.plan.factory if index.plan else "exact",
         indexed=index.covered,
-        tail=rows - index.covered,
+        tail=state.rows - index.covered,
         recall=measured.recall if measured else None,
         recall_low=measured.low if measured else None,
         recall_high=measured.high if measured else None,
         p50_ms=measured.p50_ms if measured else None,
         p95_ms=measured.p95_ms if measured else None,
         measured_rows=measured.rows if measured else None,
-        stale=index.stale(rows, rows - passages),
-        bytes=_size(folder),
-        created=created,
+        stale=index.is_stale(state.rows, state.rows - state.passages),
+        bytes=_folder_size(folder),
+        created=definition.created,
     )
 
 
-def _size(folder: Path) -> int:
+def _folder_size(folder: Path) -> int:
     """Bytes of a folder's files, while others may come and go."""
     total = 0
     for file in folder.iterdir():

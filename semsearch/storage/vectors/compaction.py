@@ -1,28 +1,28 @@
-"""Deleted rows removed from the files: all others are copied to the next epoch's, and get new vector ids.
+"""Deleted rows removed from the files: all others are copied to the next epoch's, and are numbered anew.
 
-Files, index and ids are put in place in one commit; until then, and after a crash before it, the old ones count.
+Files, indexes and numbers are put in place in one commit; until then, and after a crash before it, the old ones count.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
-from semsearch.common.documents import Int64
-from semsearch.encoder.words import words_crc
-from semsearch.storage.database.connection import passage_crc
-from semsearch.storage.database.state import damaged
-from semsearch.storage.database.transaction import Transaction, sync_folder
-from semsearch.storage.folder import PASSAGES, WORDS, Matrix
-from semsearch.storage.snapshot import state
-from semsearch.storage.vectors.committed import Block, Matrices
+from semsearch.common.arrays import Int64, chunks
+from semsearch.common.durable import sync_folder
+from semsearch.storage.database.state import read_state
+from semsearch.storage.database.transaction import Transaction
+from semsearch.storage.tables import BLOCKS_OF, tables_in
+from semsearch.storage.tables.passages import PASSAGES
+from semsearch.storage.tables.table import Append
+from semsearch.storage.tables.words import WORDS
+from semsearch.storage.vectors.committed import CommittedVectors
 from semsearch.storage.vectors.file import VectorFile
-from semsearch.storage.vectors.index_builder import IndexState, write_index_state
+from semsearch.storage.vectors.index_state import IndexState, write_index_state
 from semsearch.storage.vectors.index_writer import IndexWriter
+from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
 __all__ = ["compact"]
 
@@ -30,78 +30,47 @@ COPIED_ROWS = 16_384
 """Rows that are copied at a time."""
 
 
-def compact(connection: sqlite3.Connection, matrices: Matrices, indexes: IndexWriter) -> None:
+def compact(connection: sqlite3.Connection, vectors: CommittedVectors, indexes: IndexWriter) -> None:
     """Write the vector files without their deleted rows and the indexes anew, in one commit; the rest is swept."""
-    generation, epoch, _ = state(connection)
-    compacted = {matrix: _compacted(connection, matrices, indexes, matrix, epoch + 1) for matrix in matrices.kinds}
-    sync_folder(matrices.folder)
+    state = read_state(connection)
+    compacted = {kind: _compact_file(connection, vectors, indexes, kind, state.epoch + 1) for kind in vectors.kinds}
+    sync_folder(vectors.folder)
     with Transaction(connection):
-        _renumber(connection, matrices)
-        connection.execute("DELETE FROM dead")
-        for matrix, (blocks, index) in compacted.items():
-            table = matrix.blocks
-            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
-            matrices.note(matrix, blocks)
-            write_index_state(connection, index, matrix)
-        kept = sum(count for _, count, _ in compacted[PASSAGES][0])
-        connection.execute("UPDATE state SET generation = ?, epoch = ?, rows = ?", (generation + 1, epoch + 1, kept))
+        for table in reversed(tables_in(connection)):
+            table.renumber(connection, vectors.folder)
+        for kind, (appends, index) in compacted.items():
+            BLOCKS_OF[kind].note(connection, appends)
+            write_index_state(connection, index, kind)
+        kept = sum(append.rows for append in compacted[PASSAGE_VECTORS][0])
+        connection.execute(
+            "UPDATE state SET generation = ?, epoch = ?, rows = ?", (state.generation + 1, state.epoch + 1, kept)
+        )
     indexes.sweep()
 
 
-def _compacted(
-    connection: sqlite3.Connection, matrices: Matrices, indexes: IndexWriter, matrix: Matrix, epoch: int
-) -> tuple[list[Block], IndexState]:
+def _compact_file(
+    connection: sqlite3.Connection, vectors: CommittedVectors, indexes: IndexWriter, kind: VectorKind, epoch: int
+) -> tuple[list[Append], IndexState]:
     """Copy the rows that count to the file of another epoch, and build their index."""
-    target = matrices.file(matrix, epoch)
+    target = vectors.file(kind, epoch)
     target.path.unlink(missing_ok=True)  # of a compaction that was interrupted
     target.create()
-    blocks = list(_copied(matrices, matrix, _live(connection, matrix), target))
-    return blocks, indexes.built(matrix, target.open(sum(count for _, count, _ in blocks)))
+    appends = list(_copy_rows(vectors, kind, _live_rows(connection, kind), target))
+    return appends, indexes.build_over(kind, target.open(sum(append.rows for append in appends)))
 
 
-def _copied(matrices: Matrices, matrix: Matrix, live: Int64, target: VectorFile) -> Iterator[Block]:
-    """Append the rows that count to another file; yields what is to be noted of each append."""
-    source = matrices.rows(matrix)
-    for first in range(0, len(live), COPIED_ROWS):
-        vectors = source.take(live[first : first + COPIED_ROWS])
-        yield first, len(vectors), target.append(first, vectors)
+def _copy_rows(vectors: CommittedVectors, kind: VectorKind, live: Int64, target: VectorFile) -> Iterator[Append]:
+    """Append rows to another file; yields what is to be noted of each append."""
+    source = vectors.rows(kind)
+    first = 0
+    for part in chunks(live, COPIED_ROWS):
+        copied = source.take(part)
+        yield Append(first, len(copied), target.append(first, copied))
+        first += len(copied)
 
 
-def _live(connection: sqlite3.Connection, matrix: Matrix) -> Int64:
+def _live_rows(connection: sqlite3.Connection, kind: VectorKind) -> Int64:
     """The rows of passages, or of their words, in the order of passages."""
-    if matrix == WORDS:
-        spans = connection.execute("SELECT first, number FROM words ORDER BY passage").fetchall()
-        return np.concatenate([np.arange(0), *(np.arange(first, first + number) for first, number in spans)])
-    return np.fromiter((row[0] for row in connection.execute("SELECT vector FROM passages ORDER BY vector")), np.int64)
-
-
-def _renumber(connection: sqlite3.Connection, matrices: Matrices) -> None:
-    """Give passages the vector ids 0, 1, 2, … in their order, and their words likewise.
-
-    A row's new checksum is not to hide that it did not match the old one.
-    """
-    if WORDS in matrices.kinds:
-        _renumber_words(connection, matrices)
-    connection.execute("CREATE TEMP TABLE former AS SELECT * FROM passages ORDER BY vector")
-    connection.execute("DELETE FROM passages")
-    former = connection.execute("SELECT vector, document, ordinal, start, stop, cut, crc FROM former ORDER BY vector")
-    connection.executemany("INSERT INTO passages VALUES (?,?,?,?,?,?,?)", _renumbered(former, matrices.folder))
-    connection.execute("DROP TABLE former")
-
-
-def _renumbered(former: Iterable[tuple[Any, ...]], folder: Path) -> Iterator[tuple[Any, ...]]:
-    for vector, (old, number, ordinal, start, stop, cut, crc) in enumerate(former):
-        if passage_crc(old, number, ordinal, (start, stop), cut) != crc:
-            raise damaged(folder, f"passage {old} does not match its checksum")
-        check = passage_crc(vector, number, ordinal, (start, stop), cut)
-        yield vector, number, ordinal, start, stop, cut, check
-
-
-def _renumber_words(connection: sqlite3.Connection, matrices: Matrices) -> None:
-    former = connection.execute("SELECT passage, first, number, spans, crc FROM words ORDER BY passage").fetchall()
-    if not all(words_crc(*row[:4]) == row[4] for row in former):
-        raise damaged(matrices.folder, "the words of a passage do not match their checksum")
-    connection.execute("DELETE FROM words")
-    firsts = np.cumsum([0, *(row[2] for row in former)]).tolist()
-    rows = [(passage, first, row[2], row[3]) for passage, (first, row) in enumerate(zip(firsts, former, strict=False))]
-    connection.executemany("INSERT INTO words VALUES (?,?,?,?,?)", [(*row, words_crc(*row)) for row in rows])
+    if kind is WORD_VECTORS:
+        return WORDS.live_rows(connection)
+    return np.array(PASSAGES.live_rows(connection), np.int64)

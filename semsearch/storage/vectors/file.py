@@ -1,6 +1,6 @@
 """A vector file: an append-only matrix on disk, a checksum a row.
 
-Layout, little-endian, no header, row after row (row number = vector id)::
+Layout, little-endian, no header, row after row (the row number is what the tables have)::
 
     code[dimension]     the vector, in float16 or uint8 (semsearch.index.codes)
     0-3 bytes           zeros, up to a multiple of 4
@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.documents import Float32, Int64
+from semsearch.common.arrays import Float32, Int64
+from semsearch.common.durable import flush
 from semsearch.common.errors import DamagedError, InputError
 from semsearch.index import Code
-from semsearch.storage.folder import PASSAGES, WORDS, Matrix, vector_file
-from semsearch.storage.settings import StoredEncoder
+from semsearch.storage.settings import Definition
+from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, VectorKind
 
-__all__ = ["StoredRows", "VectorFile", "vector_files"]
+__all__ = ["StoredRows", "VectorFile", "vector_file"]
 
 CRC_BYTES = 4
 
@@ -34,30 +35,34 @@ CRC_BYTES = 4
 class VectorFile:
     """Creates, appends and opens; the first two are the writer's alone."""
 
-    def __init__(self, path: Path, dimension: int, code: Code = Code.FLOAT16) -> None:
+    def __init__(self, path: Path, dimension: int, kind: VectorKind = PASSAGE_VECTORS) -> None:
         self.path = path
         self.dimension = dimension
-        self.code = code
-        self.stride = -(-code.size(dimension) // CRC_BYTES) * CRC_BYTES + CRC_BYTES
+        self.code = kind.code
+        self.stride = -(-kind.code.size(dimension) // CRC_BYTES) * CRC_BYTES + CRC_BYTES
+        self._kind = kind
+
+    def row_name(self, row: int | str) -> str:
+        """A row, or several, as findings call it."""
+        return str(row) if self._kind is PASSAGE_VECTORS else f"of word {row}"
 
     def create(self) -> None:
         """Make the empty file."""
         with self.path.open("xb") as file:
-            os.fsync(file.fileno())
+            flush(file)
 
     def append(self, first: int, vectors: Float32) -> int:
         """Write rows ``first``, ``first`` + 1, … and fsync; returns the CRC-32 of the bytes written.
 
         Rows from ``first`` on that an earlier, interrupted write left behind are overwritten.
         """
-        content = self._encoded(first, vectors).tobytes()
+        content = self._encode(first, vectors).tobytes()
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b") as file:
             file.seek(first * self.stride)
             file.write(content)
             file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
+            flush(file)
         return zlib.crc32(content)
 
     def open(self, rows: int, earlier: StoredRows | None = None) -> StoredRows:
@@ -76,7 +81,7 @@ class VectorFile:
             ) from error
         return StoredRows(self.path, matrix, self.code, earlier)
 
-    def _encoded(self, first: int, vectors: Float32) -> npt.NDArray[np.uint8]:
+    def _encode(self, first: int, vectors: Float32) -> npt.NDArray[np.uint8]:
         rows = np.zeros((len(vectors), self.stride), np.uint8)
         if not (np.abs(vectors) <= self.code.largest).all():
             raise InputError(
@@ -90,12 +95,9 @@ class VectorFile:
         return rows
 
 
-def vector_files(folder: Path, epoch: int, encoder: StoredEncoder) -> dict[Matrix, VectorFile]:
-    """The vector files of a collection: of its passages, and of its words if it keeps them."""
-    files = {PASSAGES: VectorFile(vector_file(folder, epoch), encoder.dimension, PASSAGES.code)}
-    if encoder.hidden_size is not None:
-        files[WORDS] = VectorFile(vector_file(folder, epoch, WORDS), encoder.hidden_size, WORDS.code)
-    return files
+def vector_file(folder: Path, epoch: int, definition: Definition, kind: VectorKind) -> VectorFile:
+    """The vector file of a collection for one of the kinds of vectors that it keeps."""
+    return VectorFile(kind.vector_path(folder, epoch), definition.dimensions[kind], kind)
 
 
 class StoredRows:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
 
+from semsearch.common.durable import sync_folder
 from semsearch.index import Target, check_factory
-from semsearch.storage.database.errors import translated
-from semsearch.storage.database.transaction import Transaction, sync_folder
-from semsearch.storage.folder import PASSAGES, Matrix
-from semsearch.storage.snapshot import state
-from semsearch.storage.vectors.committed import Matrices
+from semsearch.storage.database.errors import translates_errors
+from semsearch.storage.database.state import read_state
+from semsearch.storage.database.transaction import Transaction
+from semsearch.storage.folder import is_own
+from semsearch.storage.vectors.committed import CommittedVectors
 from semsearch.storage.vectors.file import StoredRows
-from semsearch.storage.vectors.index_builder import IndexBuilder, IndexState, read_index_state, write_index_state
+from semsearch.storage.vectors.index_builder import IndexBuilder
+from semsearch.storage.vectors.index_state import IndexState, read_index_state, write_index_state
+from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, VectorKind
 
 __all__ = ["IndexWriter"]
 
@@ -24,72 +26,68 @@ AUTO = "auto"
 class IndexWriter:
     """Changes the indexes of one collection, under the writer's lock."""
 
-    def __init__(self, connection: sqlite3.Connection, matrices: Matrices, notify: Callable[[str], None]) -> None:
+    def __init__(self, connection: sqlite3.Connection, vectors: CommittedVectors) -> None:
         self._connection = connection
-        self._matrices = matrices
-        self._notify = notify
-        self.folder = matrices.folder
+        self._vectors = vectors
+        self.folder = vectors.folder
 
-    @translated
+    @translates_errors
     def choose(self, factory: str) -> None:
         """Build the index of this FAISS factory string from now on; ``auto`` leaves the choice to the program."""
-        before = read_index_state(self._connection)
+        before = read_index_state(self._connection, PASSAGE_VECTORS)
         if factory != AUTO:
-            rows = self._matrices.rows(PASSAGES)
+            rows = self._vectors.rows(PASSAGE_VECTORS)
             check_factory(factory, rows.dimension, rows.metric)
-        self._record(PASSAGES, replace(before, factory=None if factory == AUTO else factory), before)
+        wanted = replace(before, factory=None if factory == AUTO else factory)
+        self._commit(PASSAGE_VECTORS, wanted, before)
 
-    @translated
+    @translates_errors
     def tune(self, target: Target) -> None:
         """Choose the operating point that serves this target best, now and when the index is measured again."""
-        before = read_index_state(self._connection)
+        before = read_index_state(self._connection, PASSAGE_VECTORS)
         wanted = replace(before, target=target)
-        self._record(PASSAGES, self._builder(PASSAGES).tuned(wanted, again=True) if before.parts else wanted, before)
+        tuned = self._builder(PASSAGE_VECTORS).tune(wanted, again=True) if before.files else wanted
+        self._commit(PASSAGE_VECTORS, tuned, before)
 
-    @translated
+    @translates_errors
     def keep_choice(self, wanted: IndexState) -> None:
         """Note which index the user wants, without building one."""
         with Transaction(self._connection):
-            write_index_state(self._connection, wanted)
+            write_index_state(self._connection, wanted, PASSAGE_VECTORS)
 
-    @translated
+    @translates_errors
     def renew(self, anew: bool = False) -> None:
         """Build what is due of each index, or all of it."""
-        for matrix in self._matrices.kinds:
-            before = read_index_state(self._connection, matrix)
-            self._record(matrix, self._builder(matrix).renewed(before, anew), before)
+        for kind in self._vectors.kinds:
+            before = read_index_state(self._connection, kind)
+            self._commit(kind, self._builder(kind).renew(before, anew), before)
 
-    def built(self, matrix: Matrix, stored: StoredRows) -> IndexState:
-        """An index of other rows than the committed ones, whose files are there, and which is not committed."""
-        return self._builder(matrix, stored).renewed(read_index_state(self._connection, matrix), anew=True)
+    def build_over(self, kind: VectorKind, stored: StoredRows) -> IndexState:
+        """An index of other rows than the committed ones; its files are there, and it is not committed."""
+        return self._builder(kind, stored).renew(read_index_state(self._connection, kind), anew=True)
 
-    @translated
+    @translates_errors
     def sweep(self) -> None:
         """Remove the files of earlier states, and what a crash left behind; who has them open keeps them."""
-        kinds = self._matrices.kinds
-        wanted = {self._matrices.file(matrix).path.name for matrix in kinds}
-        wanted |= {part.file for matrix in kinds for part in read_index_state(self._connection, matrix).parts}
-        for pattern in ("*index-*.faiss*", "vectors-*.f16", "words-*.u8"):
-            for file in self.folder.glob(pattern):
-                if file.name not in wanted:
-                    file.unlink(missing_ok=True)
+        kinds = self._vectors.kinds
+        wanted = {self._vectors.file(kind).path.name for kind in kinds}
+        wanted |= {part.file for kind in kinds for part in read_index_state(self._connection, kind).files}
+        for file in self.folder.iterdir():
+            if is_own(file.name) and not file.name.startswith(".repair") and file.name not in wanted:
+                file.unlink(missing_ok=True)
 
-    def _builder(self, matrix: Matrix, stored: StoredRows | None = None) -> IndexBuilder:
+    def _builder(self, kind: VectorKind, stored: StoredRows | None = None) -> IndexBuilder:
         """A builder over the committed rows, or over those of another vector file."""
-        generation = state(self._connection)[0]
-        return IndexBuilder(
-            self.folder,
-            self._matrices.rows(matrix, stored),
-            lambda first: f"{matrix.index}-{generation + 1}-{first}.faiss",
-            self._notify,
-        )
+        generation = read_state(self._connection).generation + 1
+        rows = self._vectors.rows(kind, stored)
+        return IndexBuilder(self.folder, rows, lambda first: kind.index_name(generation, first))
 
-    def _record(self, matrix: Matrix, index: IndexState, before: IndexState) -> None:
+    def _commit(self, kind: VectorKind, index: IndexState, before: IndexState) -> None:
         """Commit an index whose files are there already."""
         if index == before:
             return
         sync_folder(self.folder)
         with Transaction(self._connection):
-            write_index_state(self._connection, index, matrix)
+            write_index_state(self._connection, index, kind)
             self._connection.execute("UPDATE state SET generation = generation + 1")
         self.sweep()

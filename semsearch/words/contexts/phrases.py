@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from semsearch.common.documents import Span
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
-from semsearch.storage import words_of
+from semsearch.encoder.words import words_of
 
-__all__ = ["Phrase", "folded"]
+__all__ = ["Phrase", "fold_case"]
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """``words`` are the tokenizer's, folded, one after the other; ``text`` is how they were given."""
+    """``words`` are the tokenizer's, fold_case, one after the other; ``text`` is how they were given."""
 
     text: str
     words: tuple[str, ...]
@@ -28,7 +28,7 @@ class Phrase:
         (tokens,) = encoder.tokenize([text], special=False)
         if not encoder.decode(tokens.ids).strip():
             raise QueryError(f"there is no token but special ones in {text!r}; give a word")
-        return cls(text, tuple(folded(text[slice(*word.span)]) for word in words_of(text, tokens)))
+        return cls(text, tuple(fold_case(text[slice(*word.span)]) for word in words_of(text, tokens)))
 
     def matcher(self) -> Callable[[str], object]:
         """A quick test that no text with the phrase fails; few without it pass.
@@ -39,17 +39,17 @@ class Phrase:
         before = "(?<![a-z])" if first.isascii() and first.isalpha() else ""
         behind = "(?![a-z])" if last.isascii() and last.isalpha() else ""
         pattern = re.compile(before + r"[\W_]*".join(map(re.escape, self.words)) + behind)
-        return lambda text: pattern.search(folded(text))
+        return lambda text: pattern.search(fold_case(text))
 
     def places(self, text: str, spans: Sequence[Span]) -> list[slice]:
         """Which of a text's words, given by their spans, are the phrase, as slices of ``spans``."""
-        written = [folded(text[start:end]) for start, end in spans]
+        written = [fold_case(text[start:end]) for start, end in spans]
         length = len(self.words)
-        starts = [at for at, one in enumerate(written) if one == self.words[0]]
+        starts = [at for at, word in enumerate(written) if word == self.words[0]]
         return [slice(at, at + length) for at in starts if tuple(written[at : at + length]) == self.words]
 
 
-def folded(text: str) -> str:
+def fold_case(text: str) -> str:
     """A text for comparing without regard to case: Unicode's canonical caseless matching (chapter 3, D145)."""
     if text.isascii():
         return text.lower()

@@ -3,52 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Occurrence, Sense
-from semsearch.query.checks import check_k
-from semsearch.storage import Snapshot, Store, unit_length
-from semsearch.words.contexts.clusters import groups
-from semsearch.words.contexts.occurrences import AROUND, Place, occurrence, places, snippet, spread
+from semsearch.common.arguments import check_k
+from semsearch.common.arrays import Float32, unit_length
+from semsearch.storage.snapshot import Snapshot
+from semsearch.storage.store import Store
+from semsearch.words.contexts.clusters import group_vectors
+from semsearch.words.contexts.occurrences import (
+    AROUND,
+    Occurrence,
+    Place,
+    find_places,
+    occurrence_at,
+    sample_evenly,
+    snippet_at,
+)
 from semsearch.words.contexts.phrases import Phrase
-from semsearch.words.contexts.typical import typical, vocabularies
+from semsearch.words.contexts.typical import typical_words, vocabularies
 
-__all__ = ["senses"]
+__all__ = ["Sense", "senses"]
 
 BACKGROUND = 1000
 """Passages of the collection that tell which words are frequent everywhere."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """A group of a word's occurrences in like contexts; ``number`` counts from 1, the largest group first.
+
+    ``count`` is the size of the group and ``share`` its part of all occurrences; ``typical`` are words that stand
+    around these more often than elsewhere, and ``central`` the occurrences nearest to the group's mean, whose score
+    is the cosine with it; if there are several groups, what all occurrences have in common is left out of it.
+    """
+
+    number: int
+    count: int
+    share: float
+    typical: tuple[str, ...]
+    central: tuple[Occurrence, ...]
+
+
 def senses(store: Store, word: str, k: int) -> list[Sense]:
     """The occurrences of a word in groups of like contexts, the largest first, with the ``k`` most central."""
-    check_k(k)
+    k = check_k(k)
     phrase = Phrase.read(word, store.encoder)
     with store.pinned(with_words=True) as snapshot:
-        found = places(store, snapshot, phrase)
+        places = find_places(store, snapshot, phrase)
         elsewhere = _beginnings(store, snapshot)
-    vectors = np.stack([place.vector for place in found])
-    labels = groups(vectors)
+    vectors = np.stack([place.vector for place in places])
+    labels = group_vectors(vectors)
     common = vectors.mean(axis=0) if labels.any() else np.zeros_like(vectors[0])
-    members = [[found[row] for row in np.flatnonzero(labels == number)] for number in range(labels.max() + 1)]
-    around = [vocabularies(store.encoder, [snippet(place) for place in group]) for group in members]
-    words = typical(around, vocabularies(store.encoder, elsewhere), phrase.words)
+    groups = [[places[row] for row in np.flatnonzero(labels == label)] for label in range(labels.max() + 1)]
+    around = [vocabularies(store.encoder, [snippet_at(place) for place in group]) for group in groups]
+    typical = typical_words(around, vocabularies(store.encoder, elsewhere), phrase.words)
     return [
-        Sense(number, len(group), len(group) / len(found), shown, _central(group, common, k))
-        for number, (group, shown) in enumerate(zip(members, words, strict=True), 1)
+        Sense(number, len(group), len(group) / len(places), words, _most_central(group, common, k))
+        for number, (group, words) in enumerate(zip(groups, typical, strict=True), 1)
     ]
 
 
 def _beginnings(store: Store, snapshot: Snapshot) -> list[str]:
     """Texts as long as snippets, from passages all over the collection."""
-    live = np.setdiff1d(np.arange(snapshot.rows), snapshot.dead, assume_unique=True)
-    passages = store.passages(spread(live.tolist(), BACKGROUND)).values()
-    return [one.document.text[one.start : min(one.stop, one.start + 2 * AROUND)] for one in passages]
+    passages = store.passages(sample_evenly(snapshot.live_rows().tolist(), BACKGROUND)).values()
+    return [passage.text[: 2 * AROUND] for passage in passages]
 
 
-def _central(group: Sequence[Place], common: Float32, k: int) -> tuple[Occurrence, ...]:
+def _most_central(group: Sequence[Place], common: Float32, k: int) -> tuple[Occurrence, ...]:
     """The occurrences of a group that are nearest to its mean, without what they have in common with others."""
     vectors = unit_length(np.stack([place.vector for place in group]) - common)
     scores = vectors @ unit_length(vectors.mean(axis=0, keepdims=True))[0]
     order = np.argsort(-scores, kind="stable")[:k]
-    return tuple(occurrence(group[row], rank, float(scores[row])) for rank, row in enumerate(order, 1))
+    return tuple(occurrence_at(group[row], rank, float(scores[row])) for rank, row in enumerate(order, 1))

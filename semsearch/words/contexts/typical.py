@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from semsearch.encoder import Encoder
-from semsearch.storage import words_of
-from semsearch.words.contexts.phrases import folded
+from semsearch.encoder.words import words_of
+from semsearch.words.contexts.phrases import fold_case
 
-__all__ = ["typical", "vocabularies"]
+__all__ = ["typical_words", "vocabularies"]
 
 TYPICAL = 5
 """Words that are named of each group, at most."""
@@ -18,14 +18,14 @@ TYPICAL = 5
 
 def vocabularies(encoder: Encoder, texts: Sequence[str]) -> list[set[str]]:
     """The words of each text, without punctuation, numbers and single Latin letters."""
-    found = []
+    sets = []
     for text, tokens in zip(texts, encoder.tokenize(texts, special=False), strict=True):
-        words = (folded(text[slice(*word.span)]) for word in words_of(text, tokens))
-        found.append({word for word in words if word.isalpha() and not (word.isascii() and len(word) == 1)})
-    return found
+        words = (fold_case(text[slice(*word.span)]) for word in words_of(text, tokens))
+        sets.append({word for word in words if word.isalpha() and not (word.isascii() and len(word) == 1)})
+    return sets
 
 
-def typical(
+def typical_words(
     groups: Sequence[Sequence[set[str]]], background: Sequence[set[str]], without: Sequence[str]
 ) -> list[tuple[str, ...]]:
     """For each group of texts, given by their words, the words that are more frequent in it than in all others.
@@ -37,12 +37,12 @@ def typical(
     texts = [len(group) for group in [*groups, background]]
     everywhere = sum(counts, Counter())
     return [
-        _most(inside, size, everywhere - inside, sum(texts) - size, without)
+        _most_typical(inside, size, everywhere - inside, sum(texts) - size, without)
         for inside, size in zip(counts[:-1], texts[:-1], strict=True)
     ]
 
 
-def _most(
+def _most_typical(
     inside: Counter[str], size: int, outside: Counter[str], others: int, without: Sequence[str]
 ) -> tuple[str, ...]:
     scores = {

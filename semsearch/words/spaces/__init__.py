@@ -1,8 +1,6 @@
 """Words and other names with vectors: what is near what, what does not belong, what is to C as B is to A."""
 
-from semsearch.words.spaces.formulas import Formula
 from semsearch.words.spaces.space import Space
 from semsearch.words.spaces.vocabulary import DEFAULT_SPACE, Vocabulary
-from semsearch.words.vector_files import read_space
 
-__all__ = ["DEFAULT_SPACE", "Formula", "Space", "Vocabulary", "read_space"]
+__all__ = ["DEFAULT_SPACE", "Space", "Vocabulary"]

@@ -8,15 +8,15 @@ each other, and the questions as numbers of words: ``positive`` int64[m, p] and 
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64
+from semsearch.common.arrays import Float32, Int64
+from semsearch.common.choices import Formula
 from semsearch.common.errors import QueryError
 
-__all__ = ["FORMULAS", "SUMS", "Formula", "Scorer", "checked_formula", "sum_weights"]
+__all__ = ["FORMULAS", "SUMS", "Scorer", "check_formula", "sum_weights"]
 
 DIVISION_GUARD = 1e-6
 """Keeps 3CosMul from dividing by zero; gensim's choice, Levy and Goldberg have 1e-3."""
@@ -26,20 +26,11 @@ SAME = 1e-6
 Scorer = Callable[[Float32, Float32, Int64, Int64], Float32]
 
 
-class Formula(enum.StrEnum):
-    """How an analogy is scored."""
-
-    COS_ADD = "3cosadd"
-    COS_MUL = "3cosmul"
-    PAIR_DIRECTION = "pair-direction"
-    COS_AVG = "3cosavg"
-
-
 SUMS = frozenset({Formula.COS_ADD, Formula.COS_AVG})
 """Formulas that are the cosine with one vector, a weighted sum of the question's."""
 
 
-def checked_formula(formula: Formula | str, positives: int, negatives: int) -> Formula:
+def check_formula(formula: Formula | str, positives: int, negatives: int) -> Formula:
     """The formula of a name; raises :class:`QueryError` unless it takes so many positives and negatives."""
     try:
         chosen = Formula(formula)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32
 from semsearch.common.errors import QueryError
 
 __all__ = ["Preparation"]

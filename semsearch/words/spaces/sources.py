@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 
-__all__ = ["Encoded", "Layers", "Source", "Static", "source"]
+__all__ = ["Encoded", "Layers", "Source", "Static", "open_source"]
 
 LAYERS = re.compile(r"layer:(-?\d+(?:,-?\d+)*)")
 
@@ -66,13 +66,13 @@ class Encoded:
 Source = Static | Layers | Encoded
 
 
-def source(encoder: Encoder, name: str) -> Source:
+def open_source(encoder: Encoder, name: str) -> Source:
     """The source of a name: ``static``, ``layer:N``, ``layer:N,M…`` for a mean, or ``encoded``."""
     if name == "static":
         return Static(encoder.static_vectors())
     if name == "encoded":
         return Encoded(encoder)
-    if found := LAYERS.fullmatch(name):
-        layers = encoder.check_layers(tuple(map(int, found[1].split(","))))
+    if match := LAYERS.fullmatch(name):
+        layers = encoder.check_layers(tuple(map(int, match[1].split(","))))
         return Layers(encoder, layers, f"layer:{','.join(map(str, layers))}")
     raise QueryError(f"unknown space {name!r}; choose static, layer:N (0 is the input), or encoded")

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.documents import Answer, Float32, Int64, Neighbour
+from semsearch.common.arguments import check_k
+from semsearch.common.arrays import Float32, Int64, top, unit_length
+from semsearch.common.choices import Formula
 from semsearch.common.errors import InputError, QueryError
-from semsearch.query.checks import check_k
-from semsearch.words.spaces.formulas import FORMULAS, Formula, checked_formula
+from semsearch.common.suggestions import suggest
+from semsearch.words.spaces.answers import Answer, Neighbour, ranks_apart
+from semsearch.words.spaces.formulas import FORMULAS, check_formula
 from semsearch.words.spaces.preparation import Preparation
-from semsearch.words.spaces.ranks import ranks_apart
-from semsearch.words.spaces.spelling import nearest_spellings
-from semsearch.words.spaces.top import top
 
 __all__ = ["Space"]
 
@@ -59,7 +59,7 @@ class Space:
     @functools.cached_property
     def units(self) -> Float32:
         """The vectors at length one, float32[n, d]; a vector of zeros stays, and is near nothing."""
-        return _unit_length(self.vectors)
+        return unit_length(self.vectors)
 
     def prepared(self, center: bool = True, drop: int = 0) -> Space:
         """This space after taking out its mean and its ``drop`` top principal components."""
@@ -85,7 +85,8 @@ class Space:
         """
         for name in names:
             if name not in self._rows:
-                raise QueryError(f"there is no {name!r} among {len(self):,} names; {self._suggestion(name)}")
+                advice = suggest(name, self.names, "check the spelling", count=3, likeness=0.7)
+                raise QueryError(f"there is no {name!r} among {len(self):,} names; {advice}")
         return self, np.array([self._rows[name] for name in names], dtype=np.int64)
 
     def nearest(self, query: str | Float32, k: int = 10) -> list[Neighbour]:
@@ -97,19 +98,19 @@ class Space:
 
     def nearest_rows(self, vectors: Float32, k: int = 10) -> tuple[Float32, Int64]:
         """The ``k`` nearest to each of float32[m, d]: cosines float32[m, k] and numbers of names int64[m, k]."""
-        check_k(k)
+        k = check_k(k)
         self._check_shape(vectors)
         if not np.isfinite(vectors).all():
             raise QueryError("a vector holds NaN or infinity, which is near nothing; look where it comes from")
-        units = _unit_length(vectors)
+        units = unit_length(vectors)
         step = max(1, BLOCK // len(self))
-        return _joined(
+        return _join(
             [top(units[at : at + step] @ self.units.T, min(k, len(self))) for at in range(0, len(units), step)]
         )
 
-    def similarity(self, one: str, other: str) -> float:
+    def similarity(self, name: str, other: str) -> float:
         """Cosine of the vectors of two names."""
-        space, rows = self.including([one, other])
+        space, rows = self.including([name, other])
         left, right = space.units[rows]
         return float(left @ right)
 
@@ -124,7 +125,7 @@ class Space:
         units = space.units[rows]
         cosines = units @ units.T
         means = (cosines.sum(axis=1) - cosines.diagonal()) / (len(distinct) - 1)
-        return _ranked((distinct[number], means[number]) for number in np.argsort(means, kind="stable"))
+        return _rank((distinct[number], means[number]) for number in np.argsort(means, kind="stable"))
 
     def analogy(
         self, a: str, b: str, c: str, k: int = 10, formula: Formula | str = Formula.COS_ADD, exclude: bool = True
@@ -156,11 +157,14 @@ class Space:
         formula: Formula | str = Formula.COS_ADD,
     ) -> list[Answer]:
         """:meth:`answer` with and without the names of the question: the ``k`` others, and those ranked before."""
-        check_k(k)
+        k = check_k(k)
         words = len(positive) + len(negative)
-        found, question = self._answer(positive, negative, k + words, formula, exclude=False)
-        ranks = ranks_apart([one.name in question for one in found], k)
-        return [Answer(rank, one.rank, one.name, one.score) for rank, one in zip(ranks, found, strict=False)]
+        neighbours, question = self._answer(positive, negative, k + words, formula, exclude=False)
+        ranks = ranks_apart([neighbour.name in question for neighbour in neighbours], k)
+        return [
+            Answer(rank, neighbour.rank, neighbour.name, neighbour.score)
+            for rank, neighbour in zip(ranks, neighbours, strict=False)
+        ]
 
     def _answer(
         self, positive: Sequence[str], negative: Sequence[str], k: int, formula: Formula | str, exclude: bool
@@ -168,8 +172,8 @@ class Space:
         """The answers, and the names of the question as this space has them."""
         space, rows = self.including([*positive, *negative])
         split = len(positive)
-        scores, found = space.solve(rows[None, :split], rows[None, split:], k, formula, exclude)
-        return space._neighbours(scores[0], found[0]), {space.names[row] for row in rows}
+        scores, answers = space.solve(rows[None, :split], rows[None, split:], k, formula, exclude)
+        return space._neighbours(scores[0], answers[0]), {space.names[row] for row in rows}
 
     def solve(
         self,
@@ -183,26 +187,25 @@ class Space:
 
         Scores float32[m, k] and numbers of names int64[m, k]; -1 where the question leaves fewer names.
         """
-        check_k(k)
-        chosen = checked_formula(formula, positive.shape[1], negative.shape[1])
+        k = check_k(k)
+        chosen = check_formula(formula, positive.shape[1], negative.shape[1])
         k, step = min(k, len(self)), max(1, BLOCK // len(self))
         parts = [slice(at, at + step) for at in range(0, len(positive), step)]
-        return _joined(
-            [few for part in parts for few in self._solve(positive[part], negative[part], k, chosen, exclude)]
-        )
+        return _join([few for part in parts for few in self._solve(positive[part], negative[part], k, chosen, exclude)])
 
     def most_similar(
         self, positive: str | Sequence[str] = (), negative: str | Sequence[str] = (), topn: int = 10
     ) -> list[tuple[str, float]]:
         """:meth:`answer` by 3CosAdd under the name and in the form that gensim has it."""
-        return [(one.name, one.score) for one in self.answer(_listed(positive), _listed(negative), topn)]
+        answers = self.answer(_as_list(positive), _as_list(negative), topn)
+        return [(answer.name, answer.score) for answer in answers]
 
     def most_similar_cosmul(
         self, positive: str | Sequence[str] = (), negative: str | Sequence[str] = (), topn: int = 10
     ) -> list[tuple[str, float]]:
         """:meth:`answer` by 3CosMul under the name and in the form that gensim has it."""
-        found = self.answer(_listed(positive), _listed(negative), topn, Formula.COS_MUL)
-        return [(one.name, one.score) for one in found]
+        answers = self.answer(_as_list(positive), _as_list(negative), topn, Formula.COS_MUL)
+        return [(answer.name, answer.score) for answer in answers]
 
     def doesnt_match(self, words: Sequence[str]) -> str:
         """The first of :meth:`odd_one_out` under gensim's name."""
@@ -228,7 +231,7 @@ class Space:
             yield best, np.where(np.isneginf(best), -1, rows)
 
     def _neighbours(self, scores: Float32, rows: Int64) -> list[Neighbour]:
-        return _ranked((self.names[row], score) for row, score in zip(rows, scores, strict=True) if row >= 0)
+        return _rank((self.names[row], score) for row, score in zip(rows, scores, strict=True) if row >= 0)
 
     def _check_shape(self, vectors: Float32) -> None:
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
@@ -237,32 +240,20 @@ class Space:
                 "name the space that they are from"
             )
 
-    def _suggestion(self, name: str) -> str:
-        close = nearest_spellings(name, self.names)
-        return f"did you mean {' or '.join(map(repr, close))}?" if close else "check the spelling"
 
-
-def _joined(blocks: list[tuple[Float32, Int64]]) -> tuple[Float32, Int64]:
+def _join(blocks: list[tuple[Float32, Int64]]) -> tuple[Float32, Int64]:
     """Scores and numbers of names of all blocks; of none, both are empty."""
     if not blocks:
         return np.empty((0, 0), dtype=np.float32), np.empty((0, 0), dtype=np.int64)
     return np.concatenate([scores for scores, _ in blocks]), np.concatenate([rows for _, rows in blocks])
 
 
-def _ranked(scored: Iterable[tuple[str, Any]]) -> list[Neighbour]:
+def _rank(scored: Iterable[tuple[str, Any]]) -> list[Neighbour]:
     return [Neighbour(rank, name, float(score)) for rank, (name, score) in enumerate(scored, 1)]
 
 
-def _listed(names: str | Sequence[str]) -> Sequence[str]:
+def _as_list(names: str | Sequence[str]) -> Sequence[str]:
     return [names] if isinstance(names, str) else names
-
-
-def _unit_length(vectors: Float32) -> Float32:
-    # not the collection's function of this name: millions of vectors have no room for their squares beside them
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-    lengths[lengths == 0] = 1
-    units: Float32 = vectors / lengths[:, None].astype(np.float32)
-    return units
 
 
 def _check(names: tuple[str, ...], vectors: Float32, rows: dict[str, int]) -> None:

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32
 from semsearch.common.errors import StorageError
 from semsearch.encoder.cache import publish_file
 
-__all__ = ["kept"]
+__all__ = ["load_or_make"]
 
 DIGEST = "sha256"
 
 
-def kept(path: Path, make: Callable[[], dict[str, Float32]]) -> dict[str, Float32]:
+def load_or_make(path: Path, make: Callable[[], dict[str, Float32]]) -> dict[str, Float32]:
     """The arrays in a safetensors file, or those that ``make`` gives, which are then kept in it.
 
     A file whose bytes are not the ones that were written counts as missing.

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from semsearch.common.documents import Float32, Int64
+from semsearch.common.arrays import Float32, Int64, chunks
 from semsearch.common.environment import cache_folder
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.encoder.cache import short_digest
 from semsearch.words.spaces.preparation import Preparation
-from semsearch.words.spaces.sources import Encoded, Static, source
+from semsearch.words.spaces.sources import Encoded, Static, open_source
 from semsearch.words.spaces.space import Space
 from semsearch.words.spaces.spelling_map import SpellingMap
-from semsearch.words.spaces.stored import kept
-from semsearch.words.spaces.whole_words import spelled_out, whole_words
+from semsearch.words.spaces.stored import load_or_make
+from semsearch.words.spaces.whole_words import spell_out, whole_words
 
 __all__ = ["DEFAULT_DROP", "DEFAULT_SPACE", "Vocabulary"]
 
@@ -25,7 +25,7 @@ DEFAULT_DROP = 1
 """With the packaged model these answer most of the Google analogies; see docs/benchmarks.md."""
 VERSION = 1
 """Part of the cache's key: raise it when the same model's vectors come out otherwise."""
-Told = Callable[[int, int], None]
+CountProgress = Callable[[int, int], None]
 CHUNK = 2048
 """Words that are encoded at a time."""
 
@@ -49,32 +49,32 @@ class Vocabulary(Space):
         *,
         center: bool = True,
         drop: int = DEFAULT_DROP,
-        progress: Told | None = None,
+        progress: CountProgress | None = None,
     ) -> None:
         self.encoder = encoder
-        self._source = source(encoder, space)
+        self._source = open_source(encoder, space)
         words = whole_words(encoder)
         self.tokens = tuple(words.values())
-        vectors, self._spelling = self._made(words, progress)
+        vectors, self._spelling = self._load(words, progress)
         preparation = Preparation.fit(vectors, center, drop)
         super().__init__(tuple(words), preparation.apply(vectors))
         self._preparations = (preparation,)
 
     def including(self, names: Sequence[str]) -> tuple[Space, Int64]:
         """A space with all of these words, and their numbers in it; raises for a word without any token."""
-        words = [self._word(name) for name in names]
+        words = [self._read_word(name) for name in names]
         others = {word: ids for word, ids in words if word not in self}
-        space = self._extended(others) if others else self
+        space = self._extend(others) if others else self
         places = {word: len(self) + number for number, word in enumerate(others)}
         rows = [places[word] if word in places else self._rows[word] for word, _ in words]
         return space, np.array(rows, dtype=np.int64)
 
-    def _extended(self, others: Mapping[str, Sequence[int]]) -> Space:
+    def _extend(self, others: Mapping[str, Sequence[int]]) -> Space:
         """This space and words of several pieces, given by their ids."""
         vectors = self.prepare(self._spelling.apply(self._source.vectors(list(others.values()))))
         return Space([*self.names, *others], np.concatenate([self.vectors, vectors]))
 
-    def _word(self, given: str) -> tuple[str, tuple[int, ...]]:
+    def _read_word(self, given: str) -> tuple[str, tuple[int, ...]]:
         """A word as the tokenizer reads and writes it, which may change its case, and its ids."""
         ids = self.encoder.tokenize([given], special=False)[0].ids
         word = self.encoder.decode(ids).strip()
@@ -82,30 +82,30 @@ class Vocabulary(Space):
             raise QueryError(f"there is no token but special ones in {given!r}; give a word")
         return word, ids
 
-    def _made(self, words: Mapping[str, int], progress: Told | None) -> tuple[Float32, SpellingMap]:
+    def _load(self, words: Mapping[str, int], progress: CountProgress | None) -> tuple[Float32, SpellingMap]:
         """Vectors of the words and the map for others, from the cache if they are not at hand."""
         if isinstance(self._source, Static):
-            made = self._make(words, progress)
+            arrays = self._make(words, progress)
         else:
             key = [self.encoder.fingerprint, self.encoder.precision, self._source.name, VERSION]
-            made = kept(
+            arrays = load_or_make(
                 cache_folder() / "spaces" / f"{short_digest(key)}.safetensors", lambda: self._make(words, progress)
             )
-        return made["vectors"], SpellingMap(made["start"], made["matrix"], made["goal"])
+        return arrays["vectors"], SpellingMap(arrays["start"], arrays["matrix"], arrays["goal"])
 
-    def _make(self, words: Mapping[str, int], progress: Told | None) -> dict[str, Float32]:
+    def _make(self, words: Mapping[str, int], progress: CountProgress | None) -> dict[str, Float32]:
         # a text has one spelling, the tokenizer's, so that the whole encoder needs no map
-        spelled = {} if isinstance(self._source, Encoded) else spelled_out(self.encoder, words)
-        encoded = self._encoded([*([token] for token in words.values()), *spelled.values()], progress)
+        spelled = {} if isinstance(self._source, Encoded) else spell_out(self.encoder, words)
+        encoded = self._encode([*([token] for token in words.values()), *spelled.values()], progress)
         vectors, in_pieces = encoded[: len(words)], encoded[len(words) :]
         rows = {word: row for row, word in enumerate(words)}
         spelling = SpellingMap.fit(in_pieces, vectors[[rows[word] for word in spelled]])
         return {"vectors": vectors, "start": spelling.start, "matrix": spelling.matrix, "goal": spelling.goal}
 
-    def _encoded(self, words: Sequence[Sequence[int]], progress: Told | None) -> Float32:
-        chunks = []
-        for start in range(0, len(words), CHUNK):
-            chunks.append(self._source.vectors(words[start : start + CHUNK]))
+    def _encode(self, words: Sequence[Sequence[int]], progress: CountProgress | None) -> Float32:
+        blocks: list[Float32] = []
+        for part in chunks(words, CHUNK):
+            blocks.append(self._source.vectors(part))
             if progress:
-                progress(min(start + CHUNK, len(words)), len(words))
-        return np.concatenate(chunks)
+                progress(min(len(blocks) * CHUNK, len(words)), len(words))
+        return np.concatenate(blocks)

@@ -9,7 +9,7 @@ import numpy as np
 from semsearch.common.errors import UnsupportedModelError
 from semsearch.encoder import Encoder
 
-__all__ = ["spelled_out", "whole_words"]
+__all__ = ["spell_out", "whole_words"]
 
 CONTINUES = "##"
 """How WordPiece marks a token that goes on with a word."""
@@ -35,7 +35,7 @@ def whole_words(encoder: Encoder) -> dict[str, int]:
     return words
 
 
-def spelled_out(encoder: Encoder, words: Mapping[str, int]) -> dict[str, Sequence[int]]:
+def spell_out(encoder: Encoder, words: Mapping[str, int]) -> dict[str, Sequence[int]]:
     """A sample of one-token words as the ids of smaller pieces, as they would be if they had no token.
 
     Empty for tokenizers that do not mark pieces as WordPiece does.
@@ -43,11 +43,11 @@ def spelled_out(encoder: Encoder, words: Mapping[str, int]) -> dict[str, Sequenc
     pieces = {encoder.decode([token]): token for token in range(encoder.vocabulary_size)}
     long = [word for word in words if word.isalpha() and len(word) >= SHORTEST]
     np.random.default_rng(0).shuffle(long)
-    spelled = {word: _spelling(word, pieces) for word in long[:SPELLINGS]}
+    spelled = {word: _spell(word, pieces) for word in long[:SPELLINGS]}
     return {word: ids for word, ids in spelled.items() if ids}
 
 
-def _spelling(word: str, pieces: Mapping[str, int]) -> Sequence[int]:
+def _spell(word: str, pieces: Mapping[str, int]) -> Sequence[int]:
     """WordPiece's longest-match-first, forbidden to take the whole word; empty if letters are left."""
     ids: list[int] = []
     start, longest = 0, len(word) - 1

@@ -1,5 +1,1 @@
-"""Files of named vectors to spaces."""
-
-from semsearch.words.vector_files.reader import KINDS, read_space
-
-__all__ = ["KINDS", "read_space"]
+"""Files of named vectors, a format each, read as spaces."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32
 from semsearch.common.errors import InputError
 from semsearch.words.spaces.space import Space
 

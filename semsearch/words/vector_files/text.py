@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semsearch.common.documents import Float32
+from semsearch.common.arrays import Float32
 from semsearch.common.errors import InputError
 from semsearch.words.spaces.space import Space
 from semsearch.words.vector_files.growing import Growing

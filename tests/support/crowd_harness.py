@@ -15,9 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from fake_encoder import FakeEncoder
-
 from semsearch import Collection, CollectionSettings, Document
+from tests.support.fake_encoder import FakeEncoder
 
 COUNT = 20
 
@@ -39,7 +38,7 @@ def write(path, seconds):
             if tag % 3 == 0:
                 commits += collection.delete([f"d{n}" for n in range(COUNT // 2, COUNT)]) > 0
             if tag % 5 == 0:
-                collection.use_index("Flat" if tag % 2 else "auto")
+                collection.tune(factory="Flat" if tag % 2 else "auto")
                 collection.compact()
                 commits += 1
     return {"commits": commits, "wrong": []}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from fake_encoder import cosines
 
 from semsearch import Document
+from tests.support.fake_encoder import cosines
 
 
 def documents(start, stop):

@@ -14,12 +14,12 @@ import warnings
 from pathlib import Path
 from unittest.mock import patch
 
-from fake_encoder import FakeEncoder
-
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import SemsearchError
 from semsearch.index import plan
-from semsearch.storage import repair_folder, verify_folder
+from semsearch.storage.upkeep.repair import repair_folder
+from semsearch.storage.upkeep.verify import verify_folder
+from tests.support.fake_encoder import FakeEncoder
 
 QUERIES = ("bee wings", "jet engine 7", "soup")
 WORDS = ("bee", "wings", "honey", "jet", "engine", "cloud", "soup", "basil", "tomato", "violin", "string", "bow")
@@ -32,12 +32,12 @@ def build(path, tokens=False):
     With ``tokens`` it keeps word vectors, which have an index, too.
     """
     chance = random.Random(5)  # noqa: S311 - no secret
-    settings = CollectionSettings(unit="sentence", tokens=tokens)
+    settings = CollectionSettings(unit="sentence", word_vectors=tokens)
     small = patch.multiple(plan, EXACT_MS=0.0, LATENCY_MS=1e9, LISTS=1)
     with small, Collection.create(path, FakeEncoder(), settings) as collection:
         texts = [" ".join(chance.choices(WORDS, k=6)) + f" {n}. Second {n}." for n in range(60)]
         collection.add(Document(text, id=f"d{n}", metadata={"n": n}) for n, text in enumerate(texts))
-        collection.use_index("Flat")
+        collection.tune(factory="Flat")
         collection.compact()
         collection.delete([f"d{n}" for n in range(5, 15)])
         collection.add([Document("A late bee. It hums. It stings.", id="late", title="Late", source="/late")])
@@ -95,7 +95,7 @@ def answers(path):
                 hits = collection.search(query, k=1000, exact=exact)
                 found[f"{query} {exact}"] = [[repr(hit)] for hit in hits]
         found["similar"] = [hit.document for hit in collection.similar("late", k=5)]
-        for word in ("bee", "soup") if collection.settings.tokens else ():
+        for word in ("bee", "soup") if collection.settings.word_vectors else ():
             for same in (False, True):
                 hits = collection.contexts(word, k=1000, same_word=same)
                 found[f"{word} {same} word"] = [[repr(hit)] for hit in hits]
@@ -129,7 +129,7 @@ def repaired(path, sound):
     """Whether a repair leaves a sound collection, and nothing is lost that it does not name."""
     try:
         cut_off = any("lost with the write-ahead log" in one.problem for one in verify_folder(path).findings)
-        done = repair_folder(path, lambda _: FakeEncoder(), lambda _: None)
+        done = repair_folder(path, lambda _: FakeEncoder())
     except SemsearchError as error:
         return str(error)
     if not verify_folder(path).sound:

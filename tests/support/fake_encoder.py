@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from semsearch.common.documents import TextTokens, TokenVectors
 from semsearch.encoder import Encoded, EncoderOptions
+from semsearch.encoder.encoder import TokenVectors
+from semsearch.encoder.tokenizer import TextTokens
 
 TOKEN = re.compile(r"\w{1,6}|[^\w\s\0]")
 

@@ -26,11 +26,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from fake_encoder import FakeEncoder, cosines
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.storage import verify_folder
 from semsearch.storage.database.connection import Connection
+from semsearch.storage.upkeep.verify import verify_folder
+from tests.support.fake_encoder import FakeEncoder, cosines
 
 DATABASE = ("collection.db", "collection.db-wal")
 GOLDEN = Path(__file__).parents[1] / "golden" / "format-1.zip"
@@ -94,7 +94,7 @@ def perform(path, operations, states, done):
                 collection.delete(values)
             else:
                 if name == "build":
-                    collection.use_index(values)
+                    collection.tune(factory=values)
                 collection.compact()
             os.write(done, b".")
 
@@ -212,7 +212,7 @@ def prepare(folder, kind, tokens):
             archive.extractall(folder.parent)
         (folder.parent / "format-1").rename(folder)
     else:
-        with Collection.create(folder, FakeEncoder(), CollectionSettings(unit="line", tokens=tokens)):
+        with Collection.create(folder, FakeEncoder(), CollectionSettings(unit="line", word_vectors=tokens)):
             pass
 
 
@@ -256,7 +256,7 @@ def check(folder, states):
 
 def check_words(collection, texts):
     """Every word of the documents is found where it stands, and no other."""
-    if not collection.settings.tokens or not texts:
+    if not collection.settings.word_vectors or not texts:
         return
     hits = collection.contexts(QUERY.split()[0], k=10_000)
     found = sorted((hit.document, hit.start, hit.word) for hit in hits)

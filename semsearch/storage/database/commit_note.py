@@ -11,7 +11,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-from semsearch.storage.database.state import damaged
+from semsearch.storage.database.errors import damaged
 
 __all__ = ["NOTE", "check_commits", "last_noted", "note_commit"]
 

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from semsearch.common.documents import Metric
+from semsearch.common.choices import Metric
 from semsearch.index import Code
 
 METRICS = tuple(Metric)
@@ -96,9 +96,9 @@ class StridedRows:
         """Note these rows; raise for one that is broken."""
         self._note(np.asarray(ids).tolist())
 
-    def check_span(self, start, stop):
+    def check_span(self, start, end):
         """Note the rows of a span."""
-        self._note(range(start, stop))
+        self._note(range(start, end))
 
     def _note(self, ids):
         if self.broken & set(ids):
@@ -109,5 +109,5 @@ class StridedRows:
 def candidates(part, queries, count, reach, allowed=None):
     """What the search of one part finds: FAISS's distances, and row numbers."""
     (search,) = part.searches(queries, reach, allowed)
-    distances, ids = search(min(count, part.stop - part.first))
+    distances, ids = search(min(count, part.end - part.first))
     return distances, np.where(ids < 0, -1, ids + part.first)

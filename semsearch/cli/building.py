@@ -1,0 +1,199 @@
+"""What ``semsearch index`` is told, as values, and the collection that these ask for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from semsearch.cli.opening import open_store
+from semsearch.cli.options import RunOptions, as_value
+from semsearch.common.choices import Metric, Pooling, Unit
+from semsearch.common.environment import DEFAULT_MODEL
+from semsearch.common.errors import CollectionError
+from semsearch.ingest.formats.format import Fields
+from semsearch.ingest.formats.registry import FORMATS
+from semsearch.storage.folder import exists
+
+if TYPE_CHECKING:
+    from semsearch.encoder import Encoder
+    from semsearch.ingest.reader import Reader
+    from semsearch.storage.settings import CollectionSettings
+    from semsearch.storage.store import Store
+
+__all__ = ["BuildOptions", "ReadOptions", "build_options", "open_or_make", "read_options"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Which files are read, and how."""
+
+    kind: str | None
+    globs: tuple[str, ...]
+    id_field: str | None
+    text_field: str | None
+    title_field: str | None
+    skip_bad: bool
+
+    def reader(self, paths: Sequence[str]) -> Reader:
+        """A reader of these paths."""
+        from semsearch.ingest.reader import Reader
+
+        return Reader(
+            [path if path == "-" else Path(path) for path in paths],
+            file_format=FORMATS[self.kind] if self.kind else None,
+            fields=Fields(self.id_field, self.text_field, self.title_field),
+            globs=self.globs,
+            skip_bad=self.skip_bad,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How a collection is made; ``None`` is what the collection has, or for a new one the default."""
+
+    unit: str | None
+    window: int | None
+    overlap: int | None
+    language: str | None
+    metric: str | None
+    word_vectors: bool | None
+    model: str | None
+    pooling: str | None
+    layer: int | None
+    truncate_dim: int | None
+    max_seq_length: int | None
+    query_prompt: str | None
+    document_prompt: str | None
+
+    def settings(self) -> CollectionSettings:
+        """The settings of a new collection."""
+        from semsearch.storage.settings import CollectionSettings
+
+        return CollectionSettings(**self._given(SETTINGS))
+
+    def load_encoder(self, store: Store | None, run: RunOptions, *, keep_options: bool = True) -> Encoder:
+        """The encoder: a collection's own, unless another model or other options are given, or that of a new one."""
+        from semsearch.encoder import EncoderOptions
+
+        stored = store.definition.encoder if store else None
+        own = stored.options.to_json() if stored and keep_options else {}
+        model = self.model or (stored.model if stored else DEFAULT_MODEL)
+        return run.load(model, EncoderOptions.from_json({**own, **self._given(ENCODING)}))
+
+    def refuse_others(self, store: Store) -> None:
+        """Refuse options that a collection was not made with."""
+        for name, chosen in self._given(SETTINGS).items():
+            stored = getattr(store.definition.settings, name)
+            if chosen != stored:
+                option = OPTION_NAMES.get(name, name)
+                raise CollectionError(
+                    f"collection {store.name!r} was built with --{option} {stored or 'left out'}, "
+                    f"not {chosen}; leave the option out, or index into another collection"
+                )
+
+    def _given(self, names: Sequence[str]) -> dict[str, Any]:
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+SETTINGS = ("unit", "window", "overlap", "language", "metric", "word_vectors")
+ENCODING = ("pooling", "layer", "truncate_dim", "max_seq_length", "query_prompt", "document_prompt")
+OPTION_NAMES = {"word_vectors": "tokens"}
+"""Options that have another name than what they set."""
+
+read_options = as_value(
+    ReadOptions,
+    "reading",
+    (
+        click.option(
+            "--as", "kind", type=click.Choice(list(FORMATS)), help="What the files hold.  [default: by extension]"
+        ),
+        click.option(
+            "--glob", "globs", multiple=True, metavar="PATTERN", help="Take these files of a folder, e.g. '*.py'."
+        ),
+        click.option(
+            "--id-field", metavar="NAME", help="Field or column of the id.  [default: id, _id, else numbered]"
+        ),
+        click.option("--text-field", metavar="NAME", help="Field or column of the text.  [default: text]"),
+        click.option("--title-field", metavar="NAME", help="Field or column of the title.  [default: title]"),
+        click.option("--skip-bad", is_flag=True, help="Leave broken records out, and count them."),
+    ),
+)
+"""Which files are read, and how, as ``reading``."""
+
+build_options = as_value(
+    BuildOptions,
+    "build",
+    (
+        click.option(
+            "--unit", type=click.Choice([unit.value for unit in Unit]), help="What gets a vector.  [default: window]"
+        ),
+        click.option("--window", type=int, metavar="TOKENS", help="Size of a window.  [default: what the model reads]"),
+        click.option("--overlap", type=int, metavar="TOKENS", help="Tokens that windows share.  [default: an eighth]"),
+        click.option("--language", metavar="CODE", help="Language code, for sentences.  [default: en]"),
+        click.option(
+            "--metric",
+            type=click.Choice([metric.value for metric in Metric]),
+            help="How vectors are compared.  [default: cosine]",
+        ),
+        click.option(
+            "--tokens",
+            "word_vectors",
+            is_flag=True,
+            default=None,
+            help="Keep a vector of every word, too, for contexts and senses.",
+        ),
+        click.option("--model", metavar="MODEL", help=f"Folder, name or Hub id.  [default: {DEFAULT_MODEL}]"),
+        click.option(
+            "--pooling",
+            type=click.Choice([pooling.value for pooling in Pooling]),
+            help="How tokens become one vector.  [default: the model's]",
+        ),
+        click.option("--layer", type=int, metavar="N", help="Transformer layer to pool.  [default: -1, the last]"),
+        click.option("--truncate-dim", type=int, metavar="N", help="Keep the first N numbers of a vector."),
+        click.option("--max-seq-length", type=int, metavar="TOKENS", help="Most tokens read of one passage."),
+        click.option("--query-prompt", help="Put before queries.  [default: the model's]"),
+        click.option("--document-prompt", help="Put before passages.  [default: the model's]"),
+    ),
+)
+"""How a collection is made, as ``build``."""
+
+
+@contextmanager
+def open_or_make(
+    path: Path, build: BuildOptions, run: RunOptions, *, timeout: float | None, dry_run: bool
+) -> Iterator[Store]:
+    """The collection to write to: opened, or made; a dry run of a new one takes place elsewhere."""
+    if exists(path):
+        store = open_store(path, timeout=timeout)
+        build.refuse_others(store)
+        store.attach(build.load_encoder(store, run))
+        try:
+            yield store
+        finally:
+            store.close()
+    elif dry_run:
+        with tempfile.TemporaryDirectory() as scratch, _make(Path(scratch) / path.name, build, run, None) as store:
+            yield store
+    else:
+        with _make(path, build, run, timeout) as store:
+            yield store
+
+
+@contextmanager
+def _make(path: Path, build: BuildOptions, run: RunOptions, timeout: float | None) -> Iterator[Store]:
+    """A new collection, of which nothing is left if nothing is committed to it."""
+    from semsearch.storage.store import Store
+
+    store = Store.create(path, build.load_encoder(None, run), build.settings(), timeout=timeout)
+    try:
+        yield store
+    finally:
+        if store.status().generation == 0:
+            store.drop()
+        store.close()

@@ -1,0 +1,28 @@
+"""Arguments that many functions take, checked in one way."""
+
+from __future__ import annotations
+
+import operator
+from typing import SupportsIndex
+
+from semsearch.common.documents import Document
+from semsearch.common.errors import InputError, QueryError
+
+__all__ = ["check_k", "refuse_single"]
+
+
+def check_k(k: SupportsIndex) -> int:
+    """``k`` as a number of results that can be asked for, NumPy's integers too; raises :class:`QueryError`."""
+    try:
+        number = operator.index(k)
+    except TypeError:
+        number = 0
+    if isinstance(k, bool) or number < 1:
+        raise QueryError(f"k is {k!r}; ask for at least 1 result")
+    return number
+
+
+def refuse_single(values: object, what: str, error: type[InputError | QueryError] = InputError) -> None:
+    """Raise for a single text or document: a string is iterable too, but its letters are not what was meant."""
+    if isinstance(values, str | bytes | Document):
+        raise error(f"{what} is a single one, {values!r:.40}; put it in a list")

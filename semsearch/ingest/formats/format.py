@@ -1,0 +1,47 @@
+"""What a kind of file is to the reader: a name, the extensions that stand for it, and a function that reads one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+
+from semsearch.common.documents import Document
+from semsearch.common.errors import RecordError
+
+__all__ = ["Fields", "Format", "Origin", "Read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields or columns that hold a document's parts; all others become its metadata.
+
+    Left out, the id is in ``id`` or else ``_id`` if there is one, the text is in ``text``, and
+    the title is in ``title`` if there is one.
+    """
+
+    id: str | None = None
+    text: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where documents are from: the file's ``id``, which theirs begin with, its ``source``, its name in messages."""
+
+    id: str
+    source: str
+    label: str
+
+
+Read = Callable[[Origin, BufferedReader, Fields], Iterator[Document | RecordError]]
+"""The documents of one file in order, and an error where a record is broken, with the place where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file. ``name`` is what ``--as`` takes, ``extensions`` are in small letters, with their dot."""
+
+    name: str
+    extensions: tuple[str, ...]
+    read: Read

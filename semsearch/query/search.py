@@ -1,0 +1,110 @@
+"""From requests to hits: ``retrieve``, then stages, then ``read_hits``.
+
+A stage is a function from a context and candidates to candidates, and costs no reading of texts. Where several
+retrievals are fused, candidates ranked again or spread out, a stage does so, in the order of ``STAGES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from semsearch.common.arrays import Float32
+from semsearch.query.dense import check_vectors, comparable, encode_queries, retrieve, retrieve_like
+from semsearch.query.hits import Candidates, Hit, read_hits
+from semsearch.query.request import SearchRequest
+from semsearch.storage.snapshot import Snapshot
+from semsearch.storage.store import Store
+
+__all__ = ["Context", "answer", "answer_many"]
+
+WIDER = 4
+"""How many times as many candidates are retrieved when the stages have left too few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a stage may know: the collection, its state that is read, and the question."""
+
+    store: Store
+    snapshot: Snapshot
+    request: SearchRequest
+
+
+Stage = Callable[[Context, Candidates], Candidates]
+
+
+def answer(store: Store, request: SearchRequest) -> list[Hit]:
+    """The hits of one request, best first."""
+    return answer_many(store, [request])[0]
+
+
+def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[list[Hit]]:
+    """The hits of each of several requests, which are encoded together, and searched for together where they can be."""
+    queries = _queries(store, requests)
+    together: dict[object, list[int]] = {}
+    for number, request in enumerate(requests):
+        together.setdefault(request.retrieval, []).append(number)
+    hits: list[list[Hit]] = [[] for _ in requests]
+    with store.pinned() as snapshot:
+        for numbers in together.values():
+            context = Context(store, snapshot, requests[numbers[0]])
+            vectors = None if context.request.like is not None else np.stack([queries[number] for number in numbers])
+            for number, candidates in zip(numbers, _candidates(context, vectors), strict=True):
+                hits[number] = read_hits(store, candidates)
+    return hits
+
+
+def _queries(store: Store, requests: Sequence[SearchRequest]) -> dict[int, Float32]:
+    """The vector of each request that brings a text or a vector, float32[dimension], by its number."""
+    vectors: dict[int, Float32] = {}
+    given = {number: request.vector for number, request in enumerate(requests) if request.vector is not None}
+    if given:
+        vectors.update(zip(given, comparable(store, check_vectors(store, np.array(list(given.values())))), strict=True))
+    texts = {number: request.text for number, request in enumerate(requests) if request.text is not None}
+    if texts:
+        vectors.update(zip(texts, encode_queries(store, list(texts.values())), strict=True))
+    return vectors
+
+
+def _candidates(context: Context, queries: Float32 | None) -> list[Candidates]:
+    """What the stages leave for each query; more is retrieved as long as that is too little, and there is more."""
+    request, rows = context.request, context.snapshot.rows
+    wanted = rows if request.k is None else request.k
+    while True:
+        staged = [_run_stages(context, candidates) for candidates in _retrieve(context, queries, wanted)]
+        is_short = any(len(candidates) < min(request.k or 0, rows) for candidates in staged)
+        if not (request.per_document and is_short and wanted < rows):
+            return staged
+        wanted *= WIDER
+
+
+def _retrieve(context: Context, queries: Float32 | None, wanted: int) -> list[Candidates]:
+    if queries is None:
+        return retrieve_like(context.store, context.snapshot, context.request, wanted)
+    return retrieve(context.snapshot, queries, context.request, wanted)
+
+
+def _run_stages(context: Context, candidates: Candidates) -> Candidates:
+    for stage in STAGES:
+        candidates = stage(context, candidates)
+    return candidates
+
+
+def _group_by_document(context: Context, candidates: Candidates) -> Candidates:
+    """The nearest passage of each document, if that is what is wanted."""
+    if not context.request.per_document:
+        return candidates
+    documents = np.array(context.store.document_numbers(candidates.rows.tolist()), np.int64)
+    _, firsts = np.unique(documents, return_index=True)
+    return candidates.take(np.sort(firsts))
+
+
+def _cut_page(context: Context, candidates: Candidates) -> Candidates:
+    """As many as are wanted."""
+    return candidates.take(slice(context.request.k))
+
+
+STAGES: tuple[Stage, ...] = (_group_by_document, _cut_page)

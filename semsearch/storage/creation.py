@@ -1,0 +1,66 @@
+"""A new collection's folder: it appears with all its files, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import shutil
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from semsearch.common.durable import sync_folder
+from semsearch.encoder import Encoder
+from semsearch.storage.canary import make_canary
+from semsearch.storage.database.connection import connect
+from semsearch.storage.database.errors import translate_errors
+from semsearch.storage.database.schema import create_schema
+from semsearch.storage.folder import DATABASE, check_name, taken
+from semsearch.storage.settings import CollectionSettings, Definition, StoredEncoder
+from semsearch.storage.vectors.file import vector_file
+
+__all__ = ["create_folder", "fill_folder"]
+
+
+def create_folder(path: Path, encoder: Encoder, settings: CollectionSettings) -> None:
+    """Make an empty collection in the folder ``path``, which must not exist yet."""
+    check_name(path.name)
+    meta: dict[str, Any] = {
+        "settings": settings.to_json(),
+        "encoder": StoredEncoder.of(encoder, settings).to_json(),
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "canary": make_canary(encoder),
+    }
+    with translate_errors(path):
+        if path.exists():
+            raise taken(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        scratch.mkdir()
+        try:
+            fill_folder(scratch, meta)
+            _rename(scratch, path)
+            sync_folder(path.parent)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def fill_folder(folder: Path, meta: dict[str, Any]) -> None:
+    """Put the files of an empty collection into an empty folder, durably."""
+    (folder / DATABASE).touch()
+    with closing(connect(folder / DATABASE, write=True)) as connection:
+        create_schema(connection, meta)
+    definition = Definition.from_meta(meta)
+    for kind in definition.dimensions:
+        vector_file(folder, 0, definition, kind).create()
+    sync_folder(folder)
+
+
+def _rename(scratch: Path, path: Path) -> None:
+    try:
+        scratch.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise taken(path) from error
+        raise

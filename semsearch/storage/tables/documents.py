@@ -1,0 +1,245 @@
+"""The table ``documents``: what users have added, each with a hash of all that is said of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from semsearch.common.arrays import chunks
+from semsearch.common.documents import Document, Metadata
+from semsearch.common.errors import DamagedError
+from semsearch.storage.database.errors import damaged
+from semsearch.storage.tables.checksums import values_crc
+from semsearch.storage.tables.table import PARAMETERS, Addition, Finding, Inspection, Part, Row, Table, placeholders
+
+__all__ = [
+    "DOCUMENTS",
+    "DOCUMENT_COLUMNS",
+    "KnownDocument",
+    "UnsavedDocument",
+    "check_document",
+    "content_hash",
+    "encode_metadata",
+]
+
+DOCUMENT_COLUMNS = "d.number, d.id, d.hash, d.passages, d.crc, d.title, d.source, d.metadata, d.text"
+"""What :func:`check_document` takes, of ``documents d``."""
+CONTENT = ("id", "title", "source", "metadata", "text")
+NOT_UNDERSTOOD = (KeyError, TypeError, ValueError, RecursionError)
+"""What the values of a damaged row may raise."""
+PAGE = 500
+"""Documents that are read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDocument:
+    """What is known of a document that is in the collection already."""
+
+    number: int
+    hash: bytes
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnsavedDocument:
+    """What is left of a document that does not match its hash."""
+
+    number: int
+    fields: dict[str, Any]
+
+
+class Documents(Table):
+    """One row a document."""
+
+    name = "documents"
+    ddl = """
+CREATE TABLE documents (
+    number   INTEGER PRIMARY KEY,
+    id       TEXT NOT NULL UNIQUE,
+    hash     BLOB NOT NULL,        -- of id, text, title, source and metadata
+    passages INTEGER NOT NULL,     -- how many there are of it
+    crc      INTEGER NOT NULL,     -- of the four above
+    title    TEXT,
+    source   TEXT,
+    metadata TEXT NOT NULL,        -- JSON object
+    text     TEXT NOT NULL
+);
+"""
+
+    def insert(self, connection: sqlite3.Connection, addition: Addition) -> None:
+        """Add documents, or replace those that have a number already."""
+        connection.executemany(
+            "INSERT INTO documents (number, id, hash, passages, crc, title, source, metadata, text) "
+            "VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (number) DO UPDATE SET hash = excluded.hash, "
+            "passages = excluded.passages, crc = excluded.crc, title = excluded.title, source = excluded.source, "
+            "metadata = excluded.metadata, text = excluded.text",
+            (
+                _document_row(number, prepared.document, len(prepared.spans))
+                for number, prepared in zip(addition.numbers, addition.documents, strict=True)
+            ),
+        )
+
+    def numbers_for(self, connection: sqlite3.Connection, ids: Sequence[str]) -> tuple[list[int], list[int]]:
+        """A number for each of the ids, which must differ, and those of the numbers that are in use already."""
+        known: dict[str, int] = {}
+        for part in chunks(ids, PARAMETERS):
+            query = f"SELECT id, number FROM documents WHERE id IN ({placeholders(part)})"  # noqa: S608 - only ? marks
+            known.update(connection.execute(query, part))
+        fresh = int(connection.execute("SELECT ifnull(max(number), 0) + 1 FROM documents").fetchone()[0])
+        numbers = []
+        for identifier in ids:
+            numbers.append(known.get(identifier, fresh))
+            fresh += identifier not in known
+        return numbers, list(known.values())
+
+    def describe(self, connection: sqlite3.Connection, documents: Sequence[Document]) -> None:
+        """Replace the source and the metadata of documents whose text and title stay."""
+        for document in documents:
+            digest = content_hash(document)
+            query = "SELECT number, passages FROM documents WHERE id = ?"
+            number, passages = connection.execute(query, (document.id,)).fetchone()
+            crc = values_crc((number, str(document.id), passages, digest))
+            connection.execute(
+                "UPDATE documents SET source = ?, metadata = ?, hash = ?, crc = ? WHERE number = ?",
+                (document.source, encode_metadata(document.metadata), digest, crc, number),
+            )
+
+    def delete(self, connection: sqlite3.Connection, number: int) -> None:
+        """Remove a document, whose passages are gone."""
+        connection.execute("DELETE FROM documents WHERE number = ?", (number,))
+
+    def known(self, connection: sqlite3.Connection, ids: Sequence[str], folder: Path) -> dict[str, KnownDocument]:
+        """What is known of those of the ids that are there, each compared with its checksum."""
+        documents: dict[str, KnownDocument] = {}
+        for part in chunks(ids, PARAMETERS):
+            marks = placeholders(part)
+            query = f"SELECT id, number, hash, passages, crc, source FROM documents WHERE id IN ({marks})"  # noqa: S608
+            for identifier, number, digest, passages, crc, source in connection.execute(query, part):
+                if values_crc((number, identifier, passages, digest)) != crc:
+                    raise damaged(folder, f"document {identifier!r} does not match its checksum")
+                documents[identifier] = KnownDocument(number, digest, source)
+        return documents
+
+    def has_text(self, connection: sqlite3.Connection, number: int, document: Document) -> bool:
+        """Whether text and title of a stored document are those of another, so that its vectors hold."""
+        row = connection.execute("SELECT text, title FROM documents WHERE number = ?", (number,)).fetchone()
+        return bool(row == (document.text, document.title))
+
+    def ids(self, connection: sqlite3.Connection, count: int, folder: Path) -> list[str]:
+        """Ids of all ``count`` documents in alphabetical order, each compared with its checksum."""
+        query = "SELECT number, id, hash, passages, crc FROM documents NOT INDEXED ORDER BY id"
+        rows = connection.execute(query).fetchall()
+        for number, identifier, digest, passages, crc in rows:
+            if values_crc((number, identifier, passages, digest)) != crc:
+                raise damaged(folder, f"document {identifier!r} does not match its checksum")
+        if len(rows) != count:
+            raise damaged(folder, "documents are missing")
+        return [row[1] for row in rows]
+
+    def read_all(self, connection: sqlite3.Connection, folder: Path) -> Iterator[tuple[int, int, Document]]:
+        """Number, number of passages, and document, of all in the order of their numbers, each checked."""
+        last = -1
+        query = f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
+        while rows := connection.execute(query, (last, PAGE)).fetchall():
+            yield from ((row[0], row[3], check_document(row, folder)) for row in rows)
+            last = rows[-1][0]
+
+    def read(self, connection: sqlite3.Connection, identifier: str, folder: Path) -> tuple[int, int, Document] | None:
+        """Number, number of passages, and the document of an id, checked; ``None`` if there is none."""
+        query = f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE id = ?"  # noqa: S608 - a constant
+        row = connection.execute(query, (identifier,)).fetchone()
+        if row is None:
+            return None
+        document = check_document(row, folder)
+        if document.id != identifier:
+            raise damaged(folder, f"the index of ids finds {document.id!r} for {identifier!r}")
+        return row[0], row[3], document
+
+    def unseen(self, connection: sqlite3.Connection, source: str) -> list[str]:
+        """Ids of the documents that come from a source, or from below it, and are not in the table ``seen``."""
+        rows = connection.execute(
+            "SELECT id FROM documents WHERE id NOT IN (SELECT id FROM seen) "
+            "AND (source = ?1 OR substr(source, 1, length(?2)) = ?2)",
+            (source, source.rstrip("/") + "/"),
+        )
+        return [row[0] for row in rows]
+
+    def verify(self, inspection: Inspection) -> Iterator[Finding]:
+        """Hashes of texts and metadata; spans inside the text, as many as there must be."""
+        for row in inspection.connection.execute(f"SELECT {DOCUMENT_COLUMNS} FROM documents d"):  # noqa: S608
+            try:
+                document = check_document(row, inspection.folder)
+            except DamagedError:
+                yield Part.DOCUMENT, repr(row[1]), "does not match its hash"
+                continue
+            query = "SELECT vector, ordinal, start, stop FROM passages WHERE document = ? ORDER BY ordinal"
+            passages = inspection.connection.execute(query, (row[0],)).fetchall()
+            if [passage[1] for passage in passages] != list(range(row[3])):
+                yield Part.PASSAGE, f"of document {row[1]!r}", f"{row[3]} are expected, {len(passages)} found"
+            for vector_row, _, start, end in passages:
+                if not 0 <= start <= end <= len(document.text):
+                    yield Part.PASSAGE, str(vector_row), f"its span {start}-{end} is not inside the text"
+
+    def salvage_one(self, connection: sqlite3.Connection, number: int) -> tuple[Document, int | None] | UnsavedDocument:
+        """A document of a damaged table, and how many passages it has, ``None`` if that does not match its checksum."""
+        values: dict[str, Any] = {}
+        for name in (*CONTENT, "hash", "passages", "crc"):
+            with suppress(sqlite3.DatabaseError):  # what stands on a page that is lost takes nothing else with it
+                query = f"SELECT {name} FROM documents NOT INDEXED WHERE number = ?"  # noqa: S608 - names of ours
+                row = connection.execute(query, (number,)).fetchone()
+                if row is not None:
+                    values[name] = row[0]
+        try:
+            fields = (values["text"], values["id"], values["title"], values["source"])
+            document = Document(*fields, json.loads(values["metadata"]))
+            is_sound = content_hash(document) == values["hash"]
+        except NOT_UNDERSTOOD:
+            is_sound = False
+        if not is_sound:
+            return UnsavedDocument(number, {name: values.get(name) for name in CONTENT})
+        counted = values_crc((number, values["id"], values.get("passages"), values["hash"])) == values.get("crc")
+        return document, values["passages"] if counted else None
+
+
+def check_document(row: Row, folder: Path) -> Document:
+    """A document from a row of ``DOCUMENT_COLUMNS``, compared with its hash and its checksum."""
+    number, identifier, stored_hash, passages, crc, title, source, metadata, text = row
+    try:
+        document = Document(text, identifier, title, source, json.loads(metadata))
+        is_sound = content_hash(document) == stored_hash
+    except NOT_UNDERSTOOD:
+        is_sound = False
+    if not is_sound or values_crc((number, identifier, passages, stored_hash)) != crc:
+        raise DamagedError(
+            f"document {identifier!r} of collection {folder} does not match its hash: the database was damaged "
+            f"after it was written; run: semsearch verify {folder.name}"
+        )
+    return document
+
+
+def content_hash(document: Document) -> bytes:
+    """16 bytes that change when anything about a document changes."""
+    parts = [document.id, document.text, document.title, document.source, encode_metadata(document.metadata)]
+    canonical = json.dumps(parts, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("ascii")).digest()[:16]
+
+
+def encode_metadata(metadata: Metadata) -> str:
+    """Metadata as JSON text, keys sorted, so that equal metadata are equal texts; ValueError for NaN."""
+    return json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+def _document_row(number: int, document: Document, passages: int) -> Row:
+    digest = content_hash(document)
+    crc = values_crc((number, str(document.id), passages, digest))
+    content = (document.title, document.source, encode_metadata(document.metadata), document.text)
+    return number, document.id, digest, passages, crc, *content
+
+
+DOCUMENTS = Documents()
