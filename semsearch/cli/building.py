@@ -83,7 +83,7 @@ class BuildOptions:
 
         stored = store.definition.encoder if store else None
         own = stored.options.to_json() if stored and keep_options else {}
-        model = self.model or (stored.model if stored else DEFAULT_MODEL)
+        model = (stored.model if stored else DEFAULT_MODEL) if self.model is None else self.model
         return run.load(model, EncoderOptions.from_json({**own, **self._given(ENCODING)}))
 
     def refuse_others(self, store: Store) -> None:

@@ -25,4 +25,5 @@ def check_k(k: SupportsIndex) -> int:
 def refuse_single(values: object, what: str, error: type[InputError | QueryError] = InputError) -> None:
     """Raise for a single text or document: a string is iterable too, but its letters are not what was meant."""
     if isinstance(values, str | bytes | Document):
-        raise error(f"{what} is a single one, {values!r:.40}; put it in a list")
+        kind, listed = ("document", "[document]") if isinstance(values, Document) else ("string", "[text]")
+        raise error(f"{what} is one {kind}, {values!r:.40}; put it in a list: {listed}")

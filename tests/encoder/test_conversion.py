@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -24,10 +25,14 @@ from tests.support.transformers_reference import Reference
 
 TEXTS = ["similar is close", "a bee has wings", ""]
 CHILD = """
-import json, sys
+import json, logging, sys
 from semsearch.encoder import Encoder
 notes, texts = [], ["similar is close", "a bee has wings", ""]
-encoder = Encoder.load(sys.argv[1], runtime="openvino", precision="f32", notify=notes.append)
+logging.getLogger("semsearch").setLevel(logging.INFO)
+handler = logging.Handler()
+handler.emit = notes.append
+logging.getLogger("semsearch").addHandler(handler)
+encoder = Encoder.load(sys.argv[1], runtime="openvino", precision="f32")
 print(json.dumps({"notes": len(notes), "vectors": encoder.encode(texts).tolist()}))
 """
 
@@ -67,8 +72,13 @@ def converted(small_bert: Path, expected: Float32, own_cache: Path, template: Pa
 def load(folder: Path) -> tuple[Encoder, list[str]]:
     """An encoder as a new process loads it, and what it said of slow work."""
     openvino_runtime._shared_graph.cache_clear()
-    notes: list[str] = []
-    return Encoder.load(folder, runtime="openvino", precision="f32", notify=notes.append), notes
+    handler, notes = logging.Handler(), list[str]()
+    handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("semsearch").addHandler(handler)
+    try:
+        return Encoder.load(folder, runtime="openvino", precision="f32"), notes
+    finally:
+        logging.getLogger("semsearch").removeHandler(handler)
 
 
 def check(folder: Path, expected: Float32, conversions: int) -> None:
@@ -212,6 +222,7 @@ def test_auto_falls_back_to_torch(
     expected: Float32,
     convert_here: list[list[str]],  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A model that does not convert runs on torch, and the user hears why it is slower."""
 
@@ -219,11 +230,10 @@ def test_auto_falls_back_to_torch(
         raise RuntimeError("no such operation")
 
     monkeypatch.setattr(conversion, "_trace", fail)
-    notes: list[str] = []
-    encoder = Encoder.load(small_bert, runtime="auto", device="cpu", notify=notes.append)
+    encoder = Encoder.load(small_bert, runtime="auto", device="cpu")
     assert encoder.runtime == "torch"
-    assert "slower torch runtime" in notes[-1]
-    assert "no such operation" in notes[-1]
+    assert "slower torch runtime" in caplog.messages[-1]
+    assert "no such operation" in caplog.messages[-1]
     np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-4)
 
 

@@ -49,7 +49,7 @@ def test_an_unknown_layer(encoder: Encoder, layer: Any) -> None:
 
 def test_an_unknown_runtime() -> None:
     """The error names the choices."""
-    with pytest.raises(UnsupportedModelError, match="unknown runtime 'onnx'; choose auto, openvino or torch"):
+    with pytest.raises(UnsupportedModelError, match="unknown runtime 'onnx'; choose one of auto, openvino, torch"):
         Encoder.load(runtime="onnx")
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsearch.ingest import windows
+from semsearch.ingest.windows import windows
 
 
 def tokenize(word_lengths):
