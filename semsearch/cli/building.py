@@ -75,7 +75,7 @@ class BuildOptions:
         """The settings of a new collection."""
         from semsearch.storage.settings import CollectionSettings
 
-        return CollectionSettings(**self._given(SETTINGS))
+        return CollectionSettings(**self._collect_given(SETTINGS))
 
     def load_encoder(self, store: Store | None, run: RunOptions, *, keep_options: bool = True) -> Encoder:
         """The encoder: a collection's own, unless another model or other options are given, or that of a new one."""
@@ -84,11 +84,11 @@ class BuildOptions:
         stored = store.definition.encoder if store else None
         own = stored.options.to_json() if stored and keep_options else {}
         model = (stored.model if stored else DEFAULT_MODEL) if self.model is None else self.model
-        return run.load(model, EncoderOptions.from_json({**own, **self._given(ENCODING)}))
+        return run.load(model, EncoderOptions.from_json({**own, **self._collect_given(ENCODING)}))
 
     def refuse_others(self, store: Store) -> None:
         """Refuse options that a collection was not made with."""
-        for name, chosen in self._given(SETTINGS).items():
+        for name, chosen in self._collect_given(SETTINGS).items():
             stored = getattr(store.definition.settings, name)
             if chosen != stored:
                 option = OPTION_NAMES.get(name, name)
@@ -97,7 +97,7 @@ class BuildOptions:
                     f"not {chosen}; leave the option out, or index into another collection"
                 )
 
-    def _given(self, names: Sequence[str]) -> dict[str, Any]:
+    def _collect_given(self, names: Sequence[str]) -> dict[str, Any]:
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 

@@ -105,7 +105,7 @@ class Program(click.Group):
             except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
                 raise
             except KeyboardInterrupt:
-                _stopped(ctx)
+                _tell_stopped(ctx)
             except SemsearchError as error:
                 _fail(ctx, str(error))
             except Exception as error:  # noqa: BLE001 - the last resort: users never see a traceback unasked
@@ -141,7 +141,7 @@ def _fail(ctx: click.Context, message: str) -> None:
     ctx.exit(1)
 
 
-def _stopped(ctx: click.Context) -> None:
+def _tell_stopped(ctx: click.Context) -> None:
     if sys.stderr.isatty():
         click.echo(err=True)  # the terminal has just shown ^C on the line
     resume = "; what was committed is kept, and the same command goes on from there"

@@ -47,10 +47,10 @@ def digest(path: Path) -> str:
         if isinstance(remembered, dict) and remembered.get("signature") == signature:
             return str(remembered["sha256"])
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     with suppress(StorageError):  # a memo that cannot be kept costs time, nothing else
-        publish_file(memo, json.dumps({"signature": signature, "sha256": found}).encode())
-    return found
+        publish_file(memo, json.dumps({"signature": signature, "sha256": sha256}).encode())
+    return sha256
 
 
 def _signature(path: Path) -> list[int]:

@@ -170,9 +170,9 @@ class Encoder:
         Without ``special`` the model is fed the bare tokens, with no special token around them. Warns as
         :meth:`encode` does.
         """
-        found, cut = self.encode_tokens_counted(texts, layer, special)
+        encoded, cut = self.encode_tokens_counted(texts, layer, special)
         self._warn_of(cut)
-        return found
+        return encoded
 
     def encode_tokens_counted(
         self, texts: Sequence[str], layer: int | tuple[int, ...] = -1, special: bool = True
@@ -182,9 +182,9 @@ class Encoder:
         layers = self.check_layers(layer)
         tokens = self._tokenizer.tokenize(texts, special=special, cut=True)
         filled = [number for number, text in enumerate(tokens) if text.ids]
-        found = self._runtime.hidden([tokens[number].ids for number in filled], layers) if filled else []
+        hidden = self._runtime.hidden([tokens[number].ids for number in filled], layers) if filled else []
         empty = np.empty((0, self.spec.hidden_size), dtype=np.float32)
-        vectors = dict(zip(filled, found, strict=True))
+        vectors = dict(zip(filled, hidden, strict=True))
         every = [TokenVectors(text, vectors.get(number, empty)) for number, text in enumerate(tokens)]
         return every, self._count_cut(texts, tokens, special)
 
@@ -240,10 +240,10 @@ class Encoder:
         choice = f"choose 0 (the input) to {count}, or -1 to {-count - 1}"
         if not wanted:
             raise ModelError(f"no layer is given; {choice}")
-        for one in wanted:
-            if not -count - 1 <= one <= count:
-                raise ModelError(f"layer {one} does not exist; {choice}")
-        return tuple(one % (count + 1) for one in wanted)
+        for number in wanted:
+            if not -count - 1 <= number <= count:
+                raise ModelError(f"layer {number} does not exist; {choice}")
+        return tuple(number % (count + 1) for number in wanted)
 
     def _count_cut(self, texts: Sequence[str], tokens: Sequence[TextTokens], special: bool) -> Int64:
         """How many tokens of each text did not fit; only texts that fill the model can have such."""

@@ -52,10 +52,10 @@ def input_parts(spec: EncoderSpec, ids: Sequence[int]) -> InputParts:
     position = weights[POSITION][first : first + len(ids)]
     segment = np.broadcast_to(weights[SEGMENT][0], word.shape) if SEGMENT in weights else np.zeros_like(word)
     total = word + position + segment
-    return InputParts(word, position, segment, total, _normalized(total, weights, spec))
+    return InputParts(word, position, segment, total, _normalize(total, weights, spec))
 
 
-def _normalized(total: Float32, weights: dict[str, Float32], spec: EncoderSpec) -> Float32:
+def _normalize(total: Float32, weights: dict[str, Float32], spec: EncoderSpec) -> Float32:
     """Layer normalisation (Ba, Kiros and Hinton 2016)."""
     epsilon = float(read_json(spec.transformer / "config.json").get("layer_norm_eps", EPSILON))
     centred = total - total.mean(axis=1, keepdims=True)
@@ -65,25 +65,25 @@ def _normalized(total: Float32, weights: dict[str, Float32], spec: EncoderSpec) 
 
 def _weights(spec: EncoderSpec) -> dict[str, Float32]:
     """The tables and the normalisation of the model's embedding layer, by their names in it."""
-    found: dict[str, Float32] = {}
+    weights: dict[str, Float32] = {}
     for path in sorted(spec.folder.rglob("*.safetensors")):
-        found |= _embeddings_in(path)
-    missing = [name for name in (WORD, POSITION, SCALE, SHIFT) if name not in found]
+        weights |= _embeddings_in(path)
+    missing = [name for name in (WORD, POSITION, SCALE, SHIFT) if name not in weights]
     if missing:
         raise UnsupportedModelError(
             f"the input of {spec.architecture} model {spec.folder} has no {missing[0]}; "
             "parts can be shown for BERT, DistilBERT, RoBERTa, MPNet and their like"
         )
-    return found
+    return weights
 
 
 def _embeddings_in(path: Path) -> dict[str, Float32]:
     import safetensors
 
-    found = {}
+    tables = {}
     with safetensors.safe_open(path, framework="pt") as file:  # NumPy has no bfloat16
         for key in file.keys():  # noqa: SIM118 - not a dict
             for name in NAMES:
                 if f".{key}".endswith(f".embeddings.{name}"):
-                    found[OLD_NAMES.get(name, name)] = file.get_tensor(key).float().numpy()
-    return found
+                    tables[OLD_NAMES.get(name, name)] = file.get_tensor(key).float().numpy()
+    return tables

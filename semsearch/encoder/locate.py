@@ -30,7 +30,7 @@ def locate(model: str, code: bool = False) -> Path:
 
     Python files are fetched from the Hub only with ``code``: the caller means to run them.
     """
-    folder = _given_folder(model) or _packaged(model) or _hub(model, code)
+    folder = _find_folder(model) or _find_packaged(model) or _find_on_hub(model, code)
     if not any(folder.rglob("*.safetensors")):
         raise UnsupportedModelError(
             f"model {model!r} has no .safetensors weights in {folder}; other formats can hide code, "
@@ -39,7 +39,7 @@ def locate(model: str, code: bool = False) -> Path:
     return folder
 
 
-def _given_folder(model: str) -> Path | None:
+def _find_folder(model: str) -> Path | None:
     folder = Path(model).expanduser()
     if model.strip() and folder.is_dir():
         if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
@@ -54,13 +54,13 @@ def _given_folder(model: str) -> Path | None:
     return None
 
 
-def _packaged(model: str) -> Path | None:
+def _find_packaged(model: str) -> Path | None:
     if model not in PACKAGED_NAMES:
         return None
-    found = importlib.util.find_spec(PACKAGE)  # finds the folder without running the package
-    if found is None or not found.submodule_search_locations:
+    package = importlib.util.find_spec(PACKAGE)  # finds the folder without running the package
+    if package is None or not package.submodule_search_locations:
         return None
-    folder = Path(found.submodule_search_locations[0]) / "model"
+    folder = Path(package.submodule_search_locations[0]) / "model"
     weights = folder / "model.safetensors"
     actual = digest(weights) if weights.is_file() else "missing"
     if actual != PACKAGED_SHA256:
@@ -71,7 +71,7 @@ def _packaged(model: str) -> Path | None:
     return folder
 
 
-def _hub(model: str, code: bool) -> Path:
+def _find_on_hub(model: str, code: bool) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 

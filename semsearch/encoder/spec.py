@@ -73,7 +73,7 @@ class EncoderOptions:
 
     def to_json(self) -> dict[str, Any]:
         """The choices that differ from the defaults, as JSON values."""
-        return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) != one.default}
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> EncoderOptions:
@@ -174,10 +174,10 @@ def _check_modules(folder: Path, modules: list[tuple[str, str]], trusting: bool)
 def _json(path: Path) -> Any:
     """What a JSON file of the model holds; an empty dict when it is not there."""
     try:
-        found = read_json(path)
+        content = read_json(path)
     except ValueError as error:
         raise DamagedModelError(f"{path} is not JSON ({error}); download or save the model again") from error
-    return {} if found is None else found
+    return {} if content is None else content
 
 
 def _config(transformer: Path, folder: Path) -> dict[str, Any]:
@@ -189,8 +189,8 @@ def _config(transformer: Path, folder: Path) -> dict[str, Any]:
 
 def _settings(transformer: Path) -> dict[str, Any]:
     """The Transformer module's own settings; older files are named after an architecture."""
-    found = sorted(transformer.glob("sentence_*_config.json"))
-    return dict(_json(found[0])) if found else {}
+    files = sorted(transformer.glob("sentence_*_config.json"))
+    return dict(_json(files[0])) if files else {}
 
 
 def _number(config: dict[str, Any], folder: Path, *names: str) -> int:

@@ -69,7 +69,7 @@ class Tokenizer:
         encodings = self._rust.encode_batch_fast([replace_surrogates(text) for text in texts])
         return TokenIds(
             ids=[encoding.ids for encoding in encodings],
-            cut=[self._cut(encoding) for encoding in encodings],
+            cut=[self._count_cut(encoding) for encoding in encodings],
         )
 
     def tokenize(self, texts: Sequence[str], special: bool = True, cut: bool = False) -> list[TextTokens]:
@@ -116,7 +116,7 @@ class Tokenizer:
         whole.no_truncation()
         return whole
 
-    def _cut(self, encoding: Encoding) -> int:
+    def _count_cut(self, encoding: Encoding) -> int:
         return sum(len(part.ids) - self.special_count for part in encoding.overflowing)
 
 

@@ -56,23 +56,23 @@ def words_of(text: str, tokens: TextTokens) -> list[Word]:
     A token goes on with a word if the tokenizer says so, unless one of the two is punctuation, which some
     tokenizers leave at words. White space is no part of a word; combining marks are, though tokenizers drop them.
     """
-    found: list[Word] = []
+    words: list[Word] = []
     for number, (start, end) in enumerate(tokens.offsets):
-        start, end = _trimmed(text, start, end)
+        start, end = _trim_word(text, start, end)
         if tokens.special[number] or start == end:
             continue
-        if found and _goes_on(text, found[-1].span[1], start, tokens.starts[number]):
-            before = found.pop()
-            found.append(Word((before.span[0], max(before.span[1], end)), (before.tokens[0], number + 1)))
+        if words and _goes_on(text, words[-1].span[1], start, tokens.starts[number]):
+            before = words.pop()
+            words.append(Word((before.span[0], max(before.span[1], end)), (before.tokens[0], number + 1)))
         else:
-            found.append(Word((start, end), (number, number + 1)))
-    return found
+            words.append(Word((start, end), (number, number + 1)))
+    return words
 
 
-def word_vectors(words: Sequence[Word], found: TokenVectors) -> Float32:
+def word_vectors(words: Sequence[Word], encoded: TokenVectors) -> Float32:
     """The direction of each word, float32[words, hidden size]: the mean of its pieces' vectors at length 1."""
-    means = [found.vectors[slice(*word.tokens)].mean(axis=0) for word in words]
-    return unit_length(np.stack(means)) if means else np.empty((0, found.vectors.shape[1]), np.float32)
+    means = [encoded.vectors[slice(*word.tokens)].mean(axis=0) for word in words]
+    return unit_length(np.stack(means)) if means else np.empty((0, encoded.vectors.shape[1]), np.float32)
 
 
 def encode_words(encoder: Encoder, texts: Sequence[str], passages: Sequence[Span]) -> list[PassageWords]:
@@ -81,9 +81,9 @@ def encode_words(encoder: Encoder, texts: Sequence[str], passages: Sequence[Span
     Words that do not fit the model have no vector, and words before the passage, in its title, do not count.
     """
     return [
-        _passage_words(text, span, found)
+        _passage_words(text, span, encoded)
         for first in range(0, len(texts), BATCH)
-        for text, span, found in zip(
+        for text, span, encoded in zip(
             texts[first : first + BATCH],
             passages[first : first + BATCH],
             encoder.encode_tokens_counted(texts[first : first + BATCH], LAYER)[0],
@@ -92,14 +92,14 @@ def encode_words(encoder: Encoder, texts: Sequence[str], passages: Sequence[Span
     ]
 
 
-def _passage_words(text: str, passage: Span, found: TokenVectors) -> PassageWords:
+def _passage_words(text: str, passage: Span, encoded: TokenVectors) -> PassageWords:
     title = len(text) - (passage[1] - passage[0])  # it stands before the passage
-    words = [word for word in words_of(text, found.tokens) if word.span[0] >= title]
+    words = [word for word in words_of(text, encoded.tokens) if word.span[0] >= title]
     spans = np.array([word.span for word in words], np.int64).reshape(-1, 2) + (passage[0] - title)
-    return PassageWords(spans, word_vectors(words, found))
+    return PassageWords(spans, word_vectors(words, encoded))
 
 
-def _trimmed(text: str, start: int, end: int) -> Span:
+def _trim_word(text: str, start: int, end: int) -> Span:
     """Byte-level tokens have the space before a word; marks at its end belong to it."""
     while start < end and text[start].isspace():
         start += 1

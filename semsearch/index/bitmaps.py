@@ -45,8 +45,8 @@ def contains(bitmap: Bitmap, ids: Int64) -> npt.NDArray[np.bool_]:
 def span_of(bitmap: Bitmap, start: int, end: int) -> Bitmap:
     """The ids from ``start``, a multiple of 8, up to ``end``, counted from ``start``."""
     assert start % 8 == 0, "a part of a bitmap begins at a whole byte"
-    found = bitmap[start // 8 : -(-end // 8)]
+    part = bitmap[start // 8 : -(-end // 8)]
     if end % 8:  # the last byte may hold ids from ``end`` on
-        found = found.copy()
-        found[-1:] &= (1 << end % 8) - 1
-    return found
+        part = part.copy()
+        part[-1:] &= (1 << end % 8) - 1
+    return part

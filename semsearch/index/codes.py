@@ -32,7 +32,7 @@ class Code(Enum):
         """Bytes of a vector."""
         return 2 * dimension if self is Code.FLOAT16 else dimension
 
-    def encoded(self, vectors: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    def encode(self, vectors: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """Vectors as bytes, uint8[n, size]."""
         if self is Code.FLOAT16:
             return np.ascontiguousarray(vectors, dtype="<f2").view(np.uint8)

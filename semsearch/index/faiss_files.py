@@ -71,7 +71,7 @@ def read_index(path: Path) -> Any:
         lists = np.frombuffer(file.read(description - table), "<i8").reshape(-1, 3)
         index = faiss.deserialize_index(np.frombuffer(file.read(end - description), np.uint8))
     inner = innermost(index)
-    mapped = _mapped(path, lists, inner.code_size)
+    mapped = _map_lists(path, lists, inner.code_size)
     mapped.this.disown()
     inner.replace_invlists(mapped, True)
     return index
@@ -102,18 +102,21 @@ def _rows_a_block(inner: Any) -> int | None:
 def _write_list(lists: Any, number: int, size: int, capacity: int, code_size: int, write: Write) -> None:
     if not size:
         return
-    codes, ids = _borrowed(lists.get_codes(number), capacity * code_size), _borrowed(lists.get_ids(number), size)
+    codes, ids = (
+        _borrow_array(lists.get_codes(number), capacity * code_size),
+        _borrow_array(lists.get_ids(number), size),
+    )
     for first in range(0, len(codes), PIECE):
         write(codes[first : first + PIECE].tobytes())
     write(np.pad(ids, (0, capacity - size), constant_values=-1).astype("<i8").tobytes())
 
 
-def _borrowed(pointer: Any, count: int) -> npt.NDArray[Any]:
+def _borrow_array(pointer: Any, count: int) -> npt.NDArray[Any]:
     """Memory of FAISS as an array, which must not outlive it."""
     import faiss
 
-    found: npt.NDArray[Any] = faiss.rev_swig_ptr(pointer, count)
-    return found
+    borrowed: npt.NDArray[Any] = faiss.rev_swig_ptr(pointer, count)
+    return borrowed
 
 
 def _write_without_lists(index: Any, inner: Any, write: Write) -> None:
@@ -138,7 +141,7 @@ def _write_as_faiss(index: Any, write: Write) -> None:
     faiss.write_index(index, faiss.PyCallbackIOWriter(write, PIECE))
 
 
-def _mapped(path: Path, lists: npt.NDArray[np.int64], code_size: int) -> Any:
+def _map_lists(path: Path, lists: npt.NDArray[np.int64], code_size: int) -> Any:
     """FAISS's lists over a file, which it maps and never writes."""
     import faiss
 

@@ -56,9 +56,9 @@ class GpuRows(Rows):
     ) -> Found:
         """As on the CPU; only scans of all rows use the device."""
         if len(self) and (start, len(self) if end is None else end) == (0, len(self)):
-            found = self._scan_on_device.candidates(queries, min(k + SPARE, len(self)), allowed)
-            if found is not None:
-                return self.rescore(queries, found, k)
+            candidates = self._scan_on_device.candidates(queries, min(k + SPARE, len(self)), allowed)
+            if candidates is not None:
+                return self.rescore(queries, candidates, k)
         return super().search(queries, k, start, end, allowed, threads)
 
 
@@ -96,11 +96,11 @@ class TorchScan:
         scores, ids = [], []
         first = 0
         for block in self._blocks:
-            found = self._compared(wanted, block.float())
+            compared = self._compare(wanted, block.float())
             if allowed is not None:
                 inside = contains(allowed, np.arange(first, first + len(block)))
-                found[:, ~torch.from_numpy(inside).to(self._device)] = -torch.inf
-            top = found.topk(min(count, len(block)), dim=1)
+                compared[:, ~torch.from_numpy(inside).to(self._device)] = -torch.inf
+            top = compared.topk(min(count, len(block)), dim=1)
             scores.append(top.values)
             ids.append(torch.where(top.values > -torch.inf, top.indices + first, -1))
             first += len(block)
@@ -108,7 +108,7 @@ class TorchScan:
         order = torch.cat(scores, dim=1).topk(min(count, together.shape[1]), dim=1).indices
         return np.asarray(together.gather(1, order).cpu().numpy(), dtype=np.int64)
 
-    def _compared(self, queries: Any, block: Any) -> Any:
+    def _compare(self, queries: Any, block: Any) -> Any:
         """Scores in the order of the metric's, float32[m, rows]."""
         if self._origin is None:
             return queries @ block.T

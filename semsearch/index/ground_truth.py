@@ -53,9 +53,9 @@ def true_neighbours(rows: Rows, covered: int, ids: Int64) -> tuple[Float32, list
     A row among so many duplicates that nothing else was seen tells nothing, and is left out unless all are such.
     """
     queries = rows.take(ids)
-    scores, found = rows.search(queries, LOOKED_AT + 1, end=covered, threads=thread_count())
-    truth = [_neighbours(*one) for one in zip(ids.tolist(), scores, found, strict=True)]
-    telling = [number for number, one in enumerate(truth) if not one.all_equal] or list(range(len(truth)))
+    scores, neighbours = rows.search(queries, LOOKED_AT + 1, end=covered, threads=thread_count())
+    truth = [_neighbours(*row) for row in zip(ids.tolist(), scores, neighbours, strict=True)]
+    telling = [number for number, row_truth in enumerate(truth) if not row_truth.all_equal] or list(range(len(truth)))
     return queries[telling], [truth[number] for number in telling]
 
 
@@ -66,21 +66,21 @@ def is_neighbour(rows: Rows, query: Float32, candidates: Int64, truth: Truth) ->
     if truth.all_known:
         return np.isin(moved, truth.ids)
     valid = candidates[(candidates >= 0) & ~ignored]
-    scores, found = rows.search_among(query[None], max(1, len(valid)), valid)
-    return np.isin(moved, found[0][scores[0] >= truth.least - _slack(truth.least)])
+    scores, ranked = rows.search_among(query[None], max(1, len(valid)), valid)
+    return np.isin(moved, ranked[0][scores[0] >= truth.least - _slack(truth.least)])
 
 
-def _neighbours(own: int, scores: Float32, found: Int64) -> Truth:
+def _neighbours(own: int, scores: Float32, neighbours: Int64) -> Truth:
     """``least`` is the score of the tenth neighbour, with fewer rows of the last."""
-    itself, others = found == own, (found >= 0) & (found != own)
+    itself, others = neighbours == own, (neighbours >= 0) & (neighbours != own)
     alike = np.ptp(scores[others | itself]) <= _slack(float(scores[0]))
-    scores, found = scores[others], found[others]
+    scores, neighbours = scores[others], neighbours[others]
     seen, copies = len(scores), _copies(scores)
-    ignored, scores, found = np.append(found[:copies], own), scores[copies:], found[copies:]
+    ignored, scores, neighbours = np.append(neighbours[:copies], own), scores[copies:], neighbours[copies:]
     least = float(scores[min(NEIGHBOURS, len(scores)) - 1]) if len(scores) else math.inf
     near = scores >= least - _slack(least)
     endless = seen >= LOOKED_AT and bool(near[-1])
-    return Truth(ignored, found[near], least, all_known=not endless, all_equal=endless and bool(alike))
+    return Truth(ignored, neighbours[near], least, all_known=not endless, all_equal=endless and bool(alike))
 
 
 def _copies(scores: Float32) -> int:

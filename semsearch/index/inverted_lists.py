@@ -48,12 +48,12 @@ class Lists:
         import faiss
 
         self._whole = whole  # owns the others
-        self._transforms = [faiss.downcast_VectorTransform(one) for one in transforms]
+        self._transforms = [faiss.downcast_VectorTransform(transform) for transform in transforms]
         self._faiss = inverted_file
         self._centroids = faiss.downcast_index(inverted_file.quantizer)
         self._list_bytes = inverted_file.ntotal * inverted_file.code_size / inverted_file.nlist
         self._is_l2 = inverted_file.metric_type == faiss.METRIC_L2
-        self._normalises = any(isinstance(one, faiss.NormalizationTransform) for one in self._transforms)
+        self._normalises = any(isinstance(transform, faiss.NormalizationTransform) for transform in self._transforms)
 
     def distances_behind(self, queries: Float32) -> Float32:
         """How far each list is behind half of what the nearest one scores, float32[m, lists] in ascending order.
@@ -61,7 +61,7 @@ class Lists:
         The score of a list is the inner product of query and centroid, of which the query's length is taken out, or
         their squared distance with a minus in front.
         """
-        distances = self._nearest(self._transformed(queries))[0]
+        distances = self._nearest(self._transform(queries))[0]
         half = distances[:, :1] / 2
         return np.asarray(distances - half if self._is_l2 else (half - distances) / self._lengths(queries), np.float32)
 
@@ -72,12 +72,12 @@ class Lists:
         """
         import faiss
 
-        inside = self._transformed(queries)
-        lists, distances = self._within(queries, inside, reach)
+        inside = self._transform(queries)
+        lists, distances = self._lists_within(queries, inside, reach)
         shares = min(shares, lists.shape[1], 1 + int(lists.shape[1] * self._list_bytes) * len(queries) // SHARE_BYTES)
-        lists, distances = _shared(lists, shares), _shared(distances, shares)
+        lists, distances = _split_lists(lists, shares), _split_lists(distances, shares)
         parameters = faiss.SearchParametersIVF(nprobe=lists.shape[2], **selector)
-        return [partial(self._search, inside, *one, parameters) for one in zip(lists, distances, strict=True)]
+        return [partial(self._search, inside, *share, parameters) for share in zip(lists, distances, strict=True)]
 
     def _search(
         self, inside: Float32, lists: Int64, list_distances: Float32, parameters: Any, count: int
@@ -86,7 +86,7 @@ class Lists:
 
         faiss.omp_set_num_threads(1)
         distances, ids = np.empty((len(inside), count), np.float32), np.empty((len(inside), count), np.int64)
-        arrays = [faiss.swig_ptr(one) for one in (lists, list_distances, distances, ids)]
+        arrays = [faiss.swig_ptr(array) for array in (lists, list_distances, distances, ids)]
         try:
             self._faiss.search_preassigned_c(
                 len(inside), faiss.swig_ptr(inside), count, *arrays, False, parameters, None
@@ -98,7 +98,7 @@ class Lists:
             return self._search(inside, lists, list_distances, without, count)
         return distances, ids
 
-    def _within(self, queries: Float32, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:
+    def _lists_within(self, queries: Float32, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:
         """Numbers and distances of lists, nearest first, int64[m, n] and float32[m, n]; the number -1 for none."""
         distances, lists = self._nearest(inside)
         if reach.margin is None:
@@ -111,15 +111,15 @@ class Lists:
             return lists, distances
         return np.where(np.arange(number) < np.maximum(counts, 1)[:, None], lists, -1), distances
 
-    def _transformed(self, queries: Float32) -> Float32:
+    def _transform(self, queries: Float32) -> Float32:
         for transform in self._transforms:
             queries = transform.apply(queries)
         return queries
 
     def _nearest(self, inside: Float32) -> tuple[Float32, Int64]:
         """All lists with their distances as FAISS has them, nearest first; in this thread, unlike NumPy's product."""
-        found: tuple[Float32, Int64] = self._centroids.search(inside, self._centroids.ntotal)
-        return found
+        nearest: tuple[Float32, Int64] = self._centroids.search(inside, self._centroids.ntotal)
+        return nearest
 
     def _near(self, queries: Float32, distances: Float32, margin: float) -> npt.NDArray[np.bool_]:
         """Which lists are no farther behind than that."""
@@ -136,7 +136,7 @@ class Lists:
         return np.maximum(lengths, SHORTEST)[:, None]
 
 
-def _shared(of_lists: npt.NDArray[Any], shares: int) -> npt.NDArray[Any]:
+def _split_lists(of_lists: npt.NDArray[Any], shares: int) -> npt.NDArray[Any]:
     """Every ``shares``-th column for each share, [m, n] to [shares, m, ceil(n / shares)]; -1 fills up the last."""
     missing = -of_lists.shape[1] % shares
     if missing:

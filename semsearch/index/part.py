@@ -26,7 +26,7 @@ from semsearch.index.file_digest import Digest, has_digest
 from semsearch.index.inverted_lists import Lists, Reach, Search
 from semsearch.index.rows import faiss_metric
 
-__all__ = ["Part", "check_factory", "pad", "padded"]
+__all__ = ["Part", "check_factory", "pad", "padded_dimension"]
 
 PADDED_TO = 4
 """A product quantizer wants a dimension that its number of sub-vectors divides; zeros change no score."""
@@ -60,7 +60,7 @@ class Part:
                 faiss.omp_set_num_threads(thread_count())  # for each: who reads the blocks may set it, too
                 index.add(pad(block))
         except RuntimeError as error:
-            raise _refused(factory, dimension, error) from error
+            raise _factory_error(factory, dimension, error) from error
         return cls(index, first)
 
     @classmethod
@@ -131,24 +131,24 @@ class Part:
         import faiss
 
         if isinstance(self._inner, faiss.IndexIVF):
-            found = faiss.SearchParametersIVF(nprobe=max(1, min(effort, self._inner.nlist)), **selector)
+            parameters = faiss.SearchParametersIVF(nprobe=max(1, min(effort, self._inner.nlist)), **selector)
         elif isinstance(self._inner, faiss.IndexHNSW):
-            found = faiss.SearchParametersHNSW(efSearch=max(1, effort), **selector)
+            parameters = faiss.SearchParametersHNSW(efSearch=max(1, effort), **selector)
         else:
-            found = faiss.SearchParameters(**selector) if selector else None
-        if found is not None and isinstance(self._faiss, faiss.IndexPreTransform):
-            return faiss.SearchParametersPreTransform(index_params=found)
-        return found
+            parameters = faiss.SearchParameters(**selector) if selector else None
+        if parameters is not None and isinstance(self._faiss, faiss.IndexPreTransform):
+            return faiss.SearchParametersPreTransform(index_params=parameters)
+        return parameters
 
 
-def padded(dimension: int) -> int:
+def padded_dimension(dimension: int) -> int:
     """The dimension of vectors inside FAISS."""
     return -(-dimension // PADDED_TO) * PADDED_TO
 
 
 def pad(vectors: Float32) -> Float32:
     """Vectors as FAISS gets them, with zeros at their end."""
-    missing = padded(vectors.shape[1]) - vectors.shape[1]
+    missing = padded_dimension(vectors.shape[1]) - vectors.shape[1]
     return np.pad(vectors, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(vectors, dtype=np.float32)
 
 
@@ -176,9 +176,9 @@ def _empty(factory: str, dimension: int, metric: Metric) -> Any:
     import faiss
 
     try:
-        index = faiss.index_factory(padded(dimension), factory, faiss_metric(metric))
+        index = faiss.index_factory(padded_dimension(dimension), factory, faiss_metric(metric))
     except RuntimeError as error:  # FAISS raises it for whatever does not fit
-        raise _refused(factory, dimension, error) from error
+        raise _factory_error(factory, dimension, error) from error
     inner = innermost(index)
     if isinstance(inner, faiss.IndexIVF):
         inner.cp.niter = QUANTIZER_ITERATIONS
@@ -190,7 +190,7 @@ def _empty(factory: str, dimension: int, metric: Metric) -> Any:
     return index
 
 
-def _refused(factory: str, dimension: int, error: RuntimeError) -> InputError:
+def _factory_error(factory: str, dimension: int, error: RuntimeError) -> InputError:
     reason = re.sub(r"^.*\.cpp:\d+: ", "", one_line(error))[:200]
     return InputError(
         f"FAISS cannot build an index {factory!r} of {dimension} dimensions ({reason}); choose another factory, or auto"

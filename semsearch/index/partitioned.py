@@ -54,7 +54,9 @@ class ApproximateIndex:
 
     def reach(self, queries: Float32, effort: int) -> Reach:
         """How far to look; if there are lists, so that these queries see ``effort`` of them on the average."""
-        behind = [one.reshape(-1) for part in self.parts if (one := part.distances_behind(queries)) is not None]
+        behind = [
+            distances.reshape(-1) for part in self.parts if (distances := part.distances_behind(queries)) is not None
+        ]
         if not behind or effort >= self.effort_limit:
             return Reach(effort)
         return Reach(effort, float(np.quantile(np.concatenate(behind), effort / self.effort_limit)))
@@ -71,24 +73,24 @@ class ApproximateIndex:
         """
         parts = len(self.parts)
         shares = threads // math.gcd(threads, parts) if parts < threads else 1  # no more than needed: each costs time
-        found = [
+        searches = [
             (part, search)
             for part in self.parts
             for search in _searches(part, queries, reach, self._inside(part, allowed), shares)
         ]
-        return [partial(self._nearest, found[number::threads]) for number in range(min(threads, len(found)))]
+        return [partial(self._nearest, searches[number::threads]) for number in range(min(threads, len(searches)))]
 
     def _nearest(self, searches: Sequence[tuple[Part, Search]], count: int) -> tuple[Float32, Int64]:
         """The nearest rows of what searches find in several parts, whose own numbers begin at 0."""
-        found = []
+        nearest = []
         for part, search in searches:
             distances, ids = search(min(count, part.end - part.first))
             if self._smaller_is_nearer:
                 distances = -distances
-            found.append((np.where(ids < 0, -np.inf, distances), np.where(ids < 0, -1, ids + part.first)))
-        if len(found) == 1:
-            return found[0]
-        distances, ids = (np.concatenate(both, axis=1) for both in zip(*found, strict=True))
+            nearest.append((np.where(ids < 0, -np.inf, distances), np.where(ids < 0, -1, ids + part.first)))
+        if len(nearest) == 1:
+            return nearest[0]
+        distances, ids = (np.concatenate(both, axis=1) for both in zip(*nearest, strict=True))
         order = np.argsort(-distances, axis=1, kind="stable")[:, :count]
         return np.take_along_axis(distances, order, axis=1), np.take_along_axis(ids, order, axis=1)
 

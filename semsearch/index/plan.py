@@ -13,9 +13,9 @@ from semsearch.common.arrays import Float32
 from semsearch.common.choices import Metric
 from semsearch.common.environment import thread_count
 from semsearch.index.inverted_lists import Reach
-from semsearch.index.part import Part, pad, padded
+from semsearch.index.part import Part, pad, padded_dimension
 from semsearch.index.partitioned import ApproximateIndex
-from semsearch.index.quantized import Shape, quantized
+from semsearch.index.quantized import Shape, build_quantized
 from semsearch.index.rows import Rows
 
 __all__ = ["Plan", "build_part", "choose", "is_current"]
@@ -92,7 +92,7 @@ def _factory(rows: Rows, level: int, lists: int) -> str:
         shape = _shape(rows, level, lists)
         return f"PCAR{shape.components},IVF{lists},PQ{shape.codes}x4fs_64"
     _, size, held = CODE_LADDER[level]
-    codes = padded(rows.dimension) // size
+    codes = padded_dimension(rows.dimension) // size
     transform = f"PCAR{codes * held}," if held < size else ""
     return f"{transform}IVF{lists},PQ{codes}x4fs_64"
 
@@ -100,7 +100,7 @@ def _factory(rows: Rows, level: int, lists: int) -> str:
 def _shape(rows: Rows, level: int, lists: int) -> Shape:
     """Of the codes of this level; where there are components to spare, the correction is one of the codes."""
     _, size, held = CODE_LADDER[level]
-    dimension = padded(rows.dimension)
+    dimension = padded_dimension(rows.dimension)
     return Shape(dimension, lists, dimension // size - (held < size), held)
 
 
@@ -114,7 +114,7 @@ def build_part(rows: Rows, plan: Plan, start: int, end: int) -> Part:
     if plan.level is None or rows.metric is Metric.L2:
         return Part.build(plan.factory, rows.dimension, rows.metric, start, sample, (block() for block in blocks))
     shape = _shape(rows, plan.level, lists)
-    return Part(quantized(shape, sample, end - start, blocks, thread_count()), start)
+    return Part(build_quantized(shape, sample, end - start, blocks, thread_count()), start)
 
 
 def _block(rows: Rows, first: int, end: int) -> Float32:

@@ -29,7 +29,7 @@ import numpy.typing as npt
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.threads import run
 
-__all__ = ["Shape", "quantized"]
+__all__ = ["Shape", "build_quantized"]
 
 BLOCK_CODES = 64
 """Rows in a block of FastScan."""
@@ -68,14 +68,16 @@ class Shape:
         return self.codes + -(-EXTRA // self.size)
 
 
-def quantized(shape: Shape, sample: Float32, rows: int, blocks: Sequence[Callable[[], Float32]], threads: int) -> Any:
+def build_quantized(
+    shape: Shape, sample: Float32, rows: int, blocks: Sequence[Callable[[], Float32]], threads: int
+) -> Any:
     """A FAISS index for inner products, trained on a sample of the ``rows`` rows; all queries count as of length 1.
 
     ``sample`` and what each of ``blocks`` returns are float32[n, dimension]; the blocks together are all rows. Scores
     that the index gives are about those of the rows, and can be compared with those of other such indexes.
     """
     coder = _Coder(shape, sample, rows, threads)
-    coded = run([partial(coder.coded, block) for block in blocks], threads)
+    coded = run([partial(coder.code_block, block) for block in blocks], threads)
     chosen, codes = (np.concatenate(parts) for parts in zip(*coded, strict=True))
     return coder.index(chosen, codes)
 
@@ -101,16 +103,16 @@ class _Coder:
         short = self._codebook.decode(self._codebook.compute_codes(rest))
         self._longer = np.float32(_squares(rest).sum() / max(np.vdot(rest, short), TINY))
         self._neighbour_score = _neighbour_score(sample, self._mean, rows)
-        corrections = self._corrections(sample, self._approximated(inside)[2])
+        corrections = self._corrections(sample, self._approximate(inside)[2])
         self._levels = np.quantile(corrections, (np.arange(VALUES) + 0.5) / VALUES).astype(np.float32)
 
-    def coded(self, block: Callable[[], Float32]) -> tuple[Int64, UInt8]:
+    def code_block(self, block: Callable[[], Float32]) -> tuple[Int64, UInt8]:
         """The list of each vector, int64[n], and its code, uint8[n, bytes]."""
         import faiss
 
         faiss.omp_set_num_threads(1)
         vectors = block() * self._scale
-        chosen, codes, products = self._approximated(self._transform.apply(vectors))
+        chosen, codes, products = self._approximate(self._transform.apply(vectors))
         borders = (self._levels[1:] + self._levels[:-1]) / 2
         values = np.searchsorted(borders, self._corrections(vectors, products)).astype(np.uint8)
         byte, half = divmod(self._shape.codes, 2)  # two codes in a byte, the first one in its lower half
@@ -119,9 +121,9 @@ class _Coder:
         complete[:, byte] |= values << (BITS * half)
         return chosen, complete
 
-    def _approximated(self, inside: Float32) -> tuple[Int64, UInt8, Float32]:
+    def _approximate(self, inside: Float32) -> tuple[Int64, UInt8, Float32]:
         """Lists, codes, and the inner product of each vector with what these two stand for."""
-        products, chosen = (found[:, 0] for found in self._lists.search(inside, 1))
+        products, chosen = (column[:, 0] for column in self._lists.search(inside, 1))
         codes = self._codebook.compute_codes(inside - self._centroids[chosen])
         return chosen, codes, products + self._longer * np.einsum("nd,nd->n", inside, self._codebook.decode(codes))
 

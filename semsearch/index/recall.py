@@ -106,8 +106,13 @@ def tune(rows: Rows, index: ApproximateIndex, target: Target) -> Measured:
         for count, recalls in _worth_timing(curve, target)
     ]
     times = _times(rows, index, [point for point, _ in tried], queries[:TIMED])
-    measured = [_measured(*one, ms, index.covered) for one, ms in zip(tried, times, strict=True)]
-    return _chosen([(one, _surely(recalls)) for one, (_, recalls) in zip(measured, tried, strict=True)], target)
+    measured = [
+        _summarize(*point_and_recalls, ms, index.covered) for point_and_recalls, ms in zip(tried, times, strict=True)
+    ]
+    return _choose(
+        [(measured_point, _sure_recall(recalls)) for measured_point, (_, recalls) in zip(measured, tried, strict=True)],
+        target,
+    )
 
 
 Curve = list[tuple[int, npt.NDArray[np.float64]]]
@@ -126,23 +131,25 @@ def _curves(
         return bool(_curve(rows, index, queries[:FEW], truth[:FEW], reach)[-1][1].mean() >= wanted)
 
     first = min(bisect_left(reaches, True, key=few), len(reaches) - 1)
-    found: list[tuple[Reach, Curve]] = []
+    curves: list[tuple[Reach, Curve]] = []
     for reach in reaches[first:]:
-        found.append((reach, _curve(rows, index, queries, truth, reach)))
-        if sum(_surely(curve[-1][1]) >= wanted for _, curve in found) == TRIED:
+        curves.append((reach, _curve(rows, index, queries, truth, reach)))
+        if sum(_sure_recall(curve[-1][1]) >= wanted for _, curve in curves) == TRIED:
             break
-    return found
+    return curves
 
 
 def _curve(rows: Rows, index: ApproximateIndex, queries: Float32, truth: list[Truth], reach: Reach) -> Curve:
     most, threads = min(CANDIDATES[-1], index.covered), thread_count()
     shares = [queries[number::threads] for number in range(threads)]
-    found = np.empty((len(queries), most), np.int64)
+    candidates = np.empty((len(queries), most), np.int64)
     for number, share in enumerate(run([partial(index.candidates, share, most, reach) for share in shares], threads)):
-        found[number::threads] = share
-    hits = np.stack([is_neighbour(rows, *one) for one in zip(queries, found, truth, strict=True)]).cumsum(axis=1)
+        candidates[number::threads] = share
+    hits = np.stack(
+        [is_neighbour(rows, *question) for question in zip(queries, candidates, truth, strict=True)]
+    ).cumsum(axis=1)
     wanted = max(1, min(NEIGHBOURS, index.covered - 1))
-    counts = [count for count in CANDIDATES if count < found.shape[1]] + [found.shape[1]]
+    counts = [count for count in CANDIDATES if count < candidates.shape[1]] + [candidates.shape[1]]
     return [(count, np.minimum(hits[:, count - 1] / wanted, 1)) for count in counts]
 
 
@@ -157,7 +164,7 @@ def _worth_timing(curve: Curve, target: Target) -> Curve:
     """For a recall the least candidates that reach it; for a latency a spread of them."""
     if target.recall is None:
         return curve[::3]
-    reached = [(count, recalls) for count, recalls in curve if _surely(recalls) >= target.recall]
+    reached = [(count, recalls) for count, recalls in curve if _sure_recall(recalls) >= target.recall]
     return reached[:1] or curve[-1:]
 
 
@@ -177,7 +184,7 @@ def _times(rows: Rows, index: ApproximateIndex, points: list[Point], queries: Fl
     return times
 
 
-def _measured(point: Point, recalls: npt.NDArray[np.float64], times: list[float], rows: int) -> Measured:
+def _summarize(point: Point, recalls: npt.NDArray[np.float64], times: list[float], rows: int) -> Measured:
     low, high = _interval(recalls)
     p50, p95 = np.percentile(times, (50, 95)).tolist()
     reach, recall = point.reach, float(recalls.mean())
@@ -190,7 +197,7 @@ def _interval(recalls: npt.NDArray[np.float64]) -> tuple[float, float]:
     return max(0.0, mean - Z95 * error), min(1.0, mean + Z95 * error)
 
 
-def _surely(recalls: npt.NDArray[np.float64]) -> float:
+def _sure_recall(recalls: npt.NDArray[np.float64]) -> float:
     return float(recalls.mean()) - Z90 * _error(recalls)
 
 
@@ -201,10 +208,10 @@ def _error(recalls: npt.NDArray[np.float64]) -> float:
     return float(recalls.std(ddof=1) / math.sqrt(len(recalls))) or 3 / (Z95 * len(recalls) * NEIGHBOURS)
 
 
-def _chosen(tried: list[tuple[Measured, float]], target: Target) -> Measured:
+def _choose(tried: list[tuple[Measured, float]], target: Target) -> Measured:
     """The best of the points, which come with the recall that they surely reach."""
     if target.recall is not None:
-        good = [one for one, surely in tried if surely >= target.recall]
-        return min(good, key=lambda one: one.p50_ms) if good else max(tried, key=lambda one: one[1])[0]
-    good = [one for one, _ in tried if one.p50_ms <= (target.latency_ms or 0)]
-    return max(good, key=lambda one: one.recall) if good else min(tried, key=lambda one: one[0].p50_ms)[0]
+        good = [point for point, surely in tried if surely >= target.recall]
+        return min(good, key=lambda point: point.p50_ms) if good else max(tried, key=lambda point: point[1])[0]
+    good = [point for point, _ in tried if point.p50_ms <= (target.latency_ms or 0)]
+    return max(good, key=lambda point: point.recall) if good else min(tried, key=lambda point: point[0].p50_ms)[0]

@@ -78,12 +78,12 @@ class Rows:
     def take(self, ids: Int64) -> Float32:
         """The vectors of some rows, float32[len(ids), dimension]."""
         self._source.check(ids)
-        return self._decoded(self._gathered(ids))
+        return self._decode(self._gather(ids))
 
     def block(self, start: int, end: int) -> Float32:
         """The vectors of neighbouring rows, float32[end - start, dimension]."""
         self._source.check_span(start, end)
-        return self._decoded(self._source.matrix[start:end])
+        return self._decode(self._source.matrix[start:end])
 
     def search(
         self,
@@ -103,8 +103,8 @@ class Rows:
         size = SCAN_ROWS if len(queries) > 1 else max(THREAD_ROWS, -(-(end - start) // threads))
         blocks = _blocks(start, end, size)
         shares = [blocks[number::threads] for number in range(min(threads, len(blocks)))]
-        found = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
-        return merge(found, len(queries), k)
+        ranked = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
+        return merge(ranked, len(queries), k)
 
     def search_among(self, queries: Float32, k: int, ids: Int64) -> Found:
         """The ``k`` nearest of the rows ``ids``, the same for all queries."""
@@ -116,11 +116,11 @@ class Rows:
         taken = candidates >= 0
         complete = bool(taken.all())
         self._source.check(candidates.ravel() if complete else candidates[taken])
-        found = [
+        ranked = [
             self._among(queries[number : number + 1], k, own if complete else own[taken[number]])
             for number, own in enumerate(candidates)
         ]
-        return stack(found, k)
+        return stack(ranked, k)
 
     def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """All allowed rows with a score of ``least`` or more: scores and ids, float32[n] and int64[n], best first."""
@@ -128,11 +128,11 @@ class Rows:
         near = [np.empty(0, np.int64)]
         for start, end in _blocks(0, len(self), SCAN_ROWS):
             ids = np.arange(start, end) if allowed is None else members(span_of(allowed, start, end)) + start
-            near.append(ids[self._may_reach(query[0], self._decoded(self._gathered(ids)), least)])
+            near.append(ids[self._may_reach(query[0], self._decode(self._gather(ids)), least)])
         chosen = np.concatenate(near)
-        scores, found = self.search_among(query, max(1, len(chosen)), chosen)
+        scores, ranked = self.search_among(query, max(1, len(chosen)), chosen)
         reached = int(np.count_nonzero(scores[0] >= np.float32(least)))
-        return scores[0, :reached], found[0, :reached]
+        return scores[0, :reached], ranked[0, :reached]
 
     def _may_reach(self, query: Float32, vectors: Float32, least: float) -> npt.NDArray[np.bool_]:
         """Which vectors score ``least``, or would but for rounding: the products are summed in another order here."""
@@ -150,18 +150,18 @@ class Rows:
             inside = None if allowed is None else span_of(allowed, start, end)
             number = end - start if inside is None else count(inside)
             if many:
-                best_yet.append(self._multiplied(queries, min(kept, number), start, end, inside))
+                best_yet.append(self._multiply_block(queries, min(kept, number), start, end, inside))
             elif inside is not None and number < (end - start) / SPARSE:
                 best_yet += [self.search_among(queries, k, members(inside) + start)] if number else []
             else:
                 view = self._view(self._source.matrix[start:end])
-                best_yet.append(self._numbered(view, queries, min(k, number), start, inside))
+                best_yet.append(self._search_view(view, queries, min(k, number), start, inside))
             if len(best_yet) > MERGED:
                 best_yet = [merge(best_yet, len(queries), kept)]
         best_yet = [merge(best_yet, len(queries), kept)]
         return self.rescore(queries, best_yet[0][1], k) if many else best_yet[0]
 
-    def _multiplied(self, queries: Float32, k: int, start: int, end: int, inside: Bitmap | None) -> Found:
+    def _multiply_block(self, queries: Float32, k: int, start: int, end: int, inside: Bitmap | None) -> Found:
         """The ``k`` best rows of a block by one product of matrices, in the product's own rounding."""
         import faiss
 
@@ -169,13 +169,13 @@ class Rows:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         block = self._source.matrix[start:end]
         ids = np.arange(start, end) if inside is None else members(inside) + start
-        vectors = self._decoded(block if len(ids) == len(block) else self._gathered(ids))
+        vectors = self._decode(block if len(ids) == len(block) else self._gather(ids))
         faiss.omp_set_num_threads(1)
         faiss.cvar.distance_compute_blas_threshold = PRODUCT_SIZE
-        distances, found = faiss.knn(queries, vectors, k, metric=faiss_metric(self.metric))
-        return _scores(distances, self.metric), ids[found]
+        distances, places = faiss.knn(queries, vectors, k, metric=faiss_metric(self.metric))
+        return _scores(distances, self.metric), ids[places]
 
-    def _gathered(self, ids: Int64) -> npt.NDArray[np.uint8]:
+    def _gather(self, ids: Int64) -> npt.NDArray[np.uint8]:
         return self._source.matrix.take(ids, axis=0)
 
     def _among(self, queries: Float32, k: int, ids: Int64) -> Found:
@@ -191,22 +191,22 @@ class Rows:
             self._of_thread.bench = memory, self._view(memory)
         memory, view = self._of_thread.bench
         faiss.omp_set_num_threads(1)
-        found = []
+        ranked = []
         for first in range(0, len(ids), len(memory)):
             some = ids[first : first + len(memory)]
             self._source.matrix.take(some, axis=0, out=memory[: len(some)], mode="clip")  # other modes copy twice
             view.ntotal = len(some)
-            found.append(self._numbered(view, queries, min(k, len(some)), some))
-        return merge(found, len(queries), k)
+            ranked.append(self._search_view(view, queries, min(k, len(some)), some))
+        return merge(ranked, len(queries), k)
 
-    def _numbered(
+    def _search_view(
         self, view: Any, queries: Float32, k: int, numbers: Int64 | int, inside: Bitmap | None = None
     ) -> Found:
         """Search a view, whose row 0 is row ``numbers`` of ours, or whose rows are these."""
-        distances, found = view.search(queries, k, params=_selector(inside))
-        scores, own = _scores(distances, self.metric), found + numbers if isinstance(numbers, int) else numbers[found]
-        if found.min(initial=0) < 0:
-            scores, own = np.where(found < 0, -np.inf, scores), np.where(found < 0, -1, own)
+        distances, places = view.search(queries, k, params=_selector(inside))
+        scores, own = _scores(distances, self.metric), places + numbers if isinstance(numbers, int) else numbers[places]
+        if places.min(initial=0) < 0:
+            scores, own = np.where(places < 0, -np.inf, scores), np.where(places < 0, -1, own)
         return scores, own
 
     def _view(self, matrix: npt.NDArray[np.uint8]) -> Any:
@@ -227,9 +227,9 @@ class Rows:
         index.referenced_objects = [matrix]  # lives as long as the index does
         return index
 
-    def _decoded(self, matrix: npt.NDArray[np.uint8]) -> Float32:
-        found: Float32 = self._view(matrix).reconstruct_n(0, len(matrix))
-        return found
+    def _decode(self, matrix: npt.NDArray[np.uint8]) -> Float32:
+        vectors: Float32 = self._view(matrix).reconstruct_n(0, len(matrix))
+        return vectors
 
 
 def open_rows(source: RowSource, dimension: int, metric: Metric, device: str) -> Rows:
@@ -254,20 +254,20 @@ def _blocks(start: int, end: int, size: int) -> list[tuple[int, int]]:
     return [(first, min(first + size, end)) for first in range(start, end, size)]
 
 
-def stack(found: list[Found], k: int) -> Found:
+def stack(ranked: list[Found], k: int) -> Found:
     """The findings of some queries after those of others."""
-    if len(found) == 1:
-        return found[0]
-    scores, ids = (np.concatenate(parts) for parts in zip(*found, strict=True)) if found else _blank(0, k)
+    if len(ranked) == 1:
+        return ranked[0]
+    scores, ids = (np.concatenate(parts) for parts in zip(*ranked, strict=True)) if ranked else _blank(0, k)
     return scores, ids
 
 
-def merge(found: list[Found], m: int, k: int) -> Found:
+def merge(ranked: list[Found], m: int, k: int) -> Found:
     """The ``k`` best of several findings, filled up to ``k`` places."""
-    missing = max(0, k - sum(ids.shape[1] for _, ids in found))
-    if len(found) == 1 and not missing:
-        return found[0]
-    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(*found, _blank(m, missing), strict=True))
+    missing = max(0, k - sum(ids.shape[1] for _, ids in ranked))
+    if len(ranked) == 1 and not missing:
+        return ranked[0]
+    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(*ranked, _blank(m, missing), strict=True))
     return best(scores, ids, k)
 
 

@@ -65,11 +65,11 @@ class Searcher:
     def _approximate(self, queries: Float32, k: int, allowed: Bitmap | None, threads: int) -> tuple[Float32, Int64]:
         searches, wanted = self.index.searches(queries, self.point.reach, allowed, threads), self.point.count(k)
         each = wanted if len(searches) == 1 else min(wanted, math.ceil(UNEVEN * wanted / len(searches)))
-        scored = [partial(self._scored, queries, k, allowed, search) for search in searches]
-        found = run([partial(one, each) for one in scored], threads)
-        for number in _cut_short([distances for *_, distances in found], each, wanted):
-            found[number] = scored[number](wanted)
-        best = [(scores, ids) for scores, ids, _ in found]
+        scored = [partial(self._score_candidates, queries, k, allowed, search) for search in searches]
+        shares = run([partial(search_share, each) for search_share in scored], threads)
+        for number in _cut_short([distances for *_, distances in shares], each, wanted):
+            shares[number] = scored[number](wanted)
+        best = [(scores, ids) for scores, ids, _ in shares]
         start = self.index.covered - self.index.covered % 8  # a bitmap is cut at whole bytes only
         if start < len(self.rows):
             scores, ids = self.rows.search(queries, k, start, None, allowed, threads)
@@ -77,7 +77,7 @@ class Searcher:
             best.append((np.where(again, -np.inf, scores), np.where(again, -1, ids)))
         return merge(best, len(queries), k)
 
-    def _scored(
+    def _score_candidates(
         self, queries: Float32, k: int, allowed: Bitmap | None, search: Search, candidates: int
     ) -> tuple[Float32, Int64, Float32]:
         """The ``k`` best of so many candidates, and the distances of all of these as the index has them."""
@@ -95,19 +95,19 @@ class Searcher:
             wrong |= ~contains(allowed, np.maximum(ids, 0))
         if wrong.any():
             lacking = np.flatnonzero(wrong.any(axis=1))
-            found = self.rows.search(queries[lacking], k, allowed=allowed, threads=self.threads)
-            scores[lacking], ids[lacking] = found
+            exact = self.rows.search(queries[lacking], k, allowed=allowed, threads=self.threads)
+            scores[lacking], ids[lacking] = exact
         return scores, ids
 
 
-def _cut_short(found: list[Float32], each: int, wanted: int) -> list[int]:
+def _cut_short(distances: list[Float32], each: int, wanted: int) -> list[int]:
     """Which of several shares may have more of the ``wanted`` nearest rows than the ``each`` that they have given.
 
-    ``found`` are the distances in every share, larger is nearer, best first. One share has them all when the nearest
-    list holds what a query is about.
+    ``distances`` are those in every share, larger is nearer, best first. One share has them all when the nearest list
+    holds what a query is about.
     """
     if each == wanted:
         return []
-    together = np.concatenate(found, axis=1)
+    together = np.concatenate(distances, axis=1)
     last = -np.partition(-together, wanted - 1, axis=1)[:, wanted - 1] if together.shape[1] >= wanted else -np.inf
-    return [number for number, one in enumerate(found) if one.shape[1] >= each and (one[:, -1] > last).any()]
+    return [number for number, share in enumerate(distances) if share.shape[1] >= each and (share[:, -1] > last).any()]

@@ -37,16 +37,16 @@ def standard_library() -> Iterator[Document]:
 
 def _tree(name: str, told: set[int]) -> Iterator[Document]:
     """A module's documents, then those of its public submodules."""
-    module = _imported(name)
+    module = _import_quietly(name)
     if module is None:
         return
     yield from _members(module, name, told)
-    for found in pkgutil.iter_modules(getattr(module, "__path__", [])):
-        if not found.name.startswith("_") and found.name not in {"tests", "test", "idle_test"}:
-            yield from _tree(f"{name}.{found.name}", told)
+    for submodule in pkgutil.iter_modules(getattr(module, "__path__", [])):
+        if not submodule.name.startswith("_") and submodule.name not in {"tests", "test", "idle_test"}:
+            yield from _tree(f"{name}.{submodule.name}", told)
 
 
-def _imported(name: str) -> types.ModuleType | None:
+def _import_quietly(name: str) -> types.ModuleType | None:
     """The module, imported without a sound; ``None`` if it cannot be here."""
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

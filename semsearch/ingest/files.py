@@ -16,7 +16,7 @@ from semsearch.common.unicode import replace_surrogates
 from semsearch.ingest.formats.format import Format, Origin
 from semsearch.ingest.formats.registry import PIPE_FORMAT, UNKNOWN_FORMAT, format_of
 
-__all__ = ["STDIN", "File", "Search", "refusal", "shown"]
+__all__ = ["STDIN", "File", "Search", "refusal", "printable_path"]
 
 STDIN = "-"
 """The path that stands for standard input."""
@@ -61,7 +61,7 @@ class Search:
             self._add_file(path, path.name, format_of(path) or UNKNOWN_FORMAT)
         else:
             raise InputError(
-                f"{shown(path)} is neither a file nor a folder; to read a pipe or a device, send it to "
+                f"{printable_path(path)} is neither a file nor a folder; to read a pipe or a device, send it to "
                 f"standard input and give '{STDIN}' as the path"
             )
 
@@ -71,8 +71,8 @@ class Search:
 
     def _add_folder(self, folder: Path) -> None:
         self._add_root(_posix(folder))
-        found = [(path.is_symlink(), path.relative_to(folder).as_posix()) for path in _walk(folder)]
-        for _, relative in sorted(found):
+        paths = [(path.is_symlink(), path.relative_to(folder).as_posix()) for path in _walk(folder)]
+        for _, relative in sorted(paths):
             path = folder / relative
             file_format = self._format_in_folder(PurePosixPath(relative))
             if file_format is not None:
@@ -91,17 +91,17 @@ class Search:
     def _add_file(self, path: Path, name: str, file_format: Format) -> None:
         target = path.resolve()
         if target not in self.files:
-            origin = Origin(replace_surrogates(name), _posix(target), shown(target))
+            origin = Origin(replace_surrogates(name), _posix(target), printable_path(target))
             self.files[target] = File(origin, self.format or file_format, target, target.stat().st_size)
 
 
 def refusal(path: Path, error: OSError) -> InputError:
     """The error for a path that the system will not let us read."""
     reason = (error.strerror or str(error)).lower()
-    return InputError(f"cannot read {shown(path)}: {reason}; check that it is there and that you may read it")
+    return InputError(f"cannot read {printable_path(path)}: {reason}; check that it is there and that you may read it")
 
 
-def shown(path: Path) -> str:
+def printable_path(path: Path) -> str:
     """A path as a message shows it: on one line, whatever its name."""
     return str(path) if str(path).isprintable() else ascii(str(path))
 
@@ -115,7 +115,7 @@ def _status(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"no file or folder {shown(path)}; {_advice(path)}") from error
+        raise InputError(f"no file or folder {printable_path(path)}; {_advice(path)}") from error
     except (OSError, ValueError) as error:
         raise refusal(path, error if isinstance(error, OSError) else OSError(str(error))) from error
 
@@ -127,7 +127,7 @@ def _advice(path: Path) -> str:
     except OSError:
         names = []
     near = nearest_spellings(path.name, names)
-    return f"did you mean {shown(path.parent / near[0])}?" if near else "check the spelling"
+    return f"did you mean {printable_path(path.parent / near[0])}?" if near else "check the spelling"
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -43,12 +43,12 @@ def documents(text: str) -> list[Span]:
 
 def paragraphs(text: str) -> list[Span]:
     """The runs of lines between blank lines, whatever the newline convention."""
-    return _trim(text, _between(text, _BLANK_LINES))
+    return _trim(text, _split_between(text, _BLANK_LINES))
 
 
 def lines(text: str) -> list[Span]:
     """The lines that are not blank; a line ends at ``\\n``, ``\\r\\n`` or ``\\r``."""
-    return _trim(text, _between(text, _NEWLINE))
+    return _trim(text, _split_between(text, _NEWLINE))
 
 
 def sentences(text: str, language: str = "en") -> list[Span]:
@@ -68,11 +68,11 @@ def sentences(text: str, language: str = "en") -> list[Span]:
     return _trim(text, spans)
 
 
-def _between(text: str, separator: re.Pattern[str]) -> list[Span]:
+def _split_between(text: str, separator: re.Pattern[str]) -> list[Span]:
     """The stretches of ``text`` that the separators leave."""
-    found = [match.span() for match in separator.finditer(text)]
-    starts = [0, *(end for _, end in found)]
-    ends = [*(start for start, _ in found), len(text)]
+    separators = [match.span() for match in separator.finditer(text)]
+    starts = [0, *(end for _, end in separators)]
+    ends = [*(start for start, _ in separators), len(text)]
     return list(zip(starts, ends, strict=True))
 
 
@@ -90,10 +90,10 @@ def _trim(text: str, spans: Iterable[Span]) -> list[Span]:
 
 def _segment(paragraph: str, language: str) -> list[Span]:
     """The sentences of one paragraph, side by side; the paragraph itself if none can be trusted."""
-    found = _boundaries(paragraph, language)
-    if any(paragraph[item["start_index"] : item["end_index"]] != item["text"] for item in found):
-        found = []
-    cuts = {0, len(paragraph), *(item["end_index"] for item in found)}
+    sentences = _boundaries(paragraph, language)
+    if any(paragraph[item["start_index"] : item["end_index"]] != item["text"] for item in sentences):
+        sentences = []
+    cuts = {0, len(paragraph), *(item["end_index"] for item in sentences)}
     return list(pairwise(sorted(cuts)))
 
 

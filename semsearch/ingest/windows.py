@@ -58,15 +58,15 @@ def _token_windows(starts_word: Sequence[bool], size: int, overlap: int) -> list
     """The windows as ranges of token numbers; each one begins later than the one before it."""
     count = len(starts_word)
     word_starts = [*accumulate((i if starts else 0 for i, starts in enumerate(starts_word)), max), count]
-    found: list[Span] = []
+    ranges: list[Span] = []
     first = 0
     while first < count:
         end = _window_end(word_starts, first, size)
-        found.append((first, end))
+        ranges.append((first, end))
         if end == count:
             break
-        first = _next_start(word_starts, found[-1], overlap)
-    return found
+        first = _next_start(word_starts, ranges[-1], overlap)
+    return ranges
 
 
 def _window_end(word_starts: Sequence[int], first: int, size: int) -> int:

@@ -44,11 +44,11 @@ def check_canary(encoder: Encoder, stored: Mapping[str, Any] | None, name: str) 
     if stored is None:
         return
     expected = np.asarray(stored["vectors"], np.float64)
-    found = encoder.encode(list(stored["texts"]), Role.DOCUMENT).astype(np.float64)
-    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
-    products = (expected * found).sum(axis=1)
+    vectors = encoder.encode(list(stored["texts"]), Role.DOCUMENT).astype(np.float64)
+    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(vectors, axis=1)
+    products = (expected * vectors).sum(axis=1)
     wrong = ~(products >= LEAST_COSINE * lengths)  # NaN is wrong, too
-    wrong |= found.any(axis=1) != expected.any(axis=1)
+    wrong |= vectors.any(axis=1) != expected.any(axis=1)
     if wrong.any():
         number = int(np.flatnonzero(wrong)[0])
         raise SpaceMismatchError(

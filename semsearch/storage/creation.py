@@ -16,7 +16,7 @@ from semsearch.storage.canary import make_canary
 from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.schema import create_schema
-from semsearch.storage.folder import DATABASE, check_name, taken
+from semsearch.storage.folder import DATABASE, check_name, taken_error
 from semsearch.storage.settings import CollectionSettings, Definition, StoredEncoder
 from semsearch.storage.vectors.file import vector_file
 
@@ -34,7 +34,7 @@ def create_folder(path: Path, encoder: Encoder, settings: CollectionSettings) ->
     }
     with translate_errors(path):
         if path.exists():
-            raise taken(path)
+            raise taken_error(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
         scratch.mkdir()
@@ -62,5 +62,5 @@ def _rename(scratch: Path, path: Path) -> None:
         scratch.rename(path)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise taken(path) from error
+            raise taken_error(path) from error
         raise

@@ -8,7 +8,7 @@ from pathlib import Path
 from semsearch.common.errors import CollectionError, CollectionExistsError, CollectionNotFoundError
 from semsearch.common.suggestions import suggest
 
-__all__ = ["DATABASE", "check_name", "exists", "is_own", "list_collections", "not_found", "taken"]
+__all__ = ["DATABASE", "check_name", "exists", "is_own", "list_collections", "not_found_error", "taken_error"]
 
 DATABASE = "collection.db"
 NAME = re.compile(r"\w[\w.+ -]{0,99}", re.UNICODE)
@@ -49,12 +49,12 @@ def check_name(name: str) -> str:
     return name
 
 
-def taken(path: Path) -> CollectionExistsError:
+def taken_error(path: Path) -> CollectionExistsError:
     """The error for a folder that cannot be made."""
     return CollectionExistsError(f"{path} exists already; open it, drop it, or choose another name")
 
 
-def not_found(path: Path) -> CollectionNotFoundError:
+def not_found_error(path: Path) -> CollectionNotFoundError:
     """The error for a folder that is no collection, with the nearest name."""
     names = list_collections(path.parent)
     others = f"there are: {', '.join(names[:NAMED])}" if names else "make one with: semsearch index NAME PATH"

@@ -18,7 +18,7 @@ from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.migrations import migrate
 from semsearch.storage.database.schema import FORMAT, format_of, read_meta
 from semsearch.storage.database.state import State, check_seal, read_state
-from semsearch.storage.folder import DATABASE, exists, not_found
+from semsearch.storage.folder import DATABASE, exists, not_found_error
 from semsearch.storage.locking import writer_lock
 from semsearch.storage.settings import Definition
 from semsearch.storage.snapshot import Snapshot, SnapshotLoader
@@ -37,7 +37,7 @@ class Handle:
         self, folder: Path, *, device: str = "cpu", threads: int | None = None, timeout: float | None = None
     ) -> None:
         if not exists(folder):
-            raise not_found(folder)
+            raise not_found_error(folder)
         self.folder = folder
         self._device = device
         self._threads = thread_count(threads)
@@ -68,7 +68,7 @@ class Handle:
         if connection is not None and connection.in_transaction:
             return connection
         if not exists(self.folder):
-            raise not_found(self.folder)
+            raise not_found_error(self.folder)
         if connection is not None and connection.outdated:
             self.close()
             self._snapshot = connection = None

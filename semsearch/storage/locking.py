@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from semsearch.common.errors import LockedError, StorageError
 from semsearch.storage.database.errors import translate_errors
-from semsearch.storage.folder import exists, not_found
+from semsearch.storage.folder import exists, not_found_error
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -36,7 +36,7 @@ def writer_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     if not exists(path):
-        raise not_found(path)
+        raise not_found_error(path)
     seconds = LOCK_SECONDS if timeout is None else timeout
     lock = FileLock(path / LOCK)
     with translate_errors(path):
@@ -44,7 +44,7 @@ def writer_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
             _refuse_no_locks(path)
             _acquire(lock, path, seconds)
         except FileNotFoundError:
-            raise not_found(path) from None
+            raise not_found_error(path) from None
         except Timeout:
             raise LockedError(
                 f"another process is writing to collection {path} and did not end in {seconds:g} s; "
@@ -53,7 +53,7 @@ def writer_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
     try:
         if not exists(path):  # dropped while we waited
             clear(path)
-            raise not_found(path)
+            raise not_found_error(path)
         _refuse_no_exclusion(path)
         yield
     finally:

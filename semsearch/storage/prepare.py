@@ -65,7 +65,9 @@ def encode_prepared(prepared: Sequence[Prepared], settings: CollectionSettings, 
     pooled = _encode_pooled(texts, settings.metric, encoder)
     if not settings.word_vectors:
         return EncodedPassages(pooled)
-    return EncodedPassages(pooled, encode_words(encoder, texts, [span for one in prepared for span in one.spans]))
+    return EncodedPassages(
+        pooled, encode_words(encoder, texts, [span for document in prepared for span in document.spans])
+    )
 
 
 def _split_windows(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[list[Span]]:

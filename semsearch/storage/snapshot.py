@@ -14,7 +14,7 @@ from semsearch.common.arrays import Float32, Int64
 from semsearch.common.environment import thread_count
 from semsearch.common.threads import run
 from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but, bitmap_of, open_rows
-from semsearch.storage.database.errors import damaged
+from semsearch.storage.database.errors import damage_error
 from semsearch.storage.database.state import State, index_checksum
 from semsearch.storage.folder import is_own
 from semsearch.storage.settings import Definition
@@ -122,7 +122,7 @@ class SnapshotLoader:
         if earlier is not None and earlier.state == state and with_words == had_words:
             return earlier
         if index_checksum(connection) != state.indexing:
-            raise damaged(self.folder, "the tables of the index do not match their checksum")
+            raise damage_error(self.folder, "the tables of the index do not match their checksum")
         dead = DEAD.read(connection, state, self.folder)
         passages = self._load_rows(connection, PASSAGE_VECTORS, state, earlier.passages if earlier else None)
         if not with_words:
@@ -147,7 +147,7 @@ class SnapshotLoader:
 def read_indexing(connection: sqlite3.Connection, state: State, folder: Path) -> IndexState:
     """What the database says of the passages' index, compared with its checksum."""
     if index_checksum(connection) != state.indexing:
-        raise damaged(folder, "the tables of the index do not match their checksum")
+        raise damage_error(folder, "the tables of the index do not match their checksum")
     return read_index_state(connection, PASSAGE_VECTORS)
 
 

@@ -22,11 +22,11 @@ def test_a_byte_holds_the_nearest_of_256_numbers(dimension):
     """From -1 to 1, in steps of 2/255; the same numbers come out that are written in the layout."""
     vectors = units(200, dimension)
     vectors[:2] = np.array([[-1], [1]], np.float32)
-    codes = Code.UINT8.encoded(vectors)
+    codes = Code.UINT8.encode(vectors)
     found = Rows(MemoryRows(vectors, Code.UINT8), dimension).take(np.arange(200))
     np.testing.assert_allclose(found, (codes.astype(np.float64) + 0.5) / 255 * 2 - 1, atol=1e-6)
     assert np.abs(found - vectors).max() <= 1 / 255 + 1e-6
-    np.testing.assert_array_equal(Code.UINT8.encoded(found), codes)
+    np.testing.assert_array_equal(Code.UINT8.encode(found), codes)
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)

@@ -13,7 +13,7 @@ import pytest
 from semsearch.common.choices import Metric
 from semsearch.common.errors import InputError
 from semsearch.index import Part, Reach, bitmap_of
-from semsearch.index.part import GRAPH_EFFORT, padded
+from semsearch.index.part import GRAPH_EFFORT, padded_dimension
 from tests.support.brute_force import asked, candidates, stored, true_scores
 
 ROWS = 320
@@ -69,7 +69,7 @@ def test_candidates_hold_the_nearest_rows(factory, metric):
 @pytest.mark.parametrize("metric", list(Metric))
 def test_any_dimension(dimension, metric):
     """A dimension that four does not divide is padded, which changes no neighbour."""
-    size = padded(dimension)
+    size = padded_dimension(dimension)
     assert size % 4 == 0
     assert dimension <= size < dimension + 4
     part, matrix = built(f"IVF1,PQ{size}x4fs", dimension, metric)

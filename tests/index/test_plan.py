@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from semsearch.common.choices import Metric
 from semsearch.common.errors import InputError
 from semsearch.index import Plan, Reach, Rows, build_part, choose, is_current, plan
-from semsearch.index.part import check_factory, padded
+from semsearch.index.part import check_factory, padded_dimension
 from tests.support.brute_force import METRICS, asked, candidates, stored, true_scores
 from tests.support.memory_rows import MemoryRows
 
@@ -153,7 +153,7 @@ def test_without_a_size_there_is_one_part(rows):
 @pytest.mark.parametrize("dimension", [1, 4, 5, 383, 384])
 def test_vectors_are_padded_to_what_codes_divide(dimension):
     """The next multiple of four."""
-    assert padded(dimension) == {1: 4, 4: 4, 5: 8, 383: 384, 384: 384}[dimension]
+    assert padded_dimension(dimension) == {1: 4, 4: 4, 5: 8, 383: 384, 384: 384}[dimension]
 
 
 @pytest.mark.parametrize("factory", ["HNSW32", "IVF64,PQ4x4fs", "OPQ4_8,IVF4,PQ4x4fs", "SQ8", "IVF1,RaBitQfs"])

@@ -9,7 +9,7 @@ import pytest
 from semsearch.common.choices import Metric
 from semsearch.index import ApproximateIndex, Part, Plan, Point, Reach, Rows, Searcher, build_part, plan
 from semsearch.index.faiss_files import innermost
-from semsearch.index.quantized import Shape, quantized
+from semsearch.index.quantized import Shape, build_quantized
 from tests.support.brute_force import asked, stored
 from tests.support.memory_rows import MemoryRows
 
@@ -36,7 +36,7 @@ def texts(rows, seed=0, lengths=(1, 1), shift=0.3):
 def built(shape, matrix, threads=2, size=1000):
     """The index of a matrix that comes in blocks."""
     blocks = [lambda first=first: matrix[first : first + size] for first in range(0, len(matrix), size)]
-    return quantized(shape, matrix[::2], len(matrix), blocks, threads)
+    return build_quantized(shape, matrix[::2], len(matrix), blocks, threads)
 
 
 def neighbours(matrix, queries):

@@ -16,7 +16,7 @@ class MemoryRows:
     """Vectors in memory; nothing can have happened to them."""
 
     def __init__(self, vectors: npt.NDArray[Any], code: Code = Code.FLOAT16) -> None:
-        self.matrix = code.encoded(vectors)
+        self.matrix = code.encode(vectors)
         self.code = code
 
     def check(self, ids: Int64) -> None:

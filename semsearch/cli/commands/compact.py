@@ -33,7 +33,7 @@ def command(name: str, factory: str | None, timeout: float | None, indexes: Path
     semsearch compact notes
     semsearch compact notes --factory HNSW32
     """
-    from semsearch.cli.output.summary import counted, size_text
+    from semsearch.cli.output.summary import count_noun, size_text
     from semsearch.collection import Collection
 
     with Collection.open(collection_path(indexes, name), timeout=timeout) as collection:
@@ -43,5 +43,5 @@ def command(name: str, factory: str | None, timeout: float | None, indexes: Path
         collection.compact()
         after = collection.status()
         sizes = f"{size_text(before.bytes)} became {size_text(after.bytes)}"
-        removed = counted(before.deleted, "deleted row")
+        removed = count_noun(before.deleted, "deleted row")
         click.echo(f"{name}: {removed} removed, {sizes}; index: {after.index}")

@@ -85,17 +85,20 @@ def _compare_tokens(encoder: Encoder, texts: tuple[str, ...], layer: int, plot: 
     from semsearch.cli.output.render import show
     from semsearch.query.compare import align
 
-    found = align(encoder, texts[0], texts[1], layer)
-    show(_answers(found), ("number", "token", "score", "answer"), style)
+    alignment = align(encoder, texts[0], texts[1], layer)
+    show(_answers(alignment), ("number", "token", "score", "answer"), style)
     if plot:
         from semsearch.plot import heatmap
 
-        heatmap(plot, found.cosines, found.left, found.right)
+        heatmap(plot, alignment.cosines, alignment.left, alignment.right)
 
 
-def _answers(found: Alignment) -> list[dict[str, Any]]:
+def _answers(alignment: Alignment) -> list[dict[str, Any]]:
     """For each token of text 1, then of text 2, the best of the other text."""
-    sides = ((1, found.left, found.right, found.cosines), (2, found.right, found.left, found.cosines.T))
+    sides = (
+        (1, alignment.left, alignment.right, alignment.cosines),
+        (2, alignment.right, alignment.left, alignment.cosines.T),
+    )
     return [
         {"number": number, "token": token, "score": float(row.max()), "answer": others[row.argmax()]}
         for number, own, others, cosines in sides

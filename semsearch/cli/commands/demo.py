@@ -28,7 +28,7 @@ def command(indexes: Path | None) -> None:
     \b
     semsearch demo
     """
-    from semsearch.cli.output.progress import committed, sync_progress
+    from semsearch.cli.output.progress import count_committed, sync_progress
     from semsearch.cli.output.render import show_hits
     from semsearch.cli.output.summary import summary
     from semsearch.collection import Collection
@@ -41,7 +41,7 @@ def command(indexes: Path | None) -> None:
     click.echo(f"{len(documents):,} docstrings of the standard library -> {path}", err=True)
     encoder = Encoder.load()
     with Collection.open(path, encoder) if exists(path) else Collection.create(path, encoder) as collection:
-        planned = committed(lambda counts: counts.added + counts.updated + counts.unchanged)
+        planned = count_committed(lambda counts: counts.added + counts.updated + counts.unchanged)
         with sync_progress(len(documents), planned) as progress:
             report = collection.sync(documents, prune=["python"], progress=progress)
         click.echo(summary(NAME, report, 0, dry_run=False), err=True)

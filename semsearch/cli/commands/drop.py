@@ -37,13 +37,13 @@ def command(name: str, yes: bool, timeout: float | None, indexes: Path | None) -
     path = collection_path(indexes, name)
     with Collection.open(path, timeout=timeout) as collection:
         count = collection.status().documents
-        if not yes and not _confirmed(f"delete collection {name!r} with {count:,} documents?"):
+        if not yes and not _confirm(f"delete collection {name!r} with {count:,} documents?"):
             raise InputError(f"collection {name!r} was not deleted; answer with y, or give --yes")
         collection.drop()
     click.echo(f"{name}: dropped")
 
 
-def _confirmed(question: str) -> bool:
+def _confirm(question: str) -> bool:
     try:
         answer = click.confirm(question, err=True)
     except click.Abort:  # no more input, or Ctrl-C

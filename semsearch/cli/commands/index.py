@@ -23,8 +23,8 @@ from semsearch.cli.options import (
     run_options,
     timeout_option,
 )
-from semsearch.cli.output.progress import committed, sync_progress
-from semsearch.cli.output.summary import counted, summary, tell_truncated
+from semsearch.cli.output.progress import count_committed, sync_progress
+from semsearch.cli.output.summary import count_noun, summary, tell_truncated
 from semsearch.common.documents import Document
 from semsearch.common.errors import InputError
 from semsearch.common.unicode import one_line
@@ -121,7 +121,7 @@ def _reencode(path: Path, build: BuildOptions, run: RunOptions, timeout: float |
     with sync_progress(store.status().documents, lambda report: report.added + report.unchanged) as progress:
         report = store.reencode(encoder, progress)
     store.close()
-    click.echo(f"{path.name}: {counted(report.passages, 'passage')} encoded again with {encoder.name}")
+    click.echo(f"{path.name}: {count_noun(report.passages, 'passage')} encoded again with {encoder.name}")
 
 
 def _not_empty(reader: Reader, paths: tuple[str, ...]) -> Iterable[Document]:
@@ -140,7 +140,7 @@ def _not_empty(reader: Reader, paths: tuple[str, ...]) -> Iterable[Document]:
 def _sync(store: Store, documents: Iterable[Document], reader: Reader, sync: SyncOptions) -> SyncReport:
     """Sync under a progress bar that counts bytes."""
     sources = reader.sources if sync.prune else None
-    with sync_progress(reader.bytes_total, committed(lambda _: reader.bytes_read)) as progress:
+    with sync_progress(reader.bytes_total, count_committed(lambda _: reader.bytes_read)) as progress:
         return store.sync(documents, prune=sources, dry_run=sync.dry_run, progress=progress)
 
 
@@ -151,4 +151,6 @@ def _tell_left_out(reader: Reader) -> None:
     if more := reader.skipped - len(reader.messages):
         click.echo(f"skipped: … and {more:,} more", err=True)
     if reader.ignored:
-        click.echo(f"left out: {counted(reader.ignored, 'file')} of unknown kinds; --glob takes them as text", err=True)
+        click.echo(
+            f"left out: {count_noun(reader.ignored, 'file')} of unknown kinds; --glob takes them as text", err=True
+        )

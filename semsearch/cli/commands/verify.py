@@ -45,38 +45,38 @@ def command(name: str, repair: bool, style: str | None, timeout: float | None, i
     semsearch verify notes --repair
     """
 
-    from semsearch.cli.output.summary import counted
+    from semsearch.cli.output.summary import count_noun
     from semsearch.collection import Collection
-    from semsearch.storage.folder import exists, not_found
+    from semsearch.storage.folder import exists, not_found_error
     from semsearch.storage.upkeep.repair import repair_folder
     from semsearch.storage.upkeep.verify import verify_folder
 
     path = collection_path(indexes, name)
     if not exists(path):
-        raise not_found(path)
+        raise not_found_error(path)
     with suppress(SemsearchError), Collection.open(path):
         pass  # which brings an older format to today's, if it can be opened
     report = verify_folder(path)
     if report.sound:
-        click.echo(f"{name}: sound; {_compared(report)}")
+        click.echo(f"{name}: sound; {_describe_extent(report)}")
         return
     _show(report, style)
     if not repair:
-        count = counted(len(report.findings), "problem")
+        count = count_noun(len(report.findings), "problem")
         raise DamagedError(f"{count} in collection {name!r}; mend with: semsearch verify {name} --repair")
 
     def load(stored: StoredEncoder) -> Encoder:
         return stored.check(stored.load(), name)
 
     repaired = repair_folder(path, load, timeout)
-    kept = counted(repaired.documents, "document")
+    kept = count_noun(repaired.documents, "document")
     click.echo(f"{name}: mended; {kept} kept, {repaired.encoded:,} of them encoded again", err=True)
     if repaired.file:
-        lost = counted(repaired.aside, "document")
+        lost = count_noun(repaired.aside, "document")
         click.echo(f"warning: {lost} could not be saved; what is left is in {repaired.file}", err=True)
 
 
-def _compared(report: Report) -> str:
+def _describe_extent(report: Report) -> str:
     counts = (report.documents, report.passages, report.rows, report.files)
     return "{:,} documents, {:,} passages, {:,} vectors and {:,} files compared".format(*counts)
 

@@ -70,12 +70,12 @@ def read_rows(path: Path) -> Labelled:
     if reader is None:
         raise InputError(f"vectors cannot be read from {path}; its name must end in {' or '.join(KINDS)}")
     try:
-        found = reader(path)
+        arrays = reader(path)
     except FileNotFoundError:
         raise InputError(f"there is no file {path}; check the path") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}); check the file") from error
-    return _joined(found, path)
+    return _join_rows(arrays, path)
 
 
 def _read_npy(path: Path) -> list[Labelled]:
@@ -126,10 +126,10 @@ def _labels(metadata: Mapping[str, str], key: str, several: bool, count: int, pa
     return [f"{key} {name}" if several else name for name in names]
 
 
-def _joined(found: Sequence[Labelled], path: Path) -> Labelled:
+def _join_rows(arrays: Sequence[Labelled], path: Path) -> Labelled:
     import numpy as np
 
-    lengths = sorted({rows.shape[1] for _, rows in found})
+    lengths = sorted({rows.shape[1] for _, rows in arrays})
     if len(lengths) != 1:
         raise InputError(f"{path} holds vectors of {lengths or 'no'} numbers; give a file with vectors of one length")
-    return [label for labels, _ in found for label in labels], np.concatenate([rows for _, rows in found])
+    return [label for labels, _ in arrays for label in labels], np.concatenate([rows for _, rows in arrays])

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from semsearch.cli.output.summary import counted
+from semsearch.cli.output.summary import count_noun
 
 if TYPE_CHECKING:
     from semsearch.storage.sync import SyncReport
 
-__all__ = ["committed", "count_progress", "sync_progress"]
+__all__ = ["count_committed", "count_progress", "sync_progress"]
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def sync_progress(total: int | None, done: Callable[[SyncReport], int]) -> Itera
 
         def report(counts: SyncReport) -> None:
             seconds = bar.tasks[task].elapsed or 0.0
-            rate = f"{counted(counts.passages, 'passage')}, {counts.passages / seconds:,.0f}/s" if seconds else ""
+            rate = f"{count_noun(counts.passages, 'passage')}, {counts.passages / seconds:,.0f}/s" if seconds else ""
             bar.update(task, completed=done(counts), rate=rate)
 
         yield report
@@ -54,7 +54,7 @@ def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
 
 
-def committed(planned: Callable[[SyncReport], int]) -> Callable[[SyncReport], int]:
+def count_committed(planned: Callable[[SyncReport], int]) -> Callable[[SyncReport], int]:
     """Of what ``planned`` counts the part that is committed: while a batch is, the next one is planned already.
 
     The first report knows of two batches only, and takes them for equal.

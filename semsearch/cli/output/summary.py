@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from semsearch.storage.sync import SyncReport
     from semsearch.storage.upkeep.status import Status
 
-__all__ = ["counted", "measured_text", "size_text", "summary", "tell_truncated", "warn_of_age"]
+__all__ = ["count_noun", "measured_text", "size_text", "summary", "tell_truncated", "warn_of_age"]
 
 
 def summary(name: str, report: SyncReport, skipped: int, dry_run: bool) -> str:
@@ -24,7 +24,7 @@ def summary(name: str, report: SyncReport, skipped: int, dry_run: bool) -> str:
         (skipped, "skipped"),
     )
     documents = ", ".join(f"{count:,} {word}" for count, word in counts if count)
-    passages = f"{counted(report.passages, 'passage')} {'to encode' if dry_run else 'encoded'}"
+    passages = f"{count_noun(report.passages, 'passage')} {'to encode' if dry_run else 'encoded'}"
     return f"{name}{' (dry run)' if dry_run else ''}: {documents or 'nothing to do'}; {passages}"
 
 
@@ -32,13 +32,13 @@ def tell_truncated(report: SyncReport) -> None:
     """Warn on stderr of what the vectors do not cover."""
     if report.truncated:
         click.echo(
-            f"warning: {counted(report.truncated, 'passage')} longer than the model reads: "
-            f"{counted(report.tokens_cut, 'token')} not in the vectors; --unit window cuts nothing off",
+            f"warning: {count_noun(report.truncated, 'passage')} longer than the model reads: "
+            f"{count_noun(report.tokens_cut, 'token')} not in the vectors; --unit window cuts nothing off",
             err=True,
         )
 
 
-def counted(count: int, noun: str) -> str:
+def count_noun(count: int, noun: str) -> str:
     """A number with its noun: 1 file, 2 files."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 

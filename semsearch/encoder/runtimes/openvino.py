@@ -53,7 +53,7 @@ class OpenVinoRuntime:
         self._lock = threading.Lock()
         self._graphs: dict[tuple[object, ...], _Graph] = {}
         self.dimension = model.dimension
-        self.precision = self._supported(precision)
+        self.precision = self._choose_precision(precision)
 
     def pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
         """Write one vector per text into ``out``."""
@@ -69,12 +69,12 @@ class OpenVinoRuntime:
         """Mean of the layers' token vectors, one float32[tokens, hidden size] a text."""
         computed = sorted(set(layers))  # OpenVINO crashes on a graph that gives one thing out twice
         graph = self._graph(tuple(f"hidden-{layer}" for layer in computed), Precision.F32, streams=1)
-        found: list[Float32] = [np.empty((0, 0), np.float32)] * len(ids)
+        vectors: list[Float32] = [np.empty((0, 0), np.float32)] * len(ids)
         for batch, states in graph.run(ids, plan([len(row) for row in ids], streams=1), self._pad_id):
             mean: Float32 = np.mean([states[computed.index(layer)] for layer in layers], axis=0, dtype=np.float32)
             for row, number in enumerate(batch):
-                found[number] = mean[row, : len(ids[number])].copy()
-        return found
+                vectors[number] = mean[row, : len(ids[number])].copy()
+        return vectors
 
     def static_vectors(self) -> Float32:
         """The input embedding table, straight from the model's weight file."""
@@ -83,7 +83,7 @@ class OpenVinoRuntime:
         with safetensors.safe_open(self._model.static_file, framework="np") as file:
             return np.ascontiguousarray(file.get_tensor(self._model.static_key), dtype=np.float32)
 
-    def _supported(self, precision: Precision) -> Precision:
+    def _choose_precision(self, precision: Precision) -> Precision:
         native = "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision is Precision.AUTO:
             return Precision.BF16 if native else Precision.F32

@@ -45,13 +45,13 @@ class TorchRuntime:
 
     def hidden(self, ids: Sequence[Sequence[int]], layers: tuple[int, ...]) -> list[Float32]:
         """Mean of the layers' token vectors, one float32[tokens, hidden size] a text."""
-        found: list[Float32] = [np.empty((0, 0), np.float32)] * len(ids)
+        vectors: list[Float32] = [np.empty((0, 0), np.float32)] * len(ids)
         for batch in self._batches(ids):
             states = self._run(ids, batch, Precision.F32)[1:]
             mean = torch.stack([states[layer] for layer in layers]).mean(0).cpu().numpy()
             for row, number in enumerate(batch):
-                found[number] = mean[row, : len(ids[number])].copy()
-        return found
+                vectors[number] = mean[row, : len(ids[number])].copy()
+        return vectors
 
     def static_vectors(self) -> Float32:
         """The input embedding table."""

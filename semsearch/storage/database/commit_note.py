@@ -11,7 +11,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-from semsearch.storage.database.errors import damaged
+from semsearch.storage.database.errors import damage_error
 
 __all__ = ["NOTE", "check_commits", "last_noted", "note_commit"]
 
@@ -41,4 +41,6 @@ def last_noted(folder: Path) -> int:
 def check_commits(folder: Path, generation: int, noted: int) -> None:
     """Raise if the database has a state older than one that was ``noted`` before it was read."""
     if generation < noted:
-        raise damaged(folder, f"it has commit {generation}, but {noted} was the last: its write-ahead log is damaged")
+        raise damage_error(
+            folder, f"it has commit {generation}, but {noted} was the last: its write-ahead log is damaged"
+        )

@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from semsearch.common.errors import CollectionError, DamagedError, LockedError, StorageError
 
-__all__ = ["damaged", "translate_errors", "translates_errors"]
+__all__ = ["damage_error", "translate_errors", "translates_errors"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,7 +24,7 @@ class _HasFolder(Protocol):
 Self = TypeVar("Self", bound=_HasFolder)
 
 
-def damaged(folder: Path, problem: str) -> DamagedError:
+def damage_error(folder: Path, problem: str) -> DamagedError:
     """The error for a collection's database that is not as it was written."""
     return DamagedError(f"database of collection {folder} is damaged: {problem}; run: semsearch verify {folder.name}")
 
@@ -37,9 +37,9 @@ def translate_errors(folder: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         raise
     except sqlite3.DatabaseError as error:
-        raise _translated(error, folder) from error
+        raise _translate(error, folder) from error
     except UnicodeDecodeError as error:  # even SQLite's own message, which quotes the bytes
-        raise damaged(folder, "a text in it is no text") from error
+        raise damage_error(folder, "a text in it is no text") from error
     except OSError as error:
         raise StorageError(
             f"collection {folder} cannot be read or written ({error.strerror or error}); "
@@ -58,7 +58,7 @@ def translates_errors(method: Callable[Concatenate[Self, P], R]) -> Callable[Con
     return call
 
 
-def _translated(error: sqlite3.DatabaseError, folder: Path) -> CollectionError:
+def _translate(error: sqlite3.DatabaseError, folder: Path) -> CollectionError:
     text = str(error)
     if "locked" in text or "busy" in text:
         return LockedError(f"collection {folder} is busy ({text}); wait for the other process and try again")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from semsearch.common.errors import FormatError
-from semsearch.storage.database.errors import damaged
+from semsearch.storage.database.errors import damage_error
 from semsearch.storage.database.state import STATE_DDL, read_state, start
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import tables_of
@@ -56,9 +56,9 @@ def format_of(connection: sqlite3.Connection, folder: Path) -> int:
         number = json.loads(kept["format"])
         needs = json.loads(kept.get("needs", '"a newer one"'))
     except (KeyError, TypeError, ValueError) as error:
-        raise damaged(folder, f"its format cannot be read ({error})") from error
+        raise damage_error(folder, f"its format cannot be read ({error})") from error
     if not isinstance(number, int) or number < 1:
-        raise damaged(folder, f"its format is {number!r}")
+        raise damage_error(folder, f"its format is {number!r}")
     if number > FORMAT:
         raise FormatError(
             f"collection {folder} has format {number}, and this program knows formats up to {FORMAT}: it needs "
@@ -72,7 +72,7 @@ def read_meta(connection: sqlite3.Connection, folder: Path) -> dict[str, Any]:
     """Settings of a collection of today's format, compared with their checksum."""
     refuse_programs(connection, folder)
     if META.checksum(connection) != read_state(connection).settings:
-        raise damaged(folder, "its settings do not match their checksum")
+        raise damage_error(folder, "its settings do not match their checksum")
     return META.read(connection)
 
 
@@ -81,4 +81,4 @@ def refuse_programs(connection: sqlite3.Connection, folder: Path) -> None:
     query = "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index')"
     program = connection.execute(query).fetchone()
     if program:
-        raise damaged(folder, f"it has a {program[0]} {program[1]!r}, which semsearch never makes")
+        raise damage_error(folder, f"it has a {program[0]} {program[1]!r}, which semsearch never makes")

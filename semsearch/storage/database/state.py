@@ -10,7 +10,7 @@ import sqlite3
 from typing import NamedTuple
 
 from semsearch.storage.database.connection import folder_of
-from semsearch.storage.database.errors import damaged
+from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables import tables_in
 from semsearch.storage.tables.checksums import values_crc
 from semsearch.storage.tables.dead import DEAD
@@ -60,7 +60,9 @@ def read_state(connection: sqlite3.Connection) -> State:
     """The state, compared with its checksum; raises :class:`DamagedError`."""
     rows = connection.execute(f"SELECT {COLUMNS}, crc FROM state").fetchall()  # noqa: S608 - names of ours
     if len(rows) != 1 or values_crc(rows[0][:-1]) != rows[0][-1]:
-        raise damaged(folder_of(connection), "the row that says what was committed last does not match its checksum")
+        raise damage_error(
+            folder_of(connection), "the row that says what was committed last does not match its checksum"
+        )
     return State(*rows[0][:-1])
 
 
@@ -86,7 +88,7 @@ def check_seal(connection: sqlite3.Connection) -> None:
         ("index files", index_checksum(connection) == state.indexing),
     ):
         if not matches:
-            raise damaged(folder_of(connection), f"the table of {tables} does not match its checksum")
+            raise damage_error(folder_of(connection), f"the table of {tables} does not match its checksum")
 
 
 def index_checksum(connection: sqlite3.Connection) -> int:

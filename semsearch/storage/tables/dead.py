@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semsearch.common.arrays import Int64
-from semsearch.storage.database.errors import damaged
+from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables.checksums import set_sum
 from semsearch.storage.tables.table import Table
 
@@ -47,7 +47,7 @@ class Dead(Table):
         sound = all(isinstance(number, int) for number in numbers)
         dead = np.array(numbers if sound else [], np.int64)
         if set_sum(dead) != state.dead or len(dead) + state.passages != state.rows:
-            raise damaged(folder, "the table of deleted rows does not match its checksum")
+            raise damage_error(folder, "the table of deleted rows does not match its checksum")
         return dead
 
 

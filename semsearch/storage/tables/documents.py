@@ -14,7 +14,7 @@ from typing import Any
 from semsearch.common.arrays import chunks
 from semsearch.common.documents import Document, Metadata
 from semsearch.common.errors import DamagedError
-from semsearch.storage.database.errors import damaged
+from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables.checksums import values_crc
 from semsearch.storage.tables.table import PARAMETERS, Addition, Finding, Inspection, Part, Row, Table, placeholders
 
@@ -122,7 +122,7 @@ CREATE TABLE documents (
             query = f"SELECT id, number, hash, passages, crc, source FROM documents WHERE id IN ({marks})"  # noqa: S608
             for identifier, number, digest, passages, crc, source in connection.execute(query, part):
                 if values_crc((number, identifier, passages, digest)) != crc:
-                    raise damaged(folder, f"document {identifier!r} does not match its checksum")
+                    raise damage_error(folder, f"document {identifier!r} does not match its checksum")
                 documents[identifier] = KnownDocument(number, digest, source)
         return documents
 
@@ -137,9 +137,9 @@ CREATE TABLE documents (
         rows = connection.execute(query).fetchall()
         for number, identifier, digest, passages, crc in rows:
             if values_crc((number, identifier, passages, digest)) != crc:
-                raise damaged(folder, f"document {identifier!r} does not match its checksum")
+                raise damage_error(folder, f"document {identifier!r} does not match its checksum")
         if len(rows) != count:
-            raise damaged(folder, "documents are missing")
+            raise damage_error(folder, "documents are missing")
         return [row[1] for row in rows]
 
     def read_all(self, connection: sqlite3.Connection, folder: Path) -> Iterator[tuple[int, int, Document]]:
@@ -158,7 +158,7 @@ CREATE TABLE documents (
             return None
         document = check_document(row, folder)
         if document.id != identifier:
-            raise damaged(folder, f"the index of ids finds {document.id!r} for {identifier!r}")
+            raise damage_error(folder, f"the index of ids finds {document.id!r} for {identifier!r}")
         return row[0], row[3], document
 
     def unseen(self, connection: sqlite3.Connection, source: str) -> list[str]:

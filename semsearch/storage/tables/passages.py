@@ -10,7 +10,7 @@ from pathlib import Path
 
 from semsearch.common.arrays import chunks
 from semsearch.common.documents import Document, Span
-from semsearch.storage.database.errors import damaged
+from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables.documents import DOCUMENT_COLUMNS, DOCUMENTS, check_document
 from semsearch.storage.tables.table import (
     PARAMETERS,
@@ -89,7 +89,7 @@ CREATE INDEX passages_of_document ON passages (document);
         connection.execute("CREATE TEMP TABLE former AS SELECT * FROM passages ORDER BY vector")
         connection.execute("DELETE FROM passages")
         former = connection.execute(f"SELECT {COLUMNS} FROM former ORDER BY vector")  # noqa: S608 - a constant
-        connection.executemany("INSERT INTO passages VALUES (?,?,?,?,?,?,?)", _renumbered(former, folder))
+        connection.executemany("INSERT INTO passages VALUES (?,?,?,?,?,?,?)", _renumber_rows(former, folder))
         connection.execute("DROP TABLE former")
 
     def live_rows(self, connection: sqlite3.Connection) -> list[int]:
@@ -115,7 +115,7 @@ CREATE INDEX passages_of_document ON passages (document);
                 passages[values[0]] = _check_passage(values, folder, documents)
         lost = [row for row in rows if row not in passages]
         if lost:
-            raise damaged(folder, f"passage {lost[0]} is not in it")
+            raise damage_error(folder, f"passage {lost[0]} is not in it")
         return passages
 
     def document_numbers(self, connection: sqlite3.Connection, rows: Sequence[int], folder: Path) -> list[int]:
@@ -128,7 +128,7 @@ CREATE INDEX passages_of_document ON passages (document);
                 numbers[values[0]] = values[1]
         lost = [row for row in rows if row not in numbers]
         if lost:
-            raise damaged(folder, f"passage {lost[0]} is not in it")
+            raise damage_error(folder, f"passage {lost[0]} is not in it")
         return [numbers[row] for row in rows]
 
     def rows_of_document(self, connection: sqlite3.Connection, identifier: str, folder: Path) -> list[int] | None:
@@ -155,7 +155,7 @@ CREATE INDEX passages_of_document ON passages (document);
         for values in rows:
             _check_crc(values, folder)
         if [values[2] for values in rows] != list(range(count)):
-            raise damaged(folder, f"the {count} passages of document {number} are not all found")
+            raise damage_error(folder, f"the {count} passages of document {number} are not all found")
         return [(values[0], (values[3], values[4])) for values in rows]
 
     def verify(self, inspection: Inspection) -> Iterator[Finding]:
@@ -198,7 +198,7 @@ def _with_crc(*values: int) -> Row:
 
 def _check_crc(values: Row, folder: Path) -> None:
     if passage_crc(values[:-1]) != values[-1]:
-        raise damaged(folder, f"passage {values[0]} does not match its checksum")
+        raise damage_error(folder, f"passage {values[0]} does not match its checksum")
 
 
 def _check_passage(values: Row, folder: Path, documents: dict[int, Document]) -> StoredPassage:
@@ -207,11 +207,11 @@ def _check_passage(values: Row, folder: Path, documents: dict[int, Document]) ->
     row, number, ordinal, start, end = values[:5]
     document = documents[number] = documents.get(number) or check_document(values[7:], folder)
     if not 0 <= start <= end <= len(document.text):
-        raise damaged(folder, f"passage {row} is not inside its document")
+        raise damage_error(folder, f"passage {row} is not inside its document")
     return StoredPassage(row, ordinal, start, end, document)
 
 
-def _renumbered(former: Iterable[Row], folder: Path) -> Iterator[Row]:
+def _renumber_rows(former: Iterable[Row], folder: Path) -> Iterator[Row]:
     for row, values in enumerate(former):
         _check_crc(values, folder)
         yield _with_crc(row, *values[1:-1])

@@ -16,7 +16,7 @@ import numpy as np
 
 from semsearch.common.arrays import Int64, chunks
 from semsearch.common.documents import Span
-from semsearch.storage.database.errors import damaged
+from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables.blocks import WORD_BLOCKS
 from semsearch.storage.tables.checksums import set_sum, values_crc
 from semsearch.storage.tables.passages import PASSAGES, StoredPassage
@@ -70,7 +70,7 @@ CREATE INDEX words_by_row ON words (first, number);
 
     def insert(self, connection: sqlite3.Connection, addition: Addition) -> None:
         """Note where the words of a commit's passages are."""
-        connection.executemany("INSERT INTO words VALUES (?,?,?,?,?)", _added(addition))
+        connection.executemany("INSERT INTO words VALUES (?,?,?,?,?)", _rows_of(addition))
 
     def delete_passages(self, connection: sqlite3.Connection, number: int) -> None:
         """Forget the words of a document's passages."""
@@ -82,7 +82,7 @@ CREATE INDEX words_by_row ON words (first, number);
         """Number passages and words anew, both in the order of passages."""
         former = connection.execute(f"SELECT {COLUMNS} FROM words ORDER BY passage").fetchall()  # noqa: S608
         if not all(values_crc(values[:-1]) == values[-1] for values in former):
-            raise damaged(folder, "the words of a passage do not match their checksum")
+            raise damage_error(folder, "the words of a passage do not match their checksum")
         connection.execute("DELETE FROM words")
         firsts = np.cumsum([0, *(values[2] for values in former)]).tolist()
         connection.executemany(
@@ -129,7 +129,7 @@ CREATE INDEX words_by_row ON words (first, number);
         if len(owners) < len(rows) or not all(
             stored.first <= row < stored.first + len(stored.spans) for row, stored in zip(rows, words, strict=True)
         ):
-            raise damaged(folder, "there is a word that belongs to no passage")
+            raise damage_error(folder, "there is a word that belongs to no passage")
         spans = [stored.spans[row - stored.first].tolist() for row, stored in zip(rows, words, strict=True)]
         return [(passages[owner], (start, end)) for owner, (start, end) in zip(owners, spans, strict=True)]
 
@@ -165,8 +165,8 @@ CREATE INDEX words_by_row ON words (first, number);
 
     def salvaged_of(self, kept: sqlite3.Connection, row: int, start: int) -> StoredWords | None:
         """The words of a passage that begins at ``start``, if they were kept."""
-        found = kept.execute("SELECT first, spans FROM words WHERE passage = ?", (row,)).fetchone()
-        return None if found is None else StoredWords(found[0], unpack_spans(found[1], start))
+        stored = kept.execute("SELECT first, spans FROM words WHERE passage = ?", (row,)).fetchone()
+        return None if stored is None else StoredWords(stored[0], unpack_spans(stored[1], start))
 
 
 def pack_spans(spans: Int64, start: int) -> bytes:
@@ -182,7 +182,7 @@ def unpack_spans(content: bytes, start: int) -> Int64:
     return (numbers.cumsum() + start).reshape(-1, 2)
 
 
-def _added(addition: Addition) -> Iterator[Row]:
+def _rows_of(addition: Addition) -> Iterator[Row]:
     first = addition.first_word_row
     for (row, _, _, (start, _), _), words in zip(addition.passages(), addition.words or (), strict=True):
         yield _with_crc(row, first, len(words.spans), pack_spans(words.spans, start))
@@ -195,10 +195,10 @@ def _with_crc(row: int, first: int, number: int, packed: bytes) -> Row:
 
 def _check_words(values: Row | None, passage: StoredPassage, folder: Path) -> StoredWords:
     if values is None or values_crc(values[:-1]) != values[-1]:
-        raise damaged(folder, f"the words of passage {passage.row} do not match their checksum")
+        raise damage_error(folder, f"the words of passage {passage.row} do not match their checksum")
     spans = unpack_spans(values[3], passage.start)
     if len(spans) != values[2] or (len(spans) and spans[-1, 1] > passage.end):
-        raise damaged(folder, f"the words of passage {passage.row} are not inside it")
+        raise damage_error(folder, f"the words of passage {passage.row} are not inside it")
     return StoredWords(values[1], spans)
 
 

@@ -37,7 +37,7 @@ from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.migrations import migrate
 from semsearch.storage.database.schema import FORMAT, NEEDS, format_of, read_meta, refuse_programs, schema_of
 from semsearch.storage.database.state import read_state, seal
-from semsearch.storage.folder import DATABASE, check_name, taken
+from semsearch.storage.folder import DATABASE, check_name, taken_error
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import BLOCKS_OF, tables_in
 from semsearch.storage.upkeep.verify import verify_folder
@@ -98,7 +98,7 @@ def import_archive(source: IO[bytes], indexes: Path, name: str | None = None) ->
     Raises :class:`InputError` for what is no archive or a damaged one; nothing is left of it then.
     """
     if name is not None and (indexes / check_name(name)).exists():
-        raise taken(indexes / name)
+        raise taken_error(indexes / name)
     with translate_errors(indexes):
         indexes.mkdir(parents=True, exist_ok=True)
         scratch = indexes / f".import-{secrets.token_hex(4)}"
@@ -108,7 +108,7 @@ def import_archive(source: IO[bytes], indexes: Path, name: str | None = None) ->
             path = indexes / check_name(own_name if name is None else name)
             _check_contents(scratch, path.name)
             if path.exists():
-                raise taken(path)
+                raise taken_error(path)
             sync_folder(scratch)
             scratch.rename(path)
             sync_folder(indexes)

@@ -101,7 +101,7 @@ class Salvage:
         if count is None:
             return SalvagedDocument(document, None, [])
         passages = PASSAGES.salvaged_of(self._kept, number, count, len(document.text))
-        words = [WORDS.salvaged_of(self._kept, one.row, one.span[0]) for one in passages or []]
+        words = [WORDS.salvaged_of(self._kept, passage.row, passage.span[0]) for passage in passages or []]
         return SalvagedDocument(document, passages, words)
 
     def _state(self) -> State | None:

@@ -88,7 +88,7 @@ class VectorFile:
                 f"a vector of the model holds a number that is not finite or beyond ±{self.code.largest:,.0f}, the "
                 "largest that is stored; use the metric cosine, or another model"
             )
-        numbers = self.code.encoded(vectors)
+        numbers = self.code.encode(vectors)
         rows[:, : numbers.shape[1]] = numbers
         checksums = np.fromiter(_checksums(rows, range(len(rows)), first), "<u4", len(rows))
         rows[:, -CRC_BYTES:] = checksums.view(np.uint8).reshape(-1, CRC_BYTES)

@@ -48,7 +48,9 @@ class Layers:
         before, after = self.encoder.special_ids
         states = self.encoder.encode_ids([(*before, *ids, *after) for ids in words], self.layers)
         first = len(before)
-        return np.stack([one[first : first + len(ids)].mean(axis=0) for one, ids in zip(states, words, strict=True)])
+        return np.stack(
+            [state[first : first + len(ids)].mean(axis=0) for state, ids in zip(states, words, strict=True)]
+        )
 
 
 @dataclass(frozen=True, slots=True)

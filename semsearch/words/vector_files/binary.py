@@ -31,14 +31,14 @@ def read_word2vec(path: Path) -> Space:
             name = _name(file, place)
             content = file.read(4 * dimension)
             if len(content) < 4 * dimension:
-                raise _truncated(place)
+                raise _truncation_error(place)
             growing.append(name, np.frombuffer(content, dtype="<f4"), place)
     return growing.space(path)
 
 
 def read_npy(path: Path, names: Path) -> Space:
     """A matrix of NumPy's, and the names of its rows, one a line, in another file."""
-    return _named(path, np.array(open_npy(path)), _names(names))
+    return _name_rows(path, np.array(open_npy(path)), _names(names))
 
 
 def open_npy(path: Path) -> np.ndarray[Any, Any]:
@@ -62,7 +62,7 @@ def read_safetensors(path: Path, names: Path) -> Space:
             matrix = file.get_tensor(keys[0])
     except (safetensors.SafetensorError, TypeError) as error:  # the second for number types that NumPy has not
         raise InputError(f"{path} is not a safetensors file that can be read ({error}); save it again") from error
-    return _named(path, matrix, _names(names) if stored is None else json_names(stored, path))
+    return _name_rows(path, matrix, _names(names) if stored is None else json_names(stored, path))
 
 
 def _header(file: IO[bytes], path: Path) -> tuple[int, int]:
@@ -71,7 +71,7 @@ def _header(file: IO[bytes], path: Path) -> tuple[int, int]:
         raise InputError(f"{path} does not start as word2vec's binary files do; text formats end in .txt or .vec")
     count, dimension = map(int, fields)
     if not dimension or count * 4 * dimension > path.stat().st_size:
-        raise _truncated(f"{path}: {count:,} vectors of {dimension:,} numbers are promised")
+        raise _truncation_error(f"{path}: {count:,} vectors of {dimension:,} numbers are promised")
     return count, dimension
 
 
@@ -81,18 +81,18 @@ def _name(file: IO[bytes], place: str) -> str:
     while (byte := file.read(1)) != b" ":
         name += byte
         if not byte or len(name) > LONGEST_NAME:
-            raise _truncated(place)
+            raise _truncation_error(place)
     try:
         return name.lstrip(b"\n").decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(f"{place}: the name {bytes(name[:40])!r} is not UTF-8; convert the file") from None
 
 
-def _truncated(place: str) -> InputError:
+def _truncation_error(place: str) -> InputError:
     return InputError(f"{place}: the file ends too early, or is of another format; get it again")
 
 
-def _named(path: Path, matrix: np.ndarray[Any, Any], names: list[str]) -> Space:
+def _name_rows(path: Path, matrix: np.ndarray[Any, Any], names: list[str]) -> Space:
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
         raise InputError(f"{path} holds {matrix.dtype} of shape {matrix.shape}, not a matrix of numbers; save one")
     if len(names) != len(matrix):

@@ -24,7 +24,7 @@ def read_table(path: Path) -> Space:
     """A CSV or TSV file: a name and its numbers in a row; a first row without numbers is the heading."""
     rows = csv.reader(_lines(path), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
     growing = None
-    for number, fields in enumerate(_numbered(rows, path), 1):
+    for number, fields in enumerate(_translate_csv_errors(rows, path), 1):
         if not fields or (number == 1 and not any(map(_is_number, fields[1:]))):
             continue
         growing = growing or Growing(len(fields) - 1)
@@ -100,7 +100,7 @@ def _lines(path: Path) -> Iterator[str]:
                 ) from None
 
 
-def _numbered(rows: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
+def _translate_csv_errors(rows: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
     try:
         yield from rows
     except csv.Error as error:
