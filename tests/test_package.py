@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
 from importlib import import_module, metadata
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +101,78 @@ def test_the_module_runs_as_the_program():
         [sys.executable, "-m", "semsearch", "--version"], capture_output=True, text=True, check=True, env={**os.environ}
     )
     assert done.stdout.strip() == f"semsearch {semsearch.__version__}"
+
+
+SURFACE = Path(__file__).parent / "support" / "collection_surface.txt"
+"""All that users see of the class; who changes it changes programs of theirs."""
+
+
+def test_what_users_see_of_a_collection_is_pinned():
+    """Names and signatures of ``Collection``; nothing internal is among them."""
+    shown = []
+    for name in sorted(name for name in dir(Collection) if not name.startswith("_")):
+        member = getattr(Collection, name)
+        shown.append(name if isinstance(member, property) else f"{name}{inspect.signature(member)}")
+    assert "\n".join(shown) == SURFACE.read_text(encoding="utf-8").strip()
+
+
+PROGRAM = """
+from pathlib import Path
+
+import numpy as np
+
+import semsearch
+
+
+def use(folder: Path) -> list[str]:
+    encoder: semsearch.Encoder = semsearch.Encoder.load()
+    settings = semsearch.CollectionSettings(unit=semsearch.Unit.LINE, word_vectors=True)
+    reports: list[semsearch.SyncReport] = []
+    with semsearch.Collection.create(folder / "notes", encoder, settings) as docs:
+        docs.sync([semsearch.Document("a bee", id="bee", metadata={"legs": 6}), "a wasp"], progress=reports.append)
+        hits: list[semsearch.Hit] = docs.search("insects", k=3)
+        many: list[list[semsearch.Hit]] = docs.search_many(["insects", "jets"])
+        near = docs.search_vectors(np.zeros((1, 384), np.float32) + 1)
+        places: list[semsearch.Occurrence] = docs.contexts("bee")
+        answers: list[semsearch.PassageAnswer] = docs.analogy(["a", "b"], ["c"], formula=semsearch.Formula.COS_ADD)
+        status: semsearch.Status = docs.tune(recall=0.99)
+        return [hit.text for hit in [*hits, *many[0], *near[0]]] + [places[0].word, answers[0].hit.text, status.name]
+"""
+
+
+@pytest.mark.slow
+def test_a_typed_program_passes_strict_checks(tmp_path):
+    """Who uses the library with types is told of mistakes, and of nothing else."""
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--cache-dir",
+            str(tmp_path / "cache"),
+            str(tmp_path / "program.py"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_names_of_collections_are_listed_without_numpy_and_few_modules(tmp_path):
+    """The shell's completion asks for them at every key."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "collection.db").touch()
+    script = (
+        "import json, sys; from pathlib import Path; from semsearch.storage.folder import list_collections; "
+        f"print(list_collections(Path({str(tmp_path)!r}))); "
+        "names = [name for name in sys.modules if name.startswith('semsearch')]; print(len(names)); "
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    )
+    out, modules = imported(script)
+    names, count = out.splitlines()
+    assert names == "['notes']"
+    assert int(count) <= 8
+    assert not modules & HEAVY

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 LAYER = -1
-"""The hidden layer that ranks a word's occurrences best by sense; docs/architecture.md has the measurements.
+"""The hidden layer that ranks a word's occurrences best by sense; docs/decisions/ has the measurements.
 
 Collections keep vectors of this layer: whoever changes it raises the format, with a migration that encodes again.
 """
