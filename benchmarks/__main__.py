@@ -9,31 +9,24 @@ import subprocess
 import sys
 from importlib import import_module
 
-from benchmarks.report import write_tables
-from benchmarks.results import save
+from benchmarks.reporting.report import write_tables
+from benchmarks.reporting.results import save
 
-NAMES = (
-    "encoding",
-    "quality",
-    "startup",
-    "indexing",
-    "memory",
-    "durability",
-    "peers",
-    "analogies",
-    "words",
-    "senses",
-    "neighbours",
-    "growth",
-)
+ROOMS = {
+    "encoding": ("encoding", "quality"),
+    "collections": ("startup", "indexing", "memory", "durability", "peers"),
+    "vocabulary": ("analogies", "words", "senses"),
+    "neighbours": ("neighbours", "growth"),
+}
+HOMES = {name: f"benchmarks.{room}.{name}" for room, names in ROOMS.items() for name in names}
 
 
 def main(names: list[str]) -> None:
-    if unknown := [name for name in names if name not in NAMES]:
-        sys.exit(f"error: no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if unknown := [name for name in names if name not in HOMES]:
+        sys.exit(f"error: no benchmark {unknown[0]!r}; there are {', '.join(HOMES)}")
     if len(names) == 1:
         print(f"\n== {names[0]}", flush=True)
-        save(names[0], import_module(f"benchmarks.{names[0]}").measure())
+        save(names[0], import_module(HOMES[names[0]]).measure())
         write_tables()
         return
     for name in names:
@@ -41,4 +34,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(NAMES))
+    main(sys.argv[1:] or list(HOMES))

@@ -1,6 +1,6 @@
 """Tables and pictures of the documentation, written from the figures on disk and from nothing else.
 
-``python -m benchmarks.report`` writes them again without measuring.
+``python -m benchmarks.reporting.report`` writes them again without measuring.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.neighbours_report import growth, neighbours
-from benchmarks.results import load
-from benchmarks.tables import table
+from benchmarks.neighbours.report import growth, neighbours
+from benchmarks.reporting.results import load
+from benchmarks.reporting.tables import table
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Written by `python -m benchmarks` from `benchmarks/results/*.json`; do not edit. How to run them, and on

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 import semsearch
-from benchmarks.corpora import DATA
-from benchmarks.peers import PYTHON
-from benchmarks.processes import median, run
+from benchmarks.collections.peers import PYTHON
+from benchmarks.reporting.corpora import DATA
+from benchmarks.reporting.processes import median, run
 from semsearch.common.arrays import Int64
 from semsearch.common.choices import Formula
 from semsearch.words.spaces import DEFAULT_SPACE, Space, Vocabulary
@@ -157,7 +157,9 @@ def _speed(encoder: semsearch.Encoder, questions: list[tuple[str, list[str]]]) -
         ours, theirs, right = [], [], {}
         for _ in range(ROUNDS):
             if PYTHON.is_file():
-                said = json.loads(run(str(PYTHON), "-m", "benchmarks.gensim_script", scratch).output.splitlines()[-1])
+                said = json.loads(
+                    run(str(PYTHON), "-m", "benchmarks.vocabulary.gensim_script", scratch).output.splitlines()[-1]
+                )
                 theirs.append(said["seconds"])
                 right = said["right"]
             started = time.perf_counter()

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.corpora import summaries
-from benchmarks.processes import median, run
+from benchmarks.reporting.corpora import summaries
+from benchmarks.reporting.processes import median, run
 from semsearch.common.environment import DEFAULT_MODEL
 from semsearch.encoder.locate import locate
 
@@ -35,7 +35,7 @@ def measure() -> dict[str, Any]:
             path.stem: [str(PYTHON), str(path), model, str(lines), f"{scratch}/{path.stem}"]
             for path in sorted(SCRIPTS.glob("*.py"))
         }
-        commands["semsearch"] = [sys.executable, "-m", "benchmarks.own_script", model, str(lines), scratch]
+        commands["semsearch"] = [sys.executable, "-m", "benchmarks.collections.own_script", model, str(lines), scratch]
         for name, command in commands.items():
             figures[name] = _job(command)
             print(name, figures[name], flush=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import semsearch
-from benchmarks.processes import SEMSEARCH, median, run
+from benchmarks.reporting.processes import SEMSEARCH, median, run
 
 QUESTIONS = 300
 

@@ -10,7 +10,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent / "results"
+FOLDER = Path(__file__).parents[1] / "results"
 PACKAGES = ("openvino", "torch", "sentence-transformers", "transformers", "faiss-cpu", "numpy")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 import semsearch
-from benchmarks.corpora import DATA
+from benchmarks.reporting.corpora import DATA
 
 PUBLISHED = {"stsb_spearman": 82.03, "scifact_ndcg10": 0.6451}
 

@@ -1,4 +1,4 @@
-"""One contestant of the encoding benchmark; ``python -m benchmarks.encoding_worker NAME``.
+"""One contestant of the encoding benchmark; ``python -m benchmarks.encoding.worker NAME``.
 
 Reads lines ``kind TAB file``, encodes the texts of that kind, writes the vectors to the file and the
 seconds to standard output.
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.encoding import REFERENCE, TEXTS
+from benchmarks.encoding.encoding import REFERENCE, TEXTS
 from semsearch.common.environment import DEFAULT_MODEL, thread_count
 from semsearch.encoder import Encoder
 from semsearch.encoder.locate import locate

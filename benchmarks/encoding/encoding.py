@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.corpora import passages, summaries
-from benchmarks.processes import median
+from benchmarks.reporting.corpora import passages, summaries
+from benchmarks.reporting.processes import median
 from semsearch.encoder import Encoder
 
 ROUNDS = 5
@@ -33,7 +33,7 @@ class Contestant:
         self.name = name
         self._vectors = folder / f"{name}.npy"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.encoding_worker", name],
+            [sys.executable, "-m", "benchmarks.encoding.worker", name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

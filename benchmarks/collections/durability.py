@@ -1,6 +1,6 @@
 """What a collection survives: kills, power cuts, damaged bytes, a crowd of readers; and what that costs a commit.
 
-The harnesses are those of ``tests/collection``; each runs in a process of its own.
+The harnesses are those of ``tests/support``; each runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parent.parent / "tests" / "collection"
+ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "tests" / "support"
 READERS, SECONDS = 8, 60
 RANDOM_KILLS = 200
 FLIPS, CUTS = 500, 100
@@ -24,12 +25,12 @@ COMMITS = 200
 COMMIT = f"""
 import os, sys, time
 from pathlib import Path
-from fake_encoder import FakeEncoder
+from tests.support.fake_encoder import FakeEncoder
 from semsearch import Collection, Document
-from semsearch.storage import database
+from semsearch.storage.database import connection
 if sys.argv[2] == "none":
     os.fsync = lambda _: None
-    database.WRITING = database.WRITING.replace("FULL", "OFF")
+    connection.WRITING = connection.WRITING.replace("FULL", "OFF")
 with Collection.create(Path(sys.argv[1]) / "notes", FakeEncoder(dimension=384)) as collection:
     collection.add(["warm"])
     spent = []
@@ -53,7 +54,7 @@ def measure() -> dict[str, Any]:
 
 
 def _program(arguments: list[Any], text: str = "") -> str:
-    path = os.pathsep.join([str(TESTS), str(TESTS.parent.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path}
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True, env=environment).stdout
@@ -98,8 +99,7 @@ def _survived(results: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def _damage(folder: Path) -> dict[str, Any]:
-    sys.path.insert(0, str(TESTS))
-    from damage_harness import build, damages
+    from tests.support.damage_harness import build, damages
 
     build(folder / "sound")
     (folder / "scratch").mkdir()
@@ -120,7 +120,7 @@ def _damage(folder: Path) -> dict[str, Any]:
 
 
 def _crowd(folder: Path) -> dict[str, Any]:
-    from crowd_harness import crowd
+    from tests.support.crowd_harness import crowd
 
     begun = time.monotonic()
     writer, *readers = crowd(folder / "crowd", READERS, SECONDS)

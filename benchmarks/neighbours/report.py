@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.neighbours import RECALLS
-from benchmarks.tables import table
+from benchmarks.neighbours.neighbours import RECALLS
+from benchmarks.reporting.tables import table
 
 __all__ = ["growth", "neighbours"]
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 TOLD = 0.99
 """The recall of which all rounds are told."""
 TITLES = {"sentences": "Sentences", "glove": "GloVe"}
@@ -44,7 +44,7 @@ def _points(contestants: dict[str, Any]) -> str:
 
 
 def _dataset(name: str, part: dict[str, Any]) -> str:
-    from benchmarks.neighbours_picture import draw  # matplotlib has no place in a process that is measured
+    from benchmarks.neighbours.picture import draw  # matplotlib has no place in a process that is measured
 
     title = f"{TITLES[name]}, {part['count']:,} x {part['dimension']}"
     picture = f"neighbours-{name}.svg"

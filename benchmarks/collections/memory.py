@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.corpora import novel_sentences
-from benchmarks.processes import SEMSEARCH, run
+from benchmarks.reporting.corpora import novel_sentences
+from benchmarks.reporting.processes import SEMSEARCH, run
 
 SIZES = (10_000, 200_000)
 

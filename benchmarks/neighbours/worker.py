@@ -1,6 +1,6 @@
 """One contestant of the benchmark ``neighbours``: our index over a vector file, as a collection has it.
 
-``python -m benchmarks.neighbours_worker JOB.json`` builds, or with ``"open"`` in the job opens what is there,
+``python -m benchmarks.neighbours.worker JOB.json`` builds, or with ``"open"`` in the job opens what is there,
 and prints figures as JSON. Neighbours that it finds are left beside as ``.npy`` for the judge.
 """
 
@@ -16,13 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.processes import OwnPeak, peak_mb, private_mb
+from benchmarks.reporting.processes import OwnPeak, peak_mb, private_mb
 from semsearch.common.choices import Metric
 from semsearch.common.environment import thread_count
 from semsearch.common.threads import run
 from semsearch.index import ApproximateIndex, Measured, Part, Plan, Point, Reach, Rows, Searcher, Target
+from semsearch.storage.tables.indexes import IndexFile
 from semsearch.storage.vectors.file import VectorFile
-from semsearch.storage.vectors.index_builder import IndexBuilder, IndexState, PartRecord
+from semsearch.storage.vectors.index_builder import IndexBuilder
+from semsearch.storage.vectors.index_state import IndexState
 
 APPEND = 16_384
 K = 10
@@ -54,8 +56,8 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
         file = VectorFile(folder / "vectors-0.f16", job["dimension"])
         started = time.perf_counter()
         rows = Rows(file.open(job["count"]), job["dimension"], Metric.COSINE)
-        builder = IndexBuilder(folder, rows, lambda first: f"index-1-{first}.faiss", lambda _: None)
-        state = builder.renewed(IndexState(factory=job.get("factory"), target=Target(recall=job["target"])))
+        builder = IndexBuilder(folder, rows, lambda first: f"index-1-{first}.faiss")
+        state = builder.renew(IndexState(factory=job.get("factory"), target=Target(recall=job["target"])))
         seconds = time.perf_counter() - started
     (folder / "state.json").write_text(json.dumps(asdict(state)), encoding="utf-8")
     size = sum(path.stat().st_size for path in folder.glob("index-*"))
@@ -65,7 +67,7 @@ def build(job: dict[str, Any]) -> dict[str, Any]:
         "build_peak_mb": round(peak_mb()),
         "index_bytes": size,
         "factory": state.plan.factory if state.plan else "exact",
-        "parts": len(state.parts),
+        "parts": len(state.files),
         "measured": state.measured.to_json() if state.measured else None,
     }
 
@@ -78,7 +80,7 @@ def ask(job: dict[str, Any]) -> dict[str, Any]:
 
     before = private_mb()
     started = time.perf_counter()
-    records = [PartRecord(**one) for one in state["parts"]]
+    records = [IndexFile(**one) for one in state["files"]]
     alone = thread_count() if len(records) == 1 else 1
     reading = [partial(Part.read, folder / one.file, one.sha256, one.first, alone) for one in records]
     parts = run(reading, thread_count())  # as a snapshot does
@@ -88,8 +90,8 @@ def ask(job: dict[str, Any]) -> dict[str, Any]:
     queries = np.load(job["queries"])
     memory = private_mb() - before
     chosen = Measured(**state["measured"]).point if state["measured"] else Point(Reach(1), 0)
-    searcher = Searcher(rows, index, chosen)
-    searcher.search(queries[:20], K, threads=thread_count())
+    searcher = Searcher(rows, index, chosen, thread_count())
+    searcher.search(queries[:20], K)
     figures = {
         "plan": asdict(Plan(**state["plan"])) if state["plan"] else None,
         "open_ms": round(1000 * opened, 1),
@@ -98,10 +100,10 @@ def ask(job: dict[str, Any]) -> dict[str, Any]:
         "points": [],
     }
     for number, point in enumerate(_points(job, rows, index, chosen)):
-        timed = _timed(Searcher(rows, index, point), queries, job, f"ours-{number}.npy")
+        timed = _timed(Searcher(rows, index, point, thread_count()), queries, job, f"ours-{number}.npy")
         figures["points"].append(asdict(point) | timed)
     if job.get("exact"):
-        figures["exact"] = _timed(searcher, queries, job, "ours-exact.npy", exact=True)
+        figures["exact"] = _timed(searcher.without_index(), queries, job, "ours-exact.npy", exact=True)
     return figures
 
 
@@ -118,14 +120,14 @@ def _points(job: dict[str, Any], rows: Rows, index: ApproximateIndex, chosen: Po
 def _timed(
     searcher: Searcher, queries: np.ndarray, job: dict[str, Any], name: str, exact: bool = False
 ) -> dict[str, Any]:
-    times, batches, threads = [], [], thread_count()
+    times, batches = [], []
     for _ in range(1 if exact else TRIES):  # first, so that the pages that single queries want have been touched
         started = time.perf_counter()
-        _, ids = searcher.search(queries, K, exact=exact, threads=threads)
+        _, ids = searcher.search(queries, K)
         batches.append(len(queries) / (time.perf_counter() - started))
     for query in queries[: SINGLE_EXACT if exact else job["singles"]]:
         started = time.perf_counter()
-        searcher.search(query[None], K, exact=exact, threads=threads)
+        searcher.search(query[None], K)
         times.append(1000 * (time.perf_counter() - started))
     np.save(Path(job["folder"]) / name, ids)
     p50, p95 = np.percentile(times, (50, 95))

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import million
-from benchmarks.processes import run
+from benchmarks.neighbours import million
+from benchmarks.reporting.processes import run
 from semsearch.common.environment import thread_count
 
 PYTHON = Path(".venv-peers/bin/python")
@@ -83,7 +83,7 @@ def ours(
     folder.mkdir()
     np.save(folder / "queries.npy", queries)
     built = run(
-        sys.executable, "-m", "benchmarks.neighbours_worker", _job(folder, vectors, "build", count, target=target)
+        sys.executable, "-m", "benchmarks.neighbours.worker", _job(folder, vectors, "build", count, target=target)
     )
     asked = _asked(folder, vectors, count, candidates=[0, *candidates], shares=shares, exact=exact)
     figures = json.loads(built.output.splitlines()[-1]) | asked
@@ -97,7 +97,7 @@ def ours(
 def _asked(folder: Path, vectors: np.ndarray, count: int, **more: Any) -> dict[str, Any]:
     job = _job(folder, vectors, "ask", count, **more)
     found: dict[str, Any] = json.loads(
-        run(sys.executable, "-m", "benchmarks.neighbours_worker", job).output.splitlines()[-1]
+        run(sys.executable, "-m", "benchmarks.neighbours.worker", job).output.splitlines()[-1]
     )
     return found
 

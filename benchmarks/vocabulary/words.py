@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import spearmanr
 
 import semsearch
-from benchmarks.corpora import DATA
+from benchmarks.reporting.corpora import DATA
 from semsearch.common.arrays import Float32
 from semsearch.common.documents import Span
 from semsearch.encoder.encoder import TokenVectors

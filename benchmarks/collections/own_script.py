@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.processes import SEMSEARCH
+from benchmarks.reporting.processes import SEMSEARCH
 
 _, LINES, TARGET, VERB = sys.argv[1:]
 

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.corpora import summaries
-from benchmarks.processes import SEMSEARCH, median, run
+from benchmarks.reporting.corpora import summaries
+from benchmarks.reporting.processes import SEMSEARCH, median, run
 from semsearch.common.environment import DEFAULT_MODEL
 from semsearch.encoder.locate import locate
 

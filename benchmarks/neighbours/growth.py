@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import million
-from benchmarks.neighbours import NOISE, ours
+from benchmarks.neighbours import million
+from benchmarks.neighbours.neighbours import NOISE, ours
 
 TARGETS = {10_000: 0.99, 100_000: 0.99, 1_000_000: 0.99, 10_000_000: 0.95}
 """Recall of held-out queries that is asked of so many rows."""

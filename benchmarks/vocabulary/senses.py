@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 import semsearch
-from benchmarks.corpora import novel_sentences
-from benchmarks.words import wic_cosines, wic_pairs
+from benchmarks.reporting.corpora import novel_sentences
+from benchmarks.vocabulary.words import wic_cosines, wic_pairs
 from semsearch.common.arrays import Float32, unit_length
 from semsearch.encoder.words import word_vectors, words_of
 from semsearch.words.contexts.occurrences import mean_direction

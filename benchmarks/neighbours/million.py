@@ -1,6 +1,6 @@
 """A million real sentence embeddings, made once (some 20 minutes) and kept in the cache folder.
 
-Run ``python -m benchmarks.million`` to make them ahead of a benchmark that needs them; it goes on where an
+Run ``python -m benchmarks.neighbours.million`` to make them ahead of a benchmark that needs them; it goes on where an
 interrupted run stopped.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.corpora import DATA, novel_sentences
+from benchmarks.reporting.corpora import DATA, novel_sentences
 from semsearch import Encoder
 from semsearch.common.environment import cache_folder
 

@@ -1,0 +1,1 @@
+"""Speed, recall, build and memory of the index, beside peers."""

@@ -1,0 +1,1 @@
+"""What all benchmarks share: texts, processes, results, tables."""

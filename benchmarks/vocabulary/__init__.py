@@ -1,0 +1,1 @@
+"""Analogies, words and senses."""
