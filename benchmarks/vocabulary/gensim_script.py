@@ -1,6 +1,7 @@
 """gensim answering the analogy questions over the same vectors.
 
-``python -m benchmarks.vocabulary.gensim_script FOLDER`` prints the seconds it took, and for each question whether its first answer was right.
+``python -m benchmarks.vocabulary.gensim_script FOLDER`` prints the seconds it took, and for each question whether its
+first answer was right.
 """
 
 from __future__ import annotations

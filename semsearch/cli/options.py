@@ -13,7 +13,6 @@ import click
 from semsearch.common.choices import Precision, RuntimeName
 from semsearch.common.environment import DEFAULT_MODEL, indexes_folder
 from semsearch.common.errors import InputError
-from semsearch.storage.folder import check_name, list_collections
 
 if TYPE_CHECKING:
     from semsearch.encoder import Encoder, EncoderOptions
@@ -125,6 +124,8 @@ def name_argument(function: Command) -> Command:
 
 
 def _complete_name(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from semsearch.storage.folder import list_collections
+
     names = list_collections(indexes_folder(ctx.params.get("indexes")))
     return [name for name in names if name.startswith(incomplete)]
 
@@ -228,6 +229,8 @@ def collections_folder(indexes: Path | None) -> Path:
 
 def collection_path(indexes: Path | None, name: str) -> Path:
     """The folder of a collection; raises for a name that is a path or otherwise not a plain name."""
+    from semsearch.storage.folder import check_name
+
     return collections_folder(indexes) / check_name(name)
 
 

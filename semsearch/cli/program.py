@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import keyword
-import logging
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -56,14 +53,6 @@ INTERRUPTED = 130
 """Exit status of a program that was stopped with Ctrl-C, as shells have it."""
 
 
-class ToTerminal(logging.Handler):
-    """Shows messages of the library on stderr, a line each."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print one message."""
-        click.echo(one_line(record.getMessage()), err=True)
-
-
 class Program(click.Group):
     """Imports a command's module only when that command is wanted."""
 
@@ -95,7 +84,9 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever goes wrong is one line on stderr, and a status."""
-        with warnings.catch_warnings(), _messages_shown():
+        from semsearch.cli.output.messages import show_messages  # --help does without logging
+
+        with warnings.catch_warnings(), show_messages():
             warnings.simplefilter("ignore")
             for told in (TruncationWarning, DamagedIndexWarning, SampleWarning):
                 warnings.simplefilter("always", told)
@@ -118,20 +109,6 @@ def _load_command(name: str) -> click.Command:
         module += "_"
     command: click.Command = import_module(f"semsearch.cli.commands.{module}").command
     return command
-
-
-@contextmanager
-def _messages_shown() -> Iterator[None]:
-    """Show what the library logs, while a command runs."""
-    logger, handler = logging.getLogger("semsearch"), ToTerminal(logging.INFO)
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
 
 
 def _fail(ctx: click.Context, message: str) -> None:

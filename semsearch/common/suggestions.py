@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 __all__ = ["nearest_spellings", "suggest"]
@@ -26,6 +25,8 @@ def nearest_spellings(name: str, names: Iterable[str], count: int = 1, likeness:
     candidates = list(names)
     if len(candidates) > MOST_COMPARED:
         candidates = [other for other in candidates if _is_alike(name, other)][:MOST_COMPARED]
+    import difflib  # seldom needed, and takes as long to import as this whole layer
+
     by_lower_case = {other.lower(): other for other in candidates}
     close = difflib.get_close_matches(name.lower(), by_lower_case, n=count, cutoff=likeness)
     return [by_lower_case[other] for other in close]

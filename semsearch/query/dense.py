@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +13,13 @@ from semsearch.common.arrays import Float32, unit_length
 from semsearch.common.choices import Metric, Role
 from semsearch.common.errors import QueryError
 from semsearch.common.suggestions import suggest
-from semsearch.index import all_but
+from semsearch.index import Bitmap, all_but
 from semsearch.query.hits import Candidates
 from semsearch.query.request import SearchRequest
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
 
-__all__ = ["check_vectors", "comparable", "encode_queries", "retrieve", "retrieve_like"]
+__all__ = ["DenseQuery", "check_vectors", "comparable", "encode_queries", "like_document", "retrieve"]
 
 PART = "dense"
 """The name of this retrieval's score among the parts of a hit."""
@@ -67,24 +68,32 @@ def check_vectors(store: Store, vectors: npt.ArrayLike) -> Float32:
     return queries
 
 
-def retrieve(snapshot: Snapshot, queries: Float32, request: SearchRequest, wanted: int) -> list[Candidates]:
-    """For each query, float32[m, dimension], its ``wanted`` nearest passages, or all that reach the least score."""
-    if request.min_score is not None:
-        return [_candidates(*snapshot.within(query[None], float(request.min_score))) for query in queries]
-    scores, rows = snapshot.search(queries, wanted, exact=request.exact)
-    return [_candidates(*nearest) for nearest in zip(scores, rows, strict=True)]
+@dataclass(frozen=True, slots=True)
+class DenseQuery:
+    """``vectors``, float32[m, dimension], to find neighbours of; ``allowed`` are the rows that may be found."""
+
+    vectors: Float32
+    allowed: Bitmap | None = None
 
 
-def retrieve_like(store: Store, snapshot: Snapshot, request: SearchRequest, wanted: int) -> list[Candidates]:
-    """The passages nearest to the mean of a stored document's passages, which themselves are left out."""
-    rows = store.rows_of_document(str(request.like))
+def like_document(store: Store, snapshot: Snapshot, document: str) -> DenseQuery:
+    """The mean of a stored document's passages, which themselves are not to be found."""
+    rows = store.rows_of_document(document)
     if rows is None:
-        advice = suggest(str(request.like), store.ids(), "search for it first to learn its id", likeness=0.5)
-        raise QueryError(f"there is no document {request.like!r} in collection {store.name!r}; {advice}")
+        advice = suggest(document, store.ids(), "search for it first to learn its id", likeness=0.5)
+        raise QueryError(f"there is no document {document!r} in collection {store.name!r}; {advice}")
     own = np.asarray(rows, dtype=np.int64)
-    query = comparable(store, snapshot.searcher.rows.take(own).mean(axis=0, keepdims=True))
-    scores, others = snapshot.search(query, wanted, all_but(snapshot.rows, own), exact=request.exact)
-    return [_candidates(scores[0], others[0])]
+    mean = snapshot.searcher.rows.take(own).mean(axis=0, keepdims=True)
+    return DenseQuery(comparable(store, mean), all_but(snapshot.rows, own))
+
+
+def retrieve(snapshot: Snapshot, query: DenseQuery, request: SearchRequest, wanted: int) -> list[Candidates]:
+    """For each vector its ``wanted`` nearest passages, or all that reach the least score."""
+    if request.min_score is not None:
+        least = float(request.min_score)
+        return [_candidates(*snapshot.within(vector[None], least, query.allowed)) for vector in query.vectors]
+    scores, rows = snapshot.search(query.vectors, wanted, query.allowed, exact=request.exact)
+    return [_candidates(*nearest) for nearest in zip(scores, rows, strict=True)]
 
 
 def _candidates(scores: Float32, rows: npt.NDArray[np.int64]) -> Candidates:

@@ -52,7 +52,7 @@ class SearchRequest:
     @property
     def retrieval(self) -> tuple[object, ...]:
         """What requests must have in common to be answered by one search for all of them."""
-        return self.like, self.k, self.min_score, self.exact, self.per_document
+        return self.k, self.min_score, self.exact, self.per_document
 
 
 def check_score(score: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semsearch.common.arrays import Float32
-from semsearch.query.dense import check_vectors, comparable, encode_queries, retrieve, retrieve_like
+from semsearch.query.dense import DenseQuery, check_vectors, comparable, encode_queries, like_document, retrieve
 from semsearch.query.hits import Candidates, Hit, read_hits
 from semsearch.query.request import SearchRequest
 from semsearch.storage.snapshot import Snapshot
@@ -43,21 +43,25 @@ def answer(store: Store, request: SearchRequest) -> list[Hit]:
 
 def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[list[Hit]]:
     """The hits of each of several requests, which are encoded together, and searched for together where they can be."""
-    queries = _queries(store, requests)
+    vectors = _query_vectors(store, requests)
     together: dict[object, list[int]] = {}
     for number, request in enumerate(requests):
-        together.setdefault(request.retrieval, []).append(number)
+        alone = request.like is not None  # what may be found differs
+        together.setdefault(number if alone else request.retrieval, []).append(number)
     hits: list[list[Hit]] = [[] for _ in requests]
     with store.pinned() as snapshot:
         for numbers in together.values():
             context = Context(store, snapshot, requests[numbers[0]])
-            vectors = None if context.request.like is not None else np.stack([queries[number] for number in numbers])
-            for number, candidates in zip(numbers, _candidates(context, vectors), strict=True):
+            if context.request.like is not None:
+                query = like_document(store, snapshot, context.request.like)
+            else:
+                query = DenseQuery(np.stack([vectors[number] for number in numbers]))
+            for number, candidates in zip(numbers, _candidates(context, query), strict=True):
                 hits[number] = read_hits(store, candidates)
     return hits
 
 
-def _queries(store: Store, requests: Sequence[SearchRequest]) -> dict[int, Float32]:
+def _query_vectors(store: Store, requests: Sequence[SearchRequest]) -> dict[int, Float32]:
     """The vector of each request that brings a text or a vector, float32[dimension], by its number."""
     vectors: dict[int, Float32] = {}
     given = {number: request.vector for number, request in enumerate(requests) if request.vector is not None}
@@ -69,22 +73,17 @@ def _queries(store: Store, requests: Sequence[SearchRequest]) -> dict[int, Float
     return vectors
 
 
-def _candidates(context: Context, queries: Float32 | None) -> list[Candidates]:
+def _candidates(context: Context, query: DenseQuery) -> list[Candidates]:
     """What the stages leave for each query; more is retrieved as long as that is too little, and there is more."""
     request, rows = context.request, context.snapshot.rows
-    wanted = rows if request.k is None else request.k
+    wanted = wanted_hits = rows if request.k is None else request.k
     while True:
-        staged = [_run_stages(context, candidates) for candidates in _retrieve(context, queries, wanted)]
-        is_short = any(len(candidates) < min(request.k or 0, rows) for candidates in staged)
-        if not (request.per_document and is_short and wanted < rows):
+        retrieved = retrieve(context.snapshot, query, request, wanted)
+        staged = [_run_stages(context, candidates) for candidates in retrieved]
+        is_short = any(len(candidates) < wanted_hits for candidates in staged)
+        if not (is_short and request.per_document and request.min_score is None and wanted < rows):
             return staged
         wanted *= WIDER
-
-
-def _retrieve(context: Context, queries: Float32 | None, wanted: int) -> list[Candidates]:
-    if queries is None:
-        return retrieve_like(context.store, context.snapshot, context.request, wanted)
-    return retrieve(context.snapshot, queries, context.request, wanted)
 
 
 def _run_stages(context: Context, candidates: Candidates) -> Candidates:

@@ -88,9 +88,9 @@ class Snapshot:
         searcher = self.searcher.without_index() if exact else self.searcher
         return searcher.search(queries, k, self._alive(allowed))
 
-    def within(self, query: Float32, least: float) -> tuple[Float32, Int64]:
+    def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """All live rows that score ``least`` or more, best first: scores float32[n], rows int64[n]."""
-        return self.searcher.rows.within(query, least, self.live)
+        return self.searcher.rows.within(query, least, self._alive(allowed))
 
     def _alive(self, allowed: Bitmap | None) -> Bitmap | None:
         return self.live if allowed is None else allowed if self.live is None else allowed & self.live
