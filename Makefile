@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := .venv-peers
 
-.PHONY: demo test lint bench clean help
+.PHONY: demo test lint coverage bench clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -22,6 +22,9 @@ lint: $(READY) ## ruff, mypy, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+coverage: $(READY) ## run every test and measure which lines they reach
+	$(BIN)/python -m pytest --cov=semsearch --cov-report=term:skip-covered
 
 bench: $(READY) $(PEERS)/.ready ## run the benchmarks and write their tables (takes long)
 	$(BIN)/python -m benchmarks

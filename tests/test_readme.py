@@ -14,6 +14,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "decisions", ROOT / "benchmarks", ROOT / "indexes")
+    for path in folder.glob("*.md")
+)
 NUMBER = re.compile(r"-?\d+\.\d+")
 SCORE_TOLERANCE = 0.005
 """bf16 and f32 arithmetic differ in the third decimal of a score."""
@@ -81,9 +86,18 @@ def test_python_example_runs_and_finds_the_bee(tmp_path: Path) -> None:
     assert second.endswith("jet A jet flies.")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/benchmarks.md", "benchmarks/README.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_files(page: str) -> None:
     """Every relative link of a page names a file of the repository."""
     path = ROOT / page
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8"))
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_map_is_short_enough_to_be_read() -> None:
+    """docs/architecture.md has at most 2,000 words, and every room of the package has its heading."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert len(text.split()) <= 2000
+    rooms = {path.name for path in (ROOT / "semsearch").iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+    headings = set(re.findall(r"^## (\w+)/", text, flags=re.MULTILINE))
+    assert rooms - headings == {"plot"}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
 from semsearch.common.arrays import Float32
-from semsearch.common.errors import InputError, MissingExtraError
+from semsearch.common.errors import InputError
+from semsearch.common.extras import import_extra
+from semsearch.common.unicode import one_line
 
 __all__ = ["check_picture", "heatmap"]
 
@@ -25,8 +26,7 @@ def check_picture(path: Path) -> None:
         raise InputError(f"a picture cannot be written to {path}; its name must end in {' or '.join(KINDS)}")
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent} for the picture; make it first")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError("pictures need matplotlib, which is not installed: pip install 'semsearch[plot]'")
+    import_extra("matplotlib", "plot", "a picture")
 
 
 def heatmap(path: Path, matrix: Float32, rows: Sequence[str], columns: Sequence[str]) -> None:
@@ -54,5 +54,5 @@ def heatmap(path: Path, matrix: Float32, rows: Sequence[str], columns: Sequence[
 
 
 def _label(text: str) -> str:
-    line = " ".join(text.split())
+    line = one_line(text)
     return line if len(line) <= LONGEST_LABEL else f"{line[: LONGEST_LABEL - 1]}…"

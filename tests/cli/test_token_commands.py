@@ -161,7 +161,6 @@ def test_compare_draws(run, kind, options):
 def test_without_matplotlib_the_extra_is_named(refused, monkeypatch):
     """Before any work is done."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert "pip install 'semsearch[plot]'" in refused("compare", "a", "b", "--plot", "x.png")
 
 

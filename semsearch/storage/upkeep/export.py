@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from semsearch.common.errors import MissingExtraError
+from semsearch.common.extras import import_extra
 
 if TYPE_CHECKING:
     from semsearch.common.arrays import Float32
@@ -31,14 +31,7 @@ def write_jsonl(passages: Passages, target: IO[bytes]) -> None:
 
 def write_parquet(passages: Passages, target: IO[bytes]) -> None:
     """The same columns; metadata as JSON text, the vector as a list of float32. Needs pyarrow."""
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtraError(
-            "writing Parquet needs pyarrow, which is not installed; run: pip install 'semsearch[parquet]', "
-            "or take --format jsonl"
-        ) from error
+    pa, parquet = (import_extra(name, "parquet", "writing Parquet") for name in ("pyarrow", "pyarrow.parquet"))
     columns = [(name, pa.string()) for name in ("document", "text", "title", "source", "metadata")]
     columns += [(name, pa.int64()) for name in ("passage", "start", "end")]
     schema = pa.schema([*columns, ("vector", pa.list_(pa.float32()))])
