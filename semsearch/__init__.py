@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from semsearch.collection import Collection
-    from semsearch.common.choices import Formula, Metric, Pooling, Unit
-    from semsearch.common.documents import Document
+    from semsearch.common.documents import Document, Formula, Metric, Pooling, Unit
     from semsearch.common.errors import SemsearchError, TruncationWarning
     from semsearch.encoder import Encoder, EncoderOptions, TextTokens, TokenVectors
     from semsearch.query.analogy import PassageAnswer
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from semsearch.storage.upkeep.status import Status
     from semsearch.words.contexts.occurrences import Occurrence
     from semsearch.words.contexts.senses import Sense
-    from semsearch.words.spaces.answers import Answer, Neighbour
-    from semsearch.words.spaces.space import Space
+    from semsearch.words.spaces.space import Answer, Neighbour, Space
     from semsearch.words.spaces.vocabulary import Vocabulary
     from semsearch.words.vector_files.reader import read_space
 
@@ -59,19 +57,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Answer": "semsearch.words.spaces.answers",
+    "Answer": "semsearch.words.spaces.space",
     "Collection": "semsearch.collection",
     "CollectionSettings": "semsearch.storage.settings",
     "Document": "semsearch.common.documents",
     "Encoder": "semsearch.encoder.encoder",
     "EncoderOptions": "semsearch.encoder.spec",
-    "Formula": "semsearch.common.choices",
+    "Formula": "semsearch.common.documents",
     "Hit": "semsearch.query.hits",
-    "Metric": "semsearch.common.choices",
-    "Neighbour": "semsearch.words.spaces.answers",
+    "Metric": "semsearch.common.documents",
+    "Neighbour": "semsearch.words.spaces.space",
     "Occurrence": "semsearch.words.contexts.occurrences",
     "PassageAnswer": "semsearch.query.analogy",
-    "Pooling": "semsearch.common.choices",
+    "Pooling": "semsearch.common.documents",
     "SemsearchError": "semsearch.common.errors",
     "Sense": "semsearch.words.contexts.senses",
     "Space": "semsearch.words.spaces.space",
@@ -80,7 +78,7 @@ _HOMES = {
     "TextTokens": "semsearch.encoder.tokenizer",
     "TokenVectors": "semsearch.encoder.encoder",
     "TruncationWarning": "semsearch.common.errors",
-    "Unit": "semsearch.common.choices",
+    "Unit": "semsearch.common.documents",
     "Vocabulary": "semsearch.words.spaces.vocabulary",
     "read_space": "semsearch.words.vector_files.reader",
 }

@@ -9,8 +9,7 @@ from typing import IO, TYPE_CHECKING, Self
 import numpy.typing as npt
 
 from semsearch.common.arguments import refuse_single
-from semsearch.common.choices import Formula
-from semsearch.common.documents import Document
+from semsearch.common.documents import Document, Formula
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.index import target_of

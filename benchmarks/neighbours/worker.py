@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.reporting.processes import OwnPeak, peak_mb, private_mb
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.common.environment import thread_count
 from semsearch.common.threads import run
 from semsearch.index import ApproximateIndex, Measured, Part, Plan, Point, Reach, Rows, Searcher, Target

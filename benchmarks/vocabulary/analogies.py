@@ -21,9 +21,9 @@ from benchmarks.collections.peers import PYTHON
 from benchmarks.reporting.corpora import DATA
 from benchmarks.reporting.processes import median, run
 from semsearch.common.arrays import Int64
-from semsearch.common.choices import Formula
+from semsearch.common.documents import Formula
 from semsearch.words.spaces import DEFAULT_SPACE, Space, Vocabulary
-from semsearch.words.spaces.spelling_map import SpellingMap
+from semsearch.words.spaces.preparation import SpellingMap
 
 PUBLISHED = {"GloVe, 300 dimensions, all questions (Pennington et al. 2014)": 71.7}
 SPACES = ("static", "layer:1", "layer:2", "layer:3", "layer:4", "layer:5", "layer:6", DEFAULT_SPACE, "encoded")

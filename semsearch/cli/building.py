@@ -13,7 +13,7 @@ import click
 
 from semsearch.cli.opening import open_store
 from semsearch.cli.options import RunOptions, as_value
-from semsearch.common.choices import Metric, Pooling, Unit
+from semsearch.common.documents import Metric, Pooling, Unit
 from semsearch.common.environment import DEFAULT_MODEL
 from semsearch.common.errors import CollectionError
 from semsearch.ingest.formats.format import Fields

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from semsearch.common.choices import Precision, RuntimeName
+from semsearch.common.documents import Precision, RuntimeName
 from semsearch.common.environment import DEFAULT_MODEL, indexes_folder
 from semsearch.common.errors import InputError
 

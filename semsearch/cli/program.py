@@ -84,7 +84,7 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever goes wrong is one line on stderr, and a status."""
-        from semsearch.cli.output.messages import show_messages  # --help does without logging
+        from semsearch.cli.output.progress import show_messages  # --help does without logging
 
         with warnings.catch_warnings(), show_messages():
             warnings.simplefilter("ignore")

@@ -1,12 +1,16 @@
-"""The nouns that all layers share: a document, and a place in its text."""
+"""The nouns that all layers share: a document, a place in its text, and what can be chosen by name.
+
+Commands list the choices in their help without importing the layers that act on them.
+"""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Document", "Metadata", "Span"]
+__all__ = ["Document", "Formula", "Metadata", "Metric", "Pooling", "Precision", "Role", "RuntimeName", "Span", "Unit"]
 
 Metadata = Mapping[str, Any]
 Span = tuple[int, int]
@@ -22,3 +26,63 @@ class Document:
     title: str | None = None
     source: str | None = None
     metadata: Metadata = field(default_factory=dict)
+
+
+class Unit(enum.StrEnum):
+    """What one passage is: the piece of a document that gets one embedding."""
+
+    WINDOW = "window"
+    SENTENCE = "sentence"
+    LINE = "line"
+    PARAGRAPH = "paragraph"
+    DOCUMENT = "document"
+
+
+class Metric(enum.StrEnum):
+    """How near two vectors are. The score is the cosine, the inner product, or the distance with a minus in front."""
+
+    COSINE = "cosine"
+    DOT = "dot"
+    L2 = "l2"
+
+
+class Pooling(enum.StrEnum):
+    """How token vectors become one vector; the names are sentence-transformers' own."""
+
+    MEAN = "mean"
+    CLS = "cls"
+    MAX = "max"
+    MEAN_SQRT_LENGTH = "mean_sqrt_len_tokens"
+    LAST = "lasttoken"
+
+
+class Role(enum.StrEnum):
+    """Which prompt a text gets, for models that prefix queries and documents differently."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+
+
+class RuntimeName(enum.StrEnum):
+    """What a model is run by; ``auto`` is OpenVINO on a processor where it can, else PyTorch."""
+
+    AUTO = "auto"
+    OPENVINO = "openvino"
+    TORCH = "torch"
+
+
+class Precision(enum.StrEnum):
+    """Arithmetic of the matrix products; ``auto`` takes bf16 only where the processor has it."""
+
+    AUTO = "auto"
+    F32 = "f32"
+    BF16 = "bf16"
+
+
+class Formula(enum.StrEnum):
+    """How the answers to an analogy are scored; the names are the literature's, in small letters."""
+
+    COS_ADD = "3cosadd"
+    COS_MUL = "3cosmul"
+    PAIR_DIRECTION = "pair-direction"
+    COS_AVG = "3cosavg"

@@ -1,11 +1,15 @@
-"""Where things are, resolved in one place: an argument, else the environment, else the default."""
+"""Where things are, and what is installed: an argument, else the environment, else the default."""
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-__all__ = ["DEFAULT_MODEL", "cache_folder", "core_count", "indexes_folder", "thread_count"]
+from semsearch.common.errors import MissingExtraError
+
+__all__ = ["DEFAULT_MODEL", "cache_folder", "core_count", "import_extra", "indexes_folder", "thread_count"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
@@ -38,3 +42,17 @@ def thread_count(given: int | None = None) -> int:
     if (chosen := os.environ.get("SEMSEARCH_THREADS", "")).isdecimal() and int(chosen) > 0:
         return int(chosen)
     return core_count()
+
+
+def import_extra(module: str, extra: str, purpose: str) -> Any:
+    """An optional library; raises :class:`MissingExtraError` that names the extra of this package that brings it.
+
+    ``purpose`` begins the message, such as ``writing Parquet``.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        library = module.split(".")[0]
+        raise MissingExtraError(
+            f"{purpose} needs {library}, which is not installed; run: pip install 'semsearch[{extra}]'"
+        ) from error

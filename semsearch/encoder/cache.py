@@ -1,4 +1,4 @@
-"""Digests of large files that are computed once, and folders that appear whole or not at all.
+"""The cache folder: digests of large files, arrays that take long to make, folders that appear whole or not at all.
 
 A SHA-256 of 90 MB costs a quarter of the time that a search may take, so it is remembered together
 with the file's size, times and inode, as git does for its index: a file that was written to since is
@@ -11,16 +11,17 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from semsearch.common.arrays import Float32
 from semsearch.common.durable import write_beside
 from semsearch.common.environment import cache_folder
 from semsearch.common.errors import StorageError
 
-__all__ = ["digest", "locked", "publish_file", "publish_folder", "read_json", "short_digest"]
+__all__ = ["digest", "load_or_make", "locked", "publish_file", "publish_folder", "read_json", "short_digest"]
 
 
 def read_json(path: Path) -> Any:
@@ -112,3 +113,41 @@ def _not_writable(folder: Path, error: OSError) -> StorageError:
         f"the cache folder {folder} cannot be written ({error.strerror or error}); "
         "free some space or set SEMSEARCH_CACHE to a folder that can be"
     )
+
+
+DIGEST = "sha256"
+
+
+def load_or_make(path: Path, make: Callable[[], dict[str, Float32]]) -> dict[str, Float32]:
+    """The arrays in a safetensors file, or those that ``make`` gives, which are then kept in it.
+
+    A file whose bytes are not the ones that were written counts as missing.
+    """
+    arrays = _read_arrays(path)
+    if arrays is None:
+        from safetensors.numpy import save
+
+        arrays = make()
+        with suppress(StorageError):  # what cannot be kept is made again next time
+            publish_file(path, save(arrays, {DIGEST: _digest_arrays(arrays)}))
+    return arrays
+
+
+def _read_arrays(path: Path) -> dict[str, Float32] | None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            written = (file.metadata() or {}).get(DIGEST)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError):
+        return None
+    return arrays if written == _digest_arrays(arrays) else None
+
+
+def _digest_arrays(arrays: Mapping[str, Float32]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].shape}".encode())
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()

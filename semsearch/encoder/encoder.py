@@ -15,8 +15,7 @@ import numpy as np
 
 from semsearch.common.arguments import refuse_single
 from semsearch.common.arrays import Float32, Int64
-from semsearch.common.choices import Precision, Role, RuntimeName
-from semsearch.common.documents import Span
+from semsearch.common.documents import Precision, Role, RuntimeName, Span
 from semsearch.common.environment import DEFAULT_MODEL, thread_count
 from semsearch.common.errors import InputError, ModelError, TruncationWarning, UnsupportedModelError
 from semsearch.encoder.input_parts import InputParts, input_parts

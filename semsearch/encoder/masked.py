@@ -18,7 +18,7 @@ from semsearch.common.arrays import Float32
 from semsearch.common.errors import ModelError, QueryError, UnsupportedModelError
 from semsearch.encoder.cache import read_json
 from semsearch.encoder.locate import locate
-from semsearch.encoder.quiet import quiet
+from semsearch.encoder.runtimes.runtime import quiet
 from semsearch.encoder.spec import EncoderOptions, read_spec
 from semsearch.encoder.tokenizer import Tokenizer
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from semsearch.common.choices import Pooling
+from semsearch.common.documents import Pooling
 from semsearch.common.errors import DamagedModelError, ModelError, UnsupportedModelError
 from semsearch.encoder.cache import digest, read_json, short_digest
 

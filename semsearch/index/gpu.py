@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.common.errors import DeviceError
 from semsearch.index.bitmaps import Bitmap, contains
 from semsearch.index.rows import Found, Rows, RowSource, faiss_metric

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.common.durable import write_beside
 from semsearch.common.environment import thread_count
 from semsearch.common.errors import InputError

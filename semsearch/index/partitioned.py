@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.index.bitmaps import Bitmap, span_of
 from semsearch.index.inverted_lists import Reach, Search
 from semsearch.index.part import Part

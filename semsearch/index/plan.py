@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from semsearch.common.arrays import Float32
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.common.environment import thread_count
 from semsearch.index.inverted_lists import Reach
 from semsearch.index.part import Part, pad, padded_dimension

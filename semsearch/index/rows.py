@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.common.arrays import Float32, Int64, best
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.common.threads import run
 from semsearch.index.bitmaps import Bitmap, count, members, span_of
 from semsearch.index.codes import Code

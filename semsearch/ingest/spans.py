@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from semsearch.common.choices import Unit
-from semsearch.common.documents import Span
+from semsearch.common.documents import Span, Unit
 from semsearch.common.unicode import replace_surrogates
 
 __all__ = ["documents", "lines", "paragraphs", "sentences", "split"]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semsearch.common.arrays import Float32
+from semsearch.common.environment import import_extra
 from semsearch.common.errors import InputError
-from semsearch.common.extras import import_extra
 from semsearch.common.unicode import one_line
 
 __all__ = ["check_picture", "heatmap"]

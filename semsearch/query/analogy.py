@@ -14,15 +14,15 @@ import numpy as np
 
 from semsearch.common.arguments import check_k
 from semsearch.common.arrays import Float32, Int64, best, unit_length
-from semsearch.common.choices import Formula, Metric
+from semsearch.common.documents import Formula, Metric
 from semsearch.common.errors import QueryError
 from semsearch.common.threads import run
 from semsearch.query.dense import encode_queries
 from semsearch.query.hits import Candidates, Hit, read_hits
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
-from semsearch.words.spaces.answers import ranks_apart
 from semsearch.words.spaces.formulas import FORMULAS, SUMS, check_formula, sum_weights
+from semsearch.words.spaces.space import ranks_apart
 
 __all__ = ["PassageAnswer", "analogy"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from semsearch.common.arguments import refuse_single
 from semsearch.common.arrays import Float32, unit_length
-from semsearch.common.choices import Metric, Role
+from semsearch.common.documents import Metric, Role
 from semsearch.common.errors import QueryError
 from semsearch.common.suggestions import suggest
 from semsearch.index import Bitmap, all_but

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from semsearch.common.choices import Role
+from semsearch.common.documents import Role
 from semsearch.common.errors import SpaceMismatchError
 from semsearch.encoder import Encoder
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from semsearch.common.environment import thread_count
 from semsearch.common.errors import CollectionNotFoundError, DamagedError, DamagedIndexWarning
-from semsearch.storage.database.commit_note import check_commits, last_noted
 from semsearch.storage.database.connection import Connection, connect, merge_log
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.migrations import migrate
 from semsearch.storage.database.schema import FORMAT, format_of, read_meta
 from semsearch.storage.database.state import State, check_seal, read_state
+from semsearch.storage.database.transaction import check_commits, last_noted
 from semsearch.storage.folder import DATABASE, exists, not_found_error
 from semsearch.storage.locking import writer_lock
 from semsearch.storage.settings import Definition
@@ -83,11 +83,12 @@ class Handle:
         """A read transaction: all queries in the block see one committed state, which is read and checked here."""
         connection = self.connection
         if connection.in_transaction:  # within a pinned block, whose state it is
-            yield connection, read_state(connection)
+            yield connection, self._local.state
             return
         connection.execute("BEGIN")
         try:
-            yield connection, read_state(connection)
+            self._local.state = read_state(connection)
+            yield connection, self._local.state
         finally:
             if not _end_reading(connection):
                 self.close()

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semsearch.common.arrays import unit_length
-from semsearch.common.choices import Metric, Role, Unit
-from semsearch.common.documents import Document, Span
+from semsearch.common.documents import Document, Metric, Role, Span, Unit
 from semsearch.encoder import Encoded, Encoder
 from semsearch.encoder.words import PassageWords, encode_words
 from semsearch.ingest.spans import split

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from semsearch.common.choices import Metric, Unit
+from semsearch.common.documents import Metric, Unit
 from semsearch.common.errors import CollectionError, DamagedError, SemsearchError, SpaceMismatchError
 from semsearch.encoder import Encoder, EncoderOptions
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind

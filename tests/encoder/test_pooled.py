@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from semsearch.common.arrays import Float32
-from semsearch.common.choices import Pooling
+from semsearch.common.documents import Pooling
 from semsearch.encoder import Encoder
 from semsearch.encoder.encoder import CHUNK
 from semsearch.encoder.runtimes import openvino as openvino_runtime

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.common.choices import Pooling
+from semsearch.common.documents import Pooling
 from semsearch.common.errors import DamagedModelError, ModelError, UnsupportedModelError
 from semsearch.encoder import EncoderOptions
 from semsearch.encoder.spec import read_spec

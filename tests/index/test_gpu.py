@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.common.errors import DeviceError
 from semsearch.index import ApproximateIndex, Point, Reach, Rows, Searcher, bitmap_of, gpu
 from semsearch.index.gpu import FaissScan, GpuRows, TorchScan

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.index import Rows
 from semsearch.index.ground_truth import LOOKED_AT, is_neighbour, true_neighbours
 from tests.support.brute_force import METRICS, as_from_outside, stored, true_scores, unit

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.index import ApproximateIndex, Part, Reach, bitmap_of
 from semsearch.index import inverted_lists as lists
 from tests.support.brute_force import asked, candidates, stored

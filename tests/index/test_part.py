@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.common.errors import InputError
 from semsearch.index import Part, Reach, bitmap_of
 from semsearch.index.part import GRAPH_EFFORT, padded_dimension
@@ -245,7 +245,7 @@ import resource, sys, signal
 import numpy as np
 from pathlib import Path
 from semsearch.index import Part
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 matrix = np.random.default_rng(0).standard_normal((4000, 64)).astype(np.float32)
 part = Part.build("Flat", 64, Metric.L2, 0, matrix, [matrix])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.index import ApproximateIndex, Part, Point, Reach, bitmap_of
 from tests.support.brute_force import METRICS, asked, stored, true_scores
 

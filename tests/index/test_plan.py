@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.common.errors import InputError
 from semsearch.index import Plan, Reach, Rows, build_part, choose, is_current, plan
 from semsearch.index.part import check_factory, padded_dimension

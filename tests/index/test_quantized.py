@@ -6,7 +6,7 @@ import faiss
 import numpy as np
 import pytest
 
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.index import ApproximateIndex, Part, Plan, Point, Reach, Rows, Searcher, build_part, plan
 from semsearch.index.faiss_files import innermost
 from semsearch.index.quantized import Shape, build_quantized

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.index import ApproximateIndex, Part, Point, Reach, Rows, Target, recall, tune
 from semsearch.index import ground_truth as truth
 from tests.support.brute_force import METRICS, as_from_outside, asked, stored, true_scores, unit

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.index import Rows, bitmap_of
 from semsearch.index import rows as module
 from semsearch.index.rows import best

@@ -11,7 +11,7 @@ import sentencex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from semsearch.common.choices import Unit
+from semsearch.common.documents import Unit
 from semsearch.ingest.spans import documents, lines, paragraphs, sentences, split
 
 UNITS = [unit for unit in Unit if unit is not Unit.WINDOW]

@@ -10,8 +10,7 @@ import pytest
 from semsearch import Document
 from semsearch.common.errors import DamagedError
 from semsearch.storage import tables
-from semsearch.storage.tables.checksums import values_crc
-from semsearch.storage.tables.table import Addition, Finding, Inspection, Part, Row, Table
+from semsearch.storage.tables.table import Addition, Finding, Inspection, Part, Row, Table, values_crc
 from semsearch.storage.upkeep.verify import verify_folder
 
 

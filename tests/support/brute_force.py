@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from semsearch.common.choices import Metric
+from semsearch.common.documents import Metric
 from semsearch.index import Code
 
 METRICS = tuple(Metric)

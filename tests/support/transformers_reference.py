@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from semsearch.common.arrays import Float32
-from semsearch.common.choices import Pooling
+from semsearch.common.documents import Pooling
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}

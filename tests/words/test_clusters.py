@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 from sklearn.metrics import adjusted_rand_score
 
-from semsearch.words.contexts import clusters
-from semsearch.words.contexts.clusters import group_vectors
-from semsearch.words.contexts.typical import typical_words
+from semsearch.words.contexts import groups as clusters
+from semsearch.words.contexts.groups import group_vectors, typical_words
 
 
 def random_vectors(seed, count, dimension=8):

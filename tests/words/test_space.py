@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsearch.common.arrays import GROUP, top
-from semsearch.common.choices import Formula
+from semsearch.common.documents import Formula
 from semsearch.common.errors import InputError, QueryError
 from semsearch.words.spaces import Space
 from semsearch.words.spaces import space as space_module

@@ -10,7 +10,7 @@ import pytest
 from semsearch.common.errors import ModelError, QueryError
 from semsearch.encoder import Encoder
 from semsearch.words.spaces import Vocabulary
-from semsearch.words.spaces.spelling_map import SpellingMap
+from semsearch.words.spaces.preparation import SpellingMap
 from semsearch.words.spaces.whole_words import spell_out, whole_words
 
 

@@ -20,7 +20,7 @@ from semsearch.cli.options import (
     run_options,
     space_options,
 )
-from semsearch.common.choices import Formula
+from semsearch.common.documents import Formula
 from semsearch.common.errors import InputError
 
 __all__ = ["command"]

@@ -1,17 +1,21 @@
-"""The progress bar of long work, on stderr."""
+"""What people see while a command works, on stderr: a bar, and what the library logs."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from semsearch.cli.output.summary import count_noun
+from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
     from semsearch.storage.sync import SyncReport
 
-__all__ = ["count_committed", "count_progress", "sync_progress"]
+__all__ = ["count_committed", "count_progress", "show_messages", "sync_progress"]
 
 
 @contextmanager
@@ -67,3 +71,25 @@ def count_committed(planned: Callable[[SyncReport], int]) -> Callable[[SyncRepor
         return behind or earlier // 2
 
     return done
+
+
+class _ToTerminal(logging.Handler):
+    """Prints each message on a line of its own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one message."""
+        click.echo(one_line(record.getMessage()), err=True)
+
+
+@contextmanager
+def show_messages() -> Iterator[None]:
+    """Show messages within the block, from the level INFO on."""
+    logger, handler = logging.getLogger("semsearch"), _ToTerminal(logging.INFO)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

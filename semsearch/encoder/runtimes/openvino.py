@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
-from semsearch.common.choices import Precision
+from semsearch.common.documents import Precision
 from semsearch.common.environment import core_count
 from semsearch.common.errors import StorageError
 from semsearch.encoder.batching import pad, plan

@@ -17,7 +17,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling as Poolin
 
 from semsearch.common.errors import ModelError, UnsupportedModelError
 from semsearch.common.unicode import one_line
-from semsearch.encoder.quiet import quiet
+from semsearch.encoder.runtimes.runtime import quiet
 from semsearch.encoder.spec import EncoderSpec
 
 __all__ = ["Pipeline", "load_pipeline"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from semsearch.common.arrays import Float32
-from semsearch.common.choices import Precision
+from semsearch.common.documents import Precision
 
-__all__ = ["Progress", "Runtime"]
+__all__ = ["Progress", "Runtime", "quiet"]
 
 Progress = Callable[[int], None]
 """Called with the number of texts that have just been finished."""
@@ -29,3 +32,24 @@ class Runtime(Protocol):
 
     def static_vectors(self) -> Float32:
         """The input embedding table, float32[vocabulary, embedding size]."""
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the progress bars and notes of the libraries off the user's terminal."""
+    from transformers.utils import logging as transformers_logging
+
+    levels = {name: logging.getLogger(name).level for name in ("transformers", "sentence_transformers")}
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+        if bars:
+            transformers_logging.enable_progress_bar()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from semsearch.common.arrays import Float32, Int64
-from semsearch.common.choices import Precision
+from semsearch.common.documents import Precision
 from semsearch.common.errors import UnsupportedModelError
 from semsearch.encoder.batching import TOKEN_BUDGET, pad, plan
 from semsearch.encoder.runtimes.pipeline import load_pipeline

@@ -13,9 +13,9 @@ from pathlib import Path
 from semsearch.common.errors import DamagedError
 from semsearch.storage.database.schema import FORMAT, statements
 from semsearch.storage.database.state import STATE_DDL, seal
-from semsearch.storage.tables.checksums import values_crc
 from semsearch.storage.tables.documents import DOCUMENTS
 from semsearch.storage.tables.indexes import INDEXES
+from semsearch.storage.tables.table import values_crc
 from semsearch.storage.tables.tuning import TUNING
 
 __all__ = ["MIGRATIONS", "migrate"]

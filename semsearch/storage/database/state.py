@@ -12,9 +12,9 @@ from typing import NamedTuple
 from semsearch.storage.database.connection import folder_of
 from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables import tables_in
-from semsearch.storage.tables.checksums import values_crc
 from semsearch.storage.tables.dead import DEAD
 from semsearch.storage.tables.meta import META
+from semsearch.storage.tables.table import values_crc
 
 __all__ = ["STATE_DDL", "State", "check_seal", "index_checksum", "read_state", "seal", "start"]
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from semsearch.common.arrays import Int64
 from semsearch.storage.database.errors import damage_error
-from semsearch.storage.tables.checksums import set_sum
-from semsearch.storage.tables.table import Table
+from semsearch.storage.tables.table import Table, set_sum
 
 if TYPE_CHECKING:
     from semsearch.storage.database.state import State

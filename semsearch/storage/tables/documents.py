@@ -15,8 +15,17 @@ from semsearch.common.arrays import chunks
 from semsearch.common.documents import Document, Metadata
 from semsearch.common.errors import DamagedError
 from semsearch.storage.database.errors import damage_error
-from semsearch.storage.tables.checksums import values_crc
-from semsearch.storage.tables.table import PARAMETERS, Addition, Finding, Inspection, Part, Row, Table, placeholders
+from semsearch.storage.tables.table import (
+    PARAMETERS,
+    Addition,
+    Finding,
+    Inspection,
+    Part,
+    Row,
+    Table,
+    placeholders,
+    values_crc,
+)
 
 __all__ = [
     "DOCUMENTS",

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from semsearch.storage.tables.checksums import values_crc
-from semsearch.storage.tables.table import Table
+from semsearch.storage.tables.table import Table, values_crc
 
 __all__ = ["META"]
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import enum
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from semsearch.common.arrays import Int64
 from semsearch.common.documents import Span
@@ -23,7 +26,31 @@ if TYPE_CHECKING:
     from semsearch.storage.settings import Definition
     from semsearch.storage.vectors.kinds import VectorKind
 
-__all__ = ["Addition", "Append", "Finding", "Inspection", "Part", "ReadRows", "Row", "Table", "placeholders"]
+__all__ = [
+    "Addition",
+    "Append",
+    "Finding",
+    "Inspection",
+    "Part",
+    "ReadRows",
+    "Row",
+    "Table",
+    "placeholders",
+    "set_sum",
+    "values_crc",
+]
+    "Addition",
+    "Append",
+    "Finding",
+    "Inspection",
+    "Part",
+    "ReadRows",
+    "Row",
+    "Table",
+    "placeholders",
+    "set_sum",
+    "values_crc",
+]
 
 Row = tuple[Any, ...]
 ReadRows = Callable[[str, str, str], Iterator[Row]]
@@ -134,3 +161,16 @@ class Table:
 def placeholders(values: Sequence[Any]) -> str:
     """Parameter marks for a list of values: ``?,?,?``."""
     return ",".join("?" * len(values))
+
+
+def values_crc(values: Iterable[Any]) -> int:
+    """CRC-32 of some values as Python writes them; after damage they may be of any type."""
+    return zlib.crc32(repr(tuple(values)).encode("utf-8", "surrogatepass"))
+
+
+def set_sum(numbers: Int64) -> int:
+    """Checksum of a set of numbers, whatever their order: a sum of mixed numbers (splitmix64, Steele 2014)."""
+    mixed = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return int((mixed ^ (mixed >> np.uint64(31))).sum(dtype=np.uint64)) >> 1  # SQLite's integers have a sign

@@ -18,7 +18,6 @@ from semsearch.common.arrays import Int64, chunks
 from semsearch.common.documents import Span
 from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables.blocks import WORD_BLOCKS
-from semsearch.storage.tables.checksums import set_sum, values_crc
 from semsearch.storage.tables.passages import PASSAGES, StoredPassage
 from semsearch.storage.tables.table import (
     PARAMETERS,
@@ -30,6 +29,8 @@ from semsearch.storage.tables.table import (
     Row,
     Table,
     placeholders,
+    set_sum,
+    values_crc,
 )
 
 if TYPE_CHECKING:

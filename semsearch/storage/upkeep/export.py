@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from semsearch.common.extras import import_extra
+from semsearch.common.environment import import_extra
 
 if TYPE_CHECKING:
     from semsearch.common.arrays import Float32

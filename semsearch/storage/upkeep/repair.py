@@ -25,10 +25,10 @@ from semsearch.common.errors import DamagedError, SemsearchError
 from semsearch.encoder import Encoded, Encoder
 from semsearch.encoder.words import PassageWords
 from semsearch.index import Rows
-from semsearch.storage.database.commit_note import last_noted
 from semsearch.storage.database.connection import connect, discard, merge_log
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.schema import create_schema
+from semsearch.storage.database.transaction import last_noted
 from semsearch.storage.folder import DATABASE, is_own
 from semsearch.storage.locking import writer_lock
 from semsearch.storage.prepare import EncodedPassages, Prepared, encode_prepared, prepare

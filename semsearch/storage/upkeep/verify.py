@@ -17,10 +17,10 @@ import numpy as np
 
 from semsearch.common.errors import DamagedError, SemsearchError
 from semsearch.common.unicode import one_line
-from semsearch.storage.database.commit_note import last_noted
 from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.state import check_seal, read_state
+from semsearch.storage.database.transaction import last_noted
 from semsearch.storage.folder import DATABASE, is_own
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import BLOCKS_OF, INDEXES_OF, tables_in

@@ -11,7 +11,7 @@ from semsearch.common.arguments import check_k
 from semsearch.common.arrays import Float32, unit_length
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
-from semsearch.words.contexts.clusters import group_vectors
+from semsearch.words.contexts.groups import group_vectors, typical_words, vocabularies
 from semsearch.words.contexts.occurrences import (
     AROUND,
     Occurrence,
@@ -22,7 +22,6 @@ from semsearch.words.contexts.occurrences import (
     snippet_at,
 )
 from semsearch.words.contexts.phrases import Phrase
-from semsearch.words.contexts.typical import typical_words, vocabularies
 
 __all__ = ["Sense", "senses"]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
-from semsearch.common.choices import Formula
+from semsearch.common.documents import Formula
 from semsearch.common.errors import QueryError
 
 __all__ = ["FORMULAS", "SUMS", "Scorer", "check_formula", "sum_weights"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,46 @@ import numpy.typing as npt
 
 from semsearch.common.arguments import check_k
 from semsearch.common.arrays import Float32, Int64, top, unit_length
-from semsearch.common.choices import Formula
+from semsearch.common.documents import Formula
 from semsearch.common.errors import InputError, QueryError
 from semsearch.common.suggestions import suggest
-from semsearch.words.spaces.answers import Answer, Neighbour, ranks_apart
 from semsearch.words.spaces.formulas import FORMULAS, check_formula
 from semsearch.words.spaces.preparation import Preparation
 
-__all__ = ["Space"]
+__all__ = ["Answer", "Neighbour", "Space", "ranks_apart"]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A name of a space, such as a token, and how well it answers a question; ``rank`` counts from 1."""
+
+    rank: int
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to an analogy; ``rank`` is among all but the question's words, and ``None`` for one of these.
+
+    ``rank_of_all`` counts the question's words, too, which often are the nearest.
+    """
+
+    rank: int | None
+    rank_of_all: int
+    name: str
+    score: float
+
+
+def ranks_apart(asked: Sequence[bool], k: int) -> list[int | None]:
+    """Ranks of the first ``k`` answers, and ``None`` for what comes between them and was ``asked`` itself.
+
+    ``asked`` goes through all candidates, best first; what comes behind the last answer is left out.
+    """
+    places = [place for place, is_asked in enumerate(asked) if not is_asked][:k]
+    ranks = {place: rank for rank, place in enumerate(places, 1)}
+    return [ranks.get(place) for place in range(places[-1] + 1 if places else len(asked))]
+
 
 BLOCK = 2**24
 """Cosines that are in memory at a time."""

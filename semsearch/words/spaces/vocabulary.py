@@ -10,12 +10,10 @@ from semsearch.common.arrays import Float32, Int64, chunks
 from semsearch.common.environment import cache_folder
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
-from semsearch.encoder.cache import short_digest
-from semsearch.words.spaces.preparation import Preparation
+from semsearch.encoder.cache import load_or_make, short_digest
+from semsearch.words.spaces.preparation import Preparation, SpellingMap
 from semsearch.words.spaces.sources import Encoded, Static, open_source
 from semsearch.words.spaces.space import Space
-from semsearch.words.spaces.spelling_map import SpellingMap
-from semsearch.words.spaces.stored import load_or_make
 from semsearch.words.spaces.whole_words import spell_out, whole_words
 
 __all__ = ["DEFAULT_DROP", "DEFAULT_SPACE", "Vocabulary"]
