@@ -39,18 +39,6 @@ __all__ = [
     "set_sum",
     "values_crc",
 ]
-    "Addition",
-    "Append",
-    "Finding",
-    "Inspection",
-    "Part",
-    "ReadRows",
-    "Row",
-    "Table",
-    "placeholders",
-    "set_sum",
-    "values_crc",
-]
 
 Row = tuple[Any, ...]
 ReadRows = Callable[[str, str, str], Iterator[Row]]
