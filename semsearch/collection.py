@@ -16,6 +16,7 @@ from semsearch.index import target_of
 from semsearch.query.dense import check_vectors
 from semsearch.query.request import SearchRequest, check_score
 from semsearch.query.search import answer, answer_many
+from semsearch.storage.folder import check_name
 from semsearch.storage.handle import Handle
 from semsearch.storage.settings import CollectionSettings
 from semsearch.storage.store import Store
@@ -52,7 +53,9 @@ class Collection:
         ``encoder`` is the default model unless told otherwise; its fingerprint is stored, and no other
         embedding space can enter the collection.
         """
-        return cls(Store.create(Path(path), encoder or Encoder.load(), settings or CollectionSettings()))
+        path = Path(path)
+        check_name(path.name)  # before a model is loaded for nothing
+        return cls(Store.create(path, encoder or Encoder.load(), settings or CollectionSettings()))
 
     @classmethod
     def open(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,13 +170,10 @@ def open_or_make(
 ) -> Iterator[Store]:
     """The collection to write to: opened, or made; a dry run of a new one takes place elsewhere."""
     if exists(path):
-        store = open_store(path, timeout=timeout)
-        build.refuse_others(store)
-        store.attach(build.load_encoder(store, run))
-        try:
+        with closing(open_store(path, timeout=timeout)) as store:
+            build.refuse_others(store)
+            store.attach(build.load_encoder(store, run))
             yield store
-        finally:
-            store.close()
     elif dry_run:
         with tempfile.TemporaryDirectory() as scratch, _make(Path(scratch) / path.name, build, run, None) as store:
             yield store

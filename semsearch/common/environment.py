@@ -44,10 +44,10 @@ def thread_count(given: int | None = None) -> int:
     return core_count()
 
 
-def import_extra(module: str, extra: str, purpose: str) -> Any:
+def import_extra(module: str, extra: str, purpose: str, instead: str | None = None) -> Any:
     """An optional library; raises :class:`MissingExtraError` that names the extra of this package that brings it.
 
-    ``purpose`` begins the message, such as ``writing Parquet``.
+    ``purpose`` begins the message, such as ``writing Parquet``; ``instead`` is an option that needs no library.
     """
     try:
         return import_module(module)
@@ -55,4 +55,5 @@ def import_extra(module: str, extra: str, purpose: str) -> Any:
         library = module.split(".")[0]
         raise MissingExtraError(
             f"{purpose} needs {library}, which is not installed; run: pip install 'semsearch[{extra}]'"
+            + (f", or take {instead}" if instead else "")
         ) from error

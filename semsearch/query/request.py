@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from semsearch.common.errors import QueryError
 __all__ = ["SearchRequest", "check_score"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SearchRequest:
     """A question to a collection. One of the first three says what is looked for.
 
@@ -30,7 +30,7 @@ class SearchRequest:
     """
 
     text: str | None = None
-    vector: npt.ArrayLike | None = field(default=None, compare=False)
+    vector: npt.ArrayLike | None = None
     like: str | None = None
     k: int | None = 10
     min_score: float | None = None
@@ -40,7 +40,9 @@ class SearchRequest:
     def __post_init__(self) -> None:
         """Check the values, and take NumPy's integers for Python's."""
         given = [what for what in (self.text, self.vector, self.like) if what is not None]
-        if len(given) != 1:
+        if len(given) > 1:
+            raise QueryError("there are several queries in one; give one of text, vector and like")
+        if not given:
             raise QueryError("the query is empty; give a word or a sentence to search for")
         if self.text is not None and (not isinstance(self.text, str) or not self.text.strip()):
             raise QueryError("the query is empty; give a word or a sentence to search for")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import IO
@@ -206,7 +206,7 @@ class Store:
         with translate_errors(self.path):
             return WORDS.read_places(self.handle.connection, rows, self.path)
 
-    def passages_with_vectors(self) -> Iterator[tuple[StoredPassage, Float32]]:
+    def passages_with_vectors(self) -> Generator[tuple[StoredPassage, Float32]]:
         """All passages of one committed state with their vectors, float32[dimension], in the order of rows."""
         with self.pinned() as snapshot:
             for part in chunks(snapshot.live_rows(), READ_ROWS):

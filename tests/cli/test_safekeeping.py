@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import zipfile
 from pathlib import Path
@@ -18,12 +19,39 @@ def flip(file, at):
     file.write_bytes(content)
 
 
+def count_open(file):
+    """How many descriptors this process has of a file and those beside it."""
+    entries = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    return sum(str(entry.readlink()).startswith(str(file)) for entry in entries)
+
+
 @pytest.mark.usefixtures("garden")
 def test_verify_says_what_it_compared(run, records):
     """A sound collection is one line and status 0."""
     result = run("verify", "garden")
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith(f"garden: sound; {len(records)} documents, ")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("delete", "garden", "nobody"),
+        ("export", "garden", "taken.jsonl", "--format", "jsonl"),
+        ("index", "garden", "more.txt", "--unit", "sentence"),
+        ("index", "garden", "--reencode", "--unit", "sentence"),
+    ],
+)
+def test_a_command_that_fails_closes_what_it_opened(run, garden, arguments):
+    """Programs that call commands in their own process keep no file of the collection open."""
+    Path("taken.jsonl").touch()
+    Path("more.txt").write_text("One more.", encoding="utf-8")
+    gc.collect()
+    before = count_open(garden / "collection.db")
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert count_open(garden / "collection.db") == before  # though the result still has the traceback
 
 
 def test_verify_names_damage_and_repair_mends_it(run, garden, hits):

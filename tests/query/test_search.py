@@ -82,7 +82,7 @@ def test_a_vector_a_text_and_a_document_can_be_asked_for_together(store):
     [
         ({}, "query is empty"),
         ({"text": " "}, "query is empty"),
-        ({"text": "bee", "like": "d1"}, "query is empty"),
+        ({"text": "bee", "like": "d1"}, "one of text, vector and like"),
         ({"text": "bee", "k": 0}, "at least 1"),
         ({"text": "bee", "k": None}, "at least 1"),
         ({"text": "bee", "min_score": "high"}, "no score to reach"),

@@ -8,18 +8,30 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-from semsearch import Collection, Document
+from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import DamagedError
+from semsearch.storage.tables import TABLES
+from semsearch.storage.upkeep import repair
 from semsearch.storage.upkeep.repair import repair_folder
 from semsearch.storage.upkeep.verify import verify_folder
 from tests.support.damage_harness import answers, build, build_with_log, damages
 from tests.support.fake_encoder import FakeEncoder
 
+NULLABLE = {
+    "documents": ("hash", "passages", "crc", "metadata", "text"),
+    "passages": ("document", "ordinal", "start", "stop", "crc"),
+    "words": ("first", "number", "spans", "crc"),
+    "blocks": ("rows", "crc"),
+    "word_blocks": ("rows", "crc"),
+    "meta": ("value",),
+    "state": ("generation", "epoch", "rows", "documents", "passages", "dead", "settings", "indexing", "crc"),
+}
+"""Columns that hold a value in every sound row."""
 HARNESS = Path(__file__).parents[1] / "support" / "damage_harness.py"
 
 
@@ -106,7 +118,7 @@ def test_a_damaged_vector_is_encoded_again_from_its_text(whole):
     before = answers(whole)
     flip(whole / "vectors-0.f16", 36 * 7)
     encoder = FakeEncoder()
-    done = repair_folder(whole, lambda _: encoder, lambda _: None)
+    done = repair_folder(whole, lambda _: encoder)
     assert (done.documents, done.encoded, done.aside, done.file) == (51, 1, 0, None)
     assert len(encoder.encoded) == 2
     assert verify_folder(whole).sound
@@ -130,6 +142,65 @@ def test_a_document_that_cannot_be_saved_is_put_aside_and_named(whole):
     with Collection.open(whole, FakeEncoder()) as collection:
         assert "late" not in set(collection.ids())
         assert collection.add([Document("A late bee.", id="late")]).added == 1
+
+
+@pytest.mark.parametrize("same_batch", [True, False])
+def test_of_two_documents_with_one_id_the_newer_is_kept(whole, monkeypatch, same_batch):
+    """A damaged index of ids lets a second one in; a repair keeps what was added last, and counts what is there."""
+    monkeypatch.setattr(repair, "BATCH", 256 if same_batch else 1)
+    with closing(sqlite3.connect(whole / "collection.db")) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name LIKE 'sqlite_autoindex_documents%'"
+        page = connection.execute(query).fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    content = (whole / "collection.db").read_bytes()
+    flip(whole / "collection.db", content.index(b"late", (page - 1) * size, page * size))
+    with Collection.open(whole, FakeEncoder()) as collection:
+        assert collection.add([Document("Another bee.", id="late")]).added == 1
+    assert not verify_folder(whole).sound
+    done = repair_folder(whole, lambda _: FakeEncoder())
+    assert (done.documents, done.aside) == (51, 0)
+    assert verify_folder(whole).sound
+    with Collection.open(whole, FakeEncoder()) as collection:
+        assert [hit.text for hit in collection.search("bee", k=1000) if hit.document == "late"] == ["Another bee."]
+
+
+@pytest.mark.parametrize("table", sorted(table.name for table in TABLES))
+def test_a_table_that_is_missing_is_found_and_mended(tmp_path, table):
+    """Also if it had no rows; without its settings a collection cannot be mended, and its documents are kept."""
+    path = tmp_path / "words"
+    with Collection.create(path, FakeEncoder(), CollectionSettings(word_vectors=True)) as collection:
+        collection.add(["A bee hums.", "A jet roars."])
+    with closing(sqlite3.connect(path / "collection.db")) as connection, connection:
+        connection.execute(f"DROP TABLE {table}")
+    report = verify_folder(path)
+    assert [finding for finding in report.findings if f"no such table: {table}" in finding.problem]
+    if table == "meta":
+        with pytest.raises(DamagedError, match="settings are lost"):
+            repair_folder(path, lambda _: FakeEncoder())
+    else:
+        done = repair_folder(path, lambda _: FakeEncoder())
+        assert (done.documents, done.aside) == ((0, 2) if table == "documents" else (2, 0))
+        assert verify_folder(path).sound
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [(table, column) for table, columns in NULLABLE.items() for column in columns]
+)
+@pytest.mark.parametrize("use", [lambda c: c.search("bee"), lambda c: c.delete(["0"]), Collection.compact])
+def test_a_value_that_is_gone_is_damage(tmp_path, table, column, use):
+    """Where a value was and there is none, it is found, and what depends on it says so."""
+    path = tmp_path / "words"
+    with Collection.create(path, FakeEncoder(), CollectionSettings(word_vectors=True)) as collection:
+        collection.add([Document("A bee hums.", id="0"), Document("A jet roars.", id="1")])
+        collection.delete(["1"])
+    with closing(sqlite3.connect(path / "collection.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, 'NOT NULL', '')")
+    with closing(sqlite3.connect(path / "collection.db")) as connection, connection:
+        connection.execute(f"UPDATE {table} SET {column} = NULL")
+    assert not verify_folder(path).sound
+    with suppress(DamagedError), Collection.open(path, FakeEncoder()) as collection:
+        use(collection)
 
 
 def test_documents_survive_lost_settings(whole):

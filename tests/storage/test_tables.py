@@ -82,14 +82,22 @@ def test_a_new_table_is_written_compacted_sealed_and_verified(make):
         collection.add(["one more"])
 
 
-def test_collections_without_a_new_table_stay_as_they_are(make, monkeypatch):
-    """A collection made before there was the table is opened, written to and found sound."""
+class LengthsBesideWords(Lengths):
+    """The same, in collections that keep word vectors."""
+
+    def is_kept(self, definition):
+        """Whether the collection has it."""
+        return definition.word_vectors
+
+
+def test_a_collection_need_not_have_a_new_table(make, monkeypatch):
+    """One that was made before, and is none that has it, is searched, written to and found sound."""
     collection = make("notes", unit="line")
     collection.add(["a bee"])
-    with monkeypatch.context() as patch:
-        patch.setattr(tables, "TABLES", (*tables.TABLES, Lengths()))
-        assert len(collection.search("bee")) == 1
-        assert verify_folder(collection.path).sound
+    monkeypatch.setattr(tables, "TABLES", (*tables.TABLES, LengthsBesideWords()))
+    collection.add(["a wasp"])
+    assert len(collection.search("bee")) == 2
+    assert verify_folder(collection.path).sound
 
 
 def test_checksums_of_rows_change_with_every_value():

@@ -232,6 +232,12 @@ def test_a_sense_says_what_is_typical_for_it(make):
         assert sense.central[0].score >= sense.central[1].score
 
 
+def test_texts_that_are_there_twice_have_senses(make):
+    """Equal sentences are equal contexts, and go together."""
+    senses = make(*(Document(id=f"{n} {text}", text=text) for n in (1, 2) for text in [*RIVER, *MONEY])).senses("bank")
+    assert sum(sense.count for sense in senses) == 2 * len(RIVER + MONEY)
+
+
 def test_a_word_with_one_sense_has_one(make):
     """However many occurrences."""
     (sense,) = make(*(Document(id=text, text=text) for text in [*VIOLINS, *MONEY])).senses("violin")

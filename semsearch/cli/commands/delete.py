@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -33,13 +34,12 @@ def command(name: str, ids: tuple[str, ...], timeout: float | None, indexes: Pat
     """
     from semsearch.cli.opening import open_store
 
-    store = open_store(collection_path(indexes, name), timeout=timeout)
-    unknown = [identifier for identifier in ids if store.rows_of_document(identifier) is None]
-    if unknown:
-        raise InputError(
-            f"there is no document {unknown[0]!r} in collection {name!r}, so nothing was deleted; "
-            "search for it to learn its id"
-        )
-    removed = store.delete(ids)
-    store.close()
+    with closing(open_store(collection_path(indexes, name), timeout=timeout)) as store:
+        unknown = [identifier for identifier in ids if store.rows_of_document(identifier) is None]
+        if unknown:
+            raise InputError(
+                f"there is no document {unknown[0]!r} in collection {name!r}, so nothing was deleted; "
+                "search for it to learn its id"
+            )
+        removed = store.delete(ids)
     click.echo(f"{name}: {removed:,} deleted")

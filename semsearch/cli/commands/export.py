@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -42,13 +42,12 @@ def command(name: str, file: str, kind: str, indexes: Path | None) -> None:
     """
     from semsearch.cli.opening import open_store
 
-    store = open_store(collection_path(indexes, name))
-    with _target(file) as target:
+    with closing(open_store(collection_path(indexes, name))) as store, _target(file) as target:
         if kind == "archive":
             store.export(target)
         else:
-            WRITERS[kind](store.passages_with_vectors(), target)
-    store.close()
+            with closing(store.passages_with_vectors()) as passages:
+                WRITERS[kind](passages, target)
     click.echo(f"{name}: exported to {'standard output' if file == '-' else file}", err=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -115,12 +116,11 @@ def command(
 
 def _reencode(path: Path, build: BuildOptions, run: RunOptions, timeout: float | None) -> None:
     """Encode what is stored again; with another model, or what has changed about the collection's own."""
-    store = open_store(path, timeout=timeout)
-    build.refuse_others(store)
-    encoder = build.load_encoder(store, run, keep_options=build.model is None)
-    with sync_progress(store.status().documents, lambda report: report.added + report.unchanged) as progress:
-        report = store.reencode(encoder, progress)
-    store.close()
+    with closing(open_store(path, timeout=timeout)) as store:
+        build.refuse_others(store)
+        encoder = build.load_encoder(store, run, keep_options=build.model is None)
+        with sync_progress(store.status().documents, lambda report: report.added + report.unchanged) as progress:
+            report = store.reencode(encoder, progress)
     click.echo(f"{path.name}: {count_noun(report.passages, 'passage')} encoded again with {encoder.name}")
 
 

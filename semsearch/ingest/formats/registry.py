@@ -11,7 +11,7 @@ from semsearch.ingest.formats.lines import LINES
 from semsearch.ingest.formats.markdown import MARKDOWN
 from semsearch.ingest.formats.text import TEXT
 
-__all__ = ["FORMATS", "PIPE_FORMAT", "UNKNOWN_FORMAT", "format_named", "format_of"]
+__all__ = ["FORMATS", "PIPE_FORMAT", "UNKNOWN_FORMAT", "format_of"]
 
 FORMATS: dict[str, Format] = {kind.name: kind for kind in (TEXT, MARKDOWN, LINES, JSONL, CSV, TSV)}
 """By name, in the order in which they are listed."""
@@ -23,11 +23,6 @@ PIPE_FORMAT = LINES
 """What standard input is read as unless told otherwise."""
 
 _BY_EXTENSION = {extension: kind for kind in FORMATS.values() for extension in kind.extensions}
-
-
-def format_named(name: str) -> Format:
-    """The format of a name; raises :class:`KeyError`."""
-    return FORMATS[name]
 
 
 def format_of(path: PurePath) -> Format | None:

@@ -7,8 +7,9 @@ stand behind them: what is added goes through the list forwards, what is deleted
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
 
+from semsearch.storage.database.connection import folder_of
+from semsearch.storage.settings import Definition
 from semsearch.storage.tables.blocks import BLOCKS, WORD_BLOCKS, Blocks
 from semsearch.storage.tables.dead import DEAD
 from semsearch.storage.tables.documents import DOCUMENTS
@@ -19,9 +20,6 @@ from semsearch.storage.tables.table import Table
 from semsearch.storage.tables.tuning import TUNING, WORD_TUNING, Tuning
 from semsearch.storage.tables.words import WORDS
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
-
-if TYPE_CHECKING:
-    from semsearch.storage.settings import Definition
 
 __all__ = ["BLOCKS_OF", "INDEXES_OF", "TABLES", "TUNING_OF", "tables_in", "tables_of"]
 
@@ -51,6 +49,5 @@ def tables_of(definition: Definition) -> list[Table]:
 
 
 def tables_in(connection: sqlite3.Connection) -> list[Table]:
-    """The tables that a database has."""
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return [table for table in TABLES if table.name in names]
+    """The tables that a database must have, as its settings say: one that is missing is damage."""
+    return tables_of(Definition.read(META.read(connection), folder_of(connection)))

@@ -37,8 +37,9 @@ class Dead(Table):
         return int(connection.execute("SELECT count(*) FROM dead").fetchone()[0])
 
     def checksum(self, connection: sqlite3.Connection) -> int:
-        """Checksum of the set; raises :class:`TypeError` for what is no number."""
-        return set_sum(np.fromiter((row for (row,) in connection.execute("SELECT vector FROM dead")), np.int64))
+        """Checksum of the set; what damage has made of a number counts as another one."""
+        query = "SELECT CAST(ifnull(vector, -1) AS INTEGER) FROM dead"
+        return set_sum(np.fromiter((row for (row,) in connection.execute(query)), np.int64))
 
     def read(self, connection: sqlite3.Connection, state: State, folder: Path) -> Int64:
         """All rows, ascending, compared with the checksum: one too few or too many would change what is found."""

@@ -153,11 +153,11 @@ CREATE TABLE documents (
 
     def read_all(self, connection: sqlite3.Connection, folder: Path) -> Iterator[tuple[int, int, Document]]:
         """Number, number of passages, and document, of all in the order of their numbers, each checked."""
-        last = -1
-        query = f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608
-        while rows := connection.execute(query, (last, PAGE)).fetchall():
+        following = -(1 << 63)  # SQLite's least: a number that is damaged may be negative
+        query = f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE number >= ? ORDER BY number LIMIT ?"  # noqa: S608
+        while rows := connection.execute(query, (following, PAGE)).fetchall():
             yield from ((row[0], row[3], check_document(row, folder)) for row in rows)
-            last = rows[-1][0]
+            following = rows[-1][0] + 1
 
     def read(self, connection: sqlite3.Connection, identifier: str, folder: Path) -> tuple[int, int, Document] | None:
         """Number, number of passages, and the document of an id, checked; ``None`` if there is none."""

@@ -96,7 +96,7 @@ CREATE INDEX words_by_row ON words (first, number);
 
     def sealed_sum(self, connection: sqlite3.Connection) -> int:
         """Checksum of the rows that are words of a passage."""
-        query = "SELECT CAST(first AS INTEGER), CAST(number AS INTEGER) FROM words"
+        query = "SELECT CAST(ifnull(first, -1) AS INTEGER), CAST(ifnull(number, -1) AS INTEGER) FROM words"
         spans = np.array(connection.execute(query).fetchall(), np.int64).reshape(-1, 2)
         return set_sum(spans[:, 0]) ^ set_sum(spans.sum(axis=1))
 

@@ -31,7 +31,10 @@ def write_jsonl(passages: Passages, target: IO[bytes]) -> None:
 
 def write_parquet(passages: Passages, target: IO[bytes]) -> None:
     """The same columns; metadata as JSON text, the vector as a list of float32. Needs pyarrow."""
-    pa, parquet = (import_extra(name, "parquet", "writing Parquet") for name in ("pyarrow", "pyarrow.parquet"))
+    pa, parquet = (
+        import_extra(name, "parquet", "writing Parquet", instead="--format jsonl")
+        for name in ("pyarrow", "pyarrow.parquet")
+    )
     columns = [(name, pa.string()) for name in ("document", "text", "title", "source", "metadata")]
     columns += [(name, pa.int64()) for name in ("passage", "start", "end")]
     schema = pa.schema([*columns, ("vector", pa.list_(pa.float32()))])

@@ -10,7 +10,7 @@ import json
 import logging
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from semsearch.index import Rows
 from semsearch.storage.database.connection import connect, discard, merge_log
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.schema import create_schema
+from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import last_noted
 from semsearch.storage.folder import DATABASE, is_own
 from semsearch.storage.locking import writer_lock
@@ -90,7 +91,7 @@ class _Repair:
         self._definition = definition
         self._load = load
         self._encoder: Encoder | None = None
-        self._encoded = self._kept = 0
+        self._copied = self._encoded = self._kept = 0
         self._aside: list[UnsavedDocument] = []
 
     def run(self, meta: dict[str, Any]) -> Repaired:
@@ -107,6 +108,7 @@ class _Repair:
                 for numbers in chunks(self._salvage.numbers(), BATCH):
                     self._copy(writer, numbers, old)
                 writer.indexes.keep_choice(salvage_choice(self._salvage.tuning()))
+                self._kept = read_state(connection).documents
             self._count_lost()
             aside = _write_aside(self._folder, generation, self._aside, "does not match its hash")
             sync_folder(self._folder)
@@ -124,11 +126,7 @@ class _Repair:
         """Copy some documents with their vectors; encode again those whose passages or vectors are not sound."""
         whole: list[tuple[Prepared, EncodedPassages]] = []
         lost: list[Document] = []
-        for number in numbers:
-            salvaged = self._salvage.document(number)
-            if isinstance(salvaged, UnsavedDocument):
-                self._aside.append(salvaged)
-                continue
+        for salvaged in self._take_newest(numbers):
             encoded = _sound_vectors(old, salvaged, self._definition)
             if encoded is None:
                 lost.append(salvaged.document)
@@ -141,18 +139,34 @@ class _Repair:
             encoder, settings = self._loaded_encoder(), self._definition.settings
             prepared = prepare(lost, settings, encoder)
             writer.commit(prepared, encode_prepared(prepared, settings, encoder))
-        self._kept += len(whole) + len(lost)
         self._encoded += len(lost)
+
+    def _take_newest(self, numbers: Sequence[int]) -> Iterable[SalvagedDocument]:
+        """The sound documents; of two with one id, which a damaged index of ids lets in, the newer replaces the other.
+
+        The writer does the same with one of an earlier batch.
+        """
+        newest: dict[str, SalvagedDocument] = {}
+        for number in numbers:
+            salvaged = self._salvage.document(number)
+            if isinstance(salvaged, UnsavedDocument):
+                self._aside.append(salvaged)
+                continue
+            self._copied += 1
+            identifier = str(salvaged.document.id)
+            newest.pop(identifier, None)
+            newest[identifier] = salvaged
+        return newest.values()
 
     def _count_lost(self) -> None:
         """Have as many documents put aside as are lost: a changed number makes two of one, a lost page none of many."""
         empty = [left for left in self._aside if not any(value is not None for value in left.fields.values())]
-        surplus = self._kept + len(self._aside) - self._salvage.count()
+        surplus = self._copied + len(self._aside) - self._salvage.count()
         for left in empty[: max(surplus, 0)]:
             self._aside.remove(left)
         if self._salvage.count() < UNKNOWN:  # of a page that is gone not even the numbers are known
             self._aside += [UnsavedDocument(-1, {})] * max(-surplus, 0)
-        elif not self._kept + len(self._aside):
+        elif not self._copied + len(self._aside):
             raise DamagedError(
                 f"collection {self._folder} cannot be mended, since no document in it can be read; "
                 "build it again from its sources"

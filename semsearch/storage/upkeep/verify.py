@@ -23,7 +23,7 @@ from semsearch.storage.database.state import check_seal, read_state
 from semsearch.storage.database.transaction import last_noted
 from semsearch.storage.folder import DATABASE, is_own
 from semsearch.storage.settings import Definition
-from semsearch.storage.tables import BLOCKS_OF, INDEXES_OF, tables_in
+from semsearch.storage.tables import BLOCKS_OF, INDEXES_OF, tables_of
 from semsearch.storage.tables.meta import META
 from semsearch.storage.tables.table import Finding as TableFinding
 from semsearch.storage.tables.table import Inspection, Part
@@ -109,7 +109,7 @@ def _inspect(connection: sqlite3.Connection, folder: Path, noted: int) -> Iterat
     except (sqlite3.DatabaseError, SemsearchError, *NONSENSE) as error:
         yield _finding(Part.DATABASE, DATABASE, f"cannot be read: {_problem(error)}")
         return
-    for table in tables_in(connection):
+    for table in tables_of(definition):
         yield from _guard(partial(table.verify, inspection))
     yield from _guard(partial(_check_rows, inspection))
     yield from _guard(partial(_check_orphans, inspection))

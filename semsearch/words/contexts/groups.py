@@ -91,6 +91,7 @@ def group_vectors(vectors: Float32) -> Int64:
     apart[np.linalg.norm(apart, axis=1) < NOISE] = 0
     units = unit_length(apart).astype(np.float64)
     distances = 1 - units @ units.T
+    np.maximum(distances, 0, out=distances)  # equal vectors are apart by rounding, which may be negative
     np.fill_diagonal(distances, 0)
     merges = linkage(squareform(distances, checks=False), "average")
     best, labels = LEAST_SILHOUETTE, np.zeros(len(units), dtype=np.int64)
