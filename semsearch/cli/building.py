@@ -82,9 +82,9 @@ class BuildOptions:
         from semsearch.encoder import EncoderOptions
 
         stored = store.definition.encoder if store else None
-        own = stored.options.to_json() if stored and keep_options else {}
+        stored_options = stored.options.to_json() if stored and keep_options else {}
         model = (stored.model if stored else DEFAULT_MODEL) if self.model is None else self.model
-        return run.load(model, EncoderOptions.from_json({**own, **self._collect_given(ENCODING)}))
+        return run.load(model, EncoderOptions.from_json({**stored_options, **self._collect_given(ENCODING)}))
 
     def refuse_others(self, store: Store) -> None:
         """Refuse options that a collection was not made with."""

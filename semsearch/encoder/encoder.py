@@ -157,7 +157,7 @@ class Encoder:
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             tokens = self._tokenizer.ids([prompt + text for text in chunk] if prompt else chunk)
-            self._runtime.pooled(tokens.ids, vectors[start : start + len(chunk)], progress)
+            self._runtime.fill_pooled(tokens.ids, vectors[start : start + len(chunk)], progress)
             cut[start : start + len(chunk)] = tokens.cut
         return Encoded(vectors, cut)
 
@@ -181,7 +181,7 @@ class Encoder:
         layers = self.check_layers(layer)
         tokens = self._tokenizer.tokenize(texts, special=special, cut=True)
         filled = [number for number, text in enumerate(tokens) if text.ids]
-        hidden = self._runtime.hidden([tokens[number].ids for number in filled], layers) if filled else []
+        hidden = self._runtime.compute_hidden([tokens[number].ids for number in filled], layers) if filled else []
         empty = np.empty((0, self.spec.hidden_size), dtype=np.float32)
         vectors = dict(zip(filled, hidden, strict=True))
         every = [TokenVectors(text, vectors.get(number, empty)) for number, text in enumerate(tokens)]
@@ -198,7 +198,7 @@ class Encoder:
             if not 0 < len(row) <= self.max_seq_length:
                 raise ModelError(f"a text of {len(row)} token ids cannot be read; give 1 to {self.max_seq_length}")
             self._tokenizer.check_ids(row)
-        return self._runtime.hidden(ids, layers) if ids else []
+        return self._runtime.compute_hidden(ids, layers) if ids else []
 
     @property
     def special_ids(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

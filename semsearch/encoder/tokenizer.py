@@ -154,15 +154,15 @@ def _load(spec: EncoderSpec) -> RustTokenizer:
 
 def _tokenizer_file(spec: EncoderSpec) -> Path:
     """``tokenizer.json`` of the model; made once by transformers from older vocabulary files."""
-    own = spec.transformer / "tokenizer.json"
-    if own.is_file():
-        return own
-    made = cache_folder() / "tokenizers" / f"{spec.fingerprint}.json"
-    if not made.is_file():
+    of_the_model = spec.transformer / "tokenizer.json"
+    if of_the_model.is_file():
+        return of_the_model
+    converted = cache_folder() / "tokenizers" / f"{spec.fingerprint}.json"
+    if not converted.is_file():
         from transformers import AutoTokenizer
 
         fast = AutoTokenizer.from_pretrained(
             spec.transformer, local_files_only=True, trust_remote_code=spec.trust_remote_code
         )
-        publish_file(made, fast.backend_tokenizer.to_str().encode())
-    return made
+        publish_file(converted, fast.backend_tokenizer.to_str().encode())
+    return converted

@@ -82,9 +82,9 @@ def like_document(store: Store, snapshot: Snapshot, document: str) -> DenseQuery
     if rows is None:
         advice = suggest(document, store.ids(), "search for it first to learn its id", likeness=0.5)
         raise QueryError(f"there is no document {document!r} in collection {store.name!r}; {advice}")
-    own = np.asarray(rows, dtype=np.int64)
-    mean = snapshot.searcher.rows.take(own).mean(axis=0, keepdims=True)
-    return DenseQuery(comparable(store, mean), all_but(snapshot.rows, own))
+    own_rows = np.asarray(rows, dtype=np.int64)
+    mean = snapshot.searcher.rows.take(own_rows).mean(axis=0, keepdims=True)
+    return DenseQuery(comparable(store, mean), all_but(snapshot.rows, own_rows))
 
 
 def retrieve(snapshot: Snapshot, query: DenseQuery, request: SearchRequest, wanted: int) -> list[Candidates]:

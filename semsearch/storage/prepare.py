@@ -52,10 +52,10 @@ def read_text(document: Document, span: Span) -> str:
 def prepare(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[Prepared]:
     """Split documents by the collection's unit; a blank document has no passage."""
     if settings.unit is Unit.WINDOW:
-        spans = _split_windows(documents, settings, encoder)
+        spans_of = _split_windows(documents, settings, encoder)
     else:
-        spans = [split(document.text, settings.unit, settings.language) for document in documents]
-    return [Prepared(document, tuple(own)) for document, own in zip(documents, spans, strict=True)]
+        spans_of = [split(document.text, settings.unit, settings.language) for document in documents]
+    return [Prepared(document, tuple(spans)) for document, spans in zip(documents, spans_of, strict=True)]
 
 
 def encode_prepared(prepared: Sequence[Prepared], settings: CollectionSettings, encoder: Encoder) -> EncodedPassages:

@@ -144,7 +144,7 @@ class Sync:
         """Sort a batch into new, changed and unchanged; return what must be encoded, split."""
         distinct = [document for document in batch if self._writer.see(document)]
         self._counts["unchanged"] += len(batch) - len(distinct)
-        known_documents = self._writer.known([str(document.id) for document in distinct])
+        known_documents = self._writer.read_known([str(document.id) for document in distinct])
         fresh: list[Document] = []
         described: list[Document] = []
         blank: list[str] = []
@@ -193,7 +193,9 @@ class Sync:
 
     def _prune(self, sources: Sequence[str]) -> None:
         """Remove documents that come from below one of the sources and were not seen in this run."""
-        gone = list(dict.fromkeys(id_ for source in sources for id_ in self._writer.unseen(replace_surrogates(source))))
+        gone = list(
+            dict.fromkeys(id_ for source in sources for id_ in self._writer.unseen_ids(replace_surrogates(source)))
+        )
         if gone and not self._dry_run:
             self._writer.delete(gone)
         self._counts["removed"] += len(gone)

@@ -99,9 +99,9 @@ class Writer:
         return removed
 
     @translates_errors
-    def known(self, ids: Sequence[str]) -> dict[str, KnownDocument]:
+    def read_known(self, ids: Sequence[str]) -> dict[str, KnownDocument]:
         """What is known of those of the ids that are in the collection."""
-        return DOCUMENTS.known(self._connection, ids, self.folder)
+        return DOCUMENTS.read_known(self._connection, ids, self.folder)
 
     @translates_errors
     def has_text(self, known: KnownDocument, document: Document) -> bool:
@@ -124,9 +124,9 @@ class Writer:
         return seen is None
 
     @translates_errors
-    def unseen(self, source: str) -> list[str]:
+    def unseen_ids(self, source: str) -> list[str]:
         """Ids of the documents that come from a source, or from below it, and were not seen."""
-        return DOCUMENTS.unseen(self._connection, source)
+        return DOCUMENTS.unseen_ids(self._connection, source)
 
     @translates_errors
     def maintain(self) -> None:

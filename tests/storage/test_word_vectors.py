@@ -13,8 +13,10 @@ import pytest
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import DamagedError, DamagedIndexWarning, QueryError
-from semsearch.storage.database.state import seal
+from semsearch.storage.database.state import read_state
+from semsearch.storage.tables.meta import META
 from semsearch.storage.tables.passages import Passages
+from semsearch.storage.tables.table import values_crc
 from semsearch.storage.upkeep.archive import import_archive
 from semsearch.storage.upkeep.repair import repair_folder
 from semsearch.storage.upkeep.verify import verify_folder
@@ -309,7 +311,8 @@ def test_settings_that_make_no_sense_are_damage(filled, statement):
     """Even with the right checksum they are refused, reported, and not sealed by a repair, which saves the texts."""
     with closing(sqlite3.connect(filled.path / "collection.db", isolation_level=None)) as connection:
         connection.execute(statement)
-        seal(connection)
+        state = read_state(connection)._replace(settings=META.checksum(connection))
+        connection.execute("UPDATE state SET settings = ?, crc = ?", (state.settings, values_crc(state)))
     with pytest.raises(DamagedError):
         Collection.open(filled.path)
     assert not verify_folder(filled.path).sound

@@ -101,6 +101,6 @@ def _answers(alignment: Alignment) -> list[dict[str, Any]]:
     )
     return [
         {"number": number, "token": token, "score": float(row.max()), "answer": others[row.argmax()]}
-        for number, own, others, cosines in sides
-        for token, row in zip(own, cosines, strict=True)
+        for number, tokens, others, cosines in sides
+        for token, row in zip(tokens, cosines, strict=True)
     ]

@@ -55,7 +55,7 @@ class OpenVinoRuntime:
         self.dimension = model.dimension
         self.precision = self._choose_precision(precision)
 
-    def pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
+    def fill_pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
         """Write one vector per text into ``out``."""
         batches = plan([len(row) for row in ids], self._threads)
         streams = 1 if len(batches) == 1 else self._threads
@@ -65,7 +65,7 @@ class OpenVinoRuntime:
             if progress:
                 progress(len(batch))
 
-    def hidden(self, ids: Sequence[Sequence[int]], layers: tuple[int, ...]) -> list[Float32]:
+    def compute_hidden(self, ids: Sequence[Sequence[int]], layers: tuple[int, ...]) -> list[Float32]:
         """Mean of the layers' token vectors, one float32[tokens, hidden size] a text."""
         computed = sorted(set(layers))  # OpenVINO crashes on a graph that gives one thing out twice
         graph = self._graph(tuple(f"hidden-{layer}" for layer in computed), Precision.F32, streams=1)

@@ -24,10 +24,10 @@ class Runtime(Protocol):
     precision: Precision
     dimension: int
 
-    def pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
+    def fill_pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
         """Write one vector per text into ``out``, float32[texts, dimension]."""
 
-    def hidden(self, ids: Sequence[Sequence[int]], layers: tuple[int, ...]) -> list[Float32]:
+    def compute_hidden(self, ids: Sequence[Sequence[int]], layers: tuple[int, ...]) -> list[Float32]:
         """Mean of the layers' token vectors in fp32 arithmetic: one float32[tokens, hidden size] a text."""
 
     def static_vectors(self) -> Float32:

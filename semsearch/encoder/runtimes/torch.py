@@ -36,14 +36,14 @@ class TorchRuntime:
         self._pipeline = load_pipeline(spec, self.device)
         self.dimension = int(self._run([[0, 0, 0]], np.array([0]), self.precision)[0].shape[1])
 
-    def pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
+    def fill_pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
         """Write one vector per text into ``out``."""
         for batch in self._batches(ids):
             out[batch] = self._run(ids, batch, self.precision)[0].float().cpu().numpy()
             if progress:
                 progress(len(batch))
 
-    def hidden(self, ids: Sequence[Sequence[int]], layers: tuple[int, ...]) -> list[Float32]:
+    def compute_hidden(self, ids: Sequence[Sequence[int]], layers: tuple[int, ...]) -> list[Float32]:
         """Mean of the layers' token vectors, one float32[tokens, hidden size] a text."""
         vectors: list[Float32] = [np.empty((0, 0), np.float32)] * len(ids)
         for batch in self._batches(ids):

@@ -123,7 +123,7 @@ CREATE TABLE documents (
         """Remove a document, whose passages are gone."""
         connection.execute("DELETE FROM documents WHERE number = ?", (number,))
 
-    def known(self, connection: sqlite3.Connection, ids: Sequence[str], folder: Path) -> dict[str, KnownDocument]:
+    def read_known(self, connection: sqlite3.Connection, ids: Sequence[str], folder: Path) -> dict[str, KnownDocument]:
         """What is known of those of the ids that are there, each compared with its checksum."""
         documents: dict[str, KnownDocument] = {}
         for part in chunks(ids, PARAMETERS):
@@ -170,7 +170,7 @@ CREATE TABLE documents (
             raise damage_error(folder, f"the index of ids finds {document.id!r} for {identifier!r}")
         return row[0], row[3], document
 
-    def unseen(self, connection: sqlite3.Connection, source: str) -> list[str]:
+    def unseen_ids(self, connection: sqlite3.Connection, source: str) -> list[str]:
         """Ids of the documents that come from a source, or from below it, and are not in the table ``seen``."""
         rows = connection.execute(
             "SELECT id FROM documents WHERE id NOT IN (SELECT id FROM seen) "
