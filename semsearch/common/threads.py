@@ -30,9 +30,9 @@ def run(tasks: Sequence[Callable[[], R]], threads: int) -> list[R]:
     The calling thread works, too: one query that two threads answer waits for one other thread only.
     """
     pending = iter(enumerate(tasks))  # whoever is free takes the next: threads begin late, and are not equally fast
-    others = [_pool(threads - 1).submit(_done, pending) for _ in range(min(threads, len(tasks)) - 1)]
+    others = [_pool(threads - 1).submit(_run_pending, pending) for _ in range(min(threads, len(tasks)) - 1)]
     try:
-        results = _done(pending)
+        results = _run_pending(pending)
     finally:  # nobody goes on alone with what the caller may let go of; who has not begun need not begin
         list(pending)
         others = [other for other in others if not other.cancel()]
@@ -49,7 +49,7 @@ def _wait(others: Sequence[Future[Any]]) -> None:
     wait(others)
 
 
-def _done(pending: Iterator[tuple[int, Callable[[], R]]]) -> dict[int, R]:
+def _run_pending(pending: Iterator[tuple[int, Callable[[], R]]]) -> dict[int, R]:
     return {number: task() for number, task in pending}
 
 

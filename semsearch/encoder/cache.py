@@ -66,7 +66,7 @@ def publish_file(path: Path, content: bytes) -> None:
         with write_beside(path) as file:
             file.write(content)
     except OSError as error:
-        raise _not_writable(path.parent, error) from error
+        raise _write_error(path.parent, error) from error
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as error:
-        raise _not_writable(folder.parent, error) from error
+        raise _write_error(folder.parent, error) from error
     try:
         yield
     finally:
@@ -97,18 +97,18 @@ def publish_folder(folder: Path) -> Iterator[Path]:
     try:
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     except OSError as error:
-        raise _not_writable(folder.parent, error) from error
+        raise _write_error(folder.parent, error) from error
     try:
         yield scratch
         shutil.rmtree(folder, ignore_errors=True)  # a damaged earlier one
         scratch.replace(folder)
     except OSError as error:
-        raise _not_writable(folder.parent, error) from error
+        raise _write_error(folder.parent, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _not_writable(folder: Path, error: OSError) -> StorageError:
+def _write_error(folder: Path, error: OSError) -> StorageError:
     return StorageError(
         f"the cache folder {folder} cannot be written ({error.strerror or error}); "
         "free some space or set SEMSEARCH_CACHE to a folder that can be"

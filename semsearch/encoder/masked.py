@@ -52,7 +52,7 @@ class MaskedLanguageModel:
         spec = read_spec(folder, EncoderOptions())
         config = read_json(spec.transformer / "config.json")
         if not any(str(name).endswith(WITH_HEAD) for name in config.get("architectures") or ()):
-            raise _no_head(model)
+            raise _head_error(model)
         tokenizer = Tokenizer(spec)
         return cls(tokenizer, _find_mask(spec.transformer, tokenizer), _load_head(spec.transformer, model))
 
@@ -65,7 +65,7 @@ class MaskedLanguageModel:
         places = [place for place, token_id in enumerate(ids) if token_id == self._mask_id]
         if not places:
             raise QueryError(f"there is nothing to fill in {text[:40]!r}; put {self.mask} where a word is wanted")
-        return [self._likeliest(row, k) for row in self._probabilities(ids)[places]]
+        return [self._rank_tokens(row, k) for row in self._probabilities(ids)[places]]
 
     def _probabilities(self, ids: Sequence[int]) -> Float32:
         """Of every token at every place, float32[len(ids), vocabulary]."""
@@ -75,7 +75,7 @@ class MaskedLanguageModel:
             logits = self._model(input_ids=torch.tensor([ids])).logits[0]
             return np.asarray(torch.softmax(logits.float(), dim=-1).numpy())
 
-    def _likeliest(self, probabilities: Float32, k: int) -> list[LikelyToken]:
+    def _rank_tokens(self, probabilities: Float32, k: int) -> list[LikelyToken]:
         order = np.argsort(-probabilities[: self._tokenizer.vocabulary_size], kind="stable")[:k]
         tokens = self._tokenizer.tokens(order.tolist())
         return [
@@ -105,11 +105,11 @@ def _load_head(transformer: Path, name: str | os.PathLike[str]) -> Any:
         except (OSError, ValueError) as error:
             raise UnsupportedModelError(f"model {str(name)!r} cannot be loaded ({error}); save it again") from error
     if report["missing_keys"]:
-        raise _no_head(name)
+        raise _head_error(name)
     return model.float().eval()
 
 
-def _no_head(model: str | os.PathLike[str]) -> UnsupportedModelError:
+def _head_error(model: str | os.PathLike[str]) -> UnsupportedModelError:
     return UnsupportedModelError(
         f"model {str(model)!r} has no masked-language-model head, so that it cannot turn vectors back into tokens; "
         "give one that has, such as --model bert-base-uncased"

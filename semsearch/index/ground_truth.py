@@ -75,7 +75,7 @@ def _neighbours(own: int, scores: Float32, neighbours: Int64) -> Truth:
     itself, others = neighbours == own, (neighbours >= 0) & (neighbours != own)
     alike = np.ptp(scores[others | itself]) <= _slack(float(scores[0]))
     scores, neighbours = scores[others], neighbours[others]
-    seen, copies = len(scores), _copies(scores)
+    seen, copies = len(scores), _count_copies(scores)
     ignored, scores, neighbours = np.append(neighbours[:copies], own), scores[copies:], neighbours[copies:]
     least = float(scores[min(NEIGHBOURS, len(scores)) - 1]) if len(scores) else math.inf
     near = scores >= least - _slack(least)
@@ -83,7 +83,7 @@ def _neighbours(own: int, scores: Float32, neighbours: Int64) -> Truth:
     return Truth(ignored, neighbours[near], least, all_known=not endless, all_equal=endless and bool(alike))
 
 
-def _copies(scores: Float32) -> int:
+def _count_copies(scores: Float32) -> int:
     """How many of the nearest rows, best first, are copies: those above the widest step down, if it stands out.
 
     Copies do not change what lies behind them, so that it must hold ten neighbours.

@@ -61,7 +61,7 @@ class Lists:
         The score of a list is the inner product of query and centroid, of which the query's length is taken out, or
         their squared distance with a minus in front.
         """
-        distances = self._nearest(self._transform(queries))[0]
+        distances = self._rank_lists(self._transform(queries))[0]
         half = distances[:, :1] / 2
         return np.asarray(distances - half if self._is_l2 else (half - distances) / self._lengths(queries), np.float32)
 
@@ -100,11 +100,11 @@ class Lists:
 
     def _lists_within(self, queries: Float32, inside: Float32, reach: Reach) -> tuple[Int64, Float32]:
         """Numbers and distances of lists, nearest first, int64[m, n] and float32[m, n]; the number -1 for none."""
-        distances, lists = self._nearest(inside)
+        distances, lists = self._rank_lists(inside)
         if reach.margin is None:
             number = max(1, min(reach.effort, lists.shape[1]))
             return lists[:, :number], distances[:, :number]
-        counts = self._near(queries, distances, reach.margin).sum(axis=1)
+        counts = self._mark_near_lists(queries, distances, reach.margin).sum(axis=1)
         number = int(counts.max(initial=1))  # the nearest list is looked at in any case
         lists, distances = lists[:, :number], distances[:, :number]
         if len(lists) == 1:
@@ -116,12 +116,12 @@ class Lists:
             queries = transform.apply(queries)
         return queries
 
-    def _nearest(self, inside: Float32) -> tuple[Float32, Int64]:
+    def _rank_lists(self, inside: Float32) -> tuple[Float32, Int64]:
         """All lists with their distances as FAISS has them, nearest first; in this thread, unlike NumPy's product."""
         nearest: tuple[Float32, Int64] = self._centroids.search(inside, self._centroids.ntotal)
         return nearest
 
-    def _near(self, queries: Float32, distances: Float32, margin: float) -> npt.NDArray[np.bool_]:
+    def _mark_near_lists(self, queries: Float32, distances: Float32, margin: float) -> npt.NDArray[np.bool_]:
         """Which lists are no farther behind than that."""
         half = distances[:, :1] / 2
         if self._is_l2:

@@ -43,7 +43,7 @@ class Part:
         self.first = first
         self.end = first + int(faiss_index.ntotal)
         self._inner = innermost(faiss_index)
-        self._lists = _lists(faiss_index)
+        self._lists = _wrap_lists(faiss_index)
 
     @classmethod
     def build(
@@ -52,7 +52,7 @@ class Part:
         """Train an index of this FAISS factory string on ``sample`` and add the rows, which come as blocks."""
         import faiss
 
-        index = _empty(factory, dimension, metric)
+        index = _make_untrained_index(factory, dimension, metric)
         try:
             faiss.omp_set_num_threads(1)  # training is many small steps, which cost more to divide than to do
             index.train(pad(sample))
@@ -152,7 +152,7 @@ def pad(vectors: Float32) -> Float32:
     return np.pad(vectors, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(vectors, dtype=np.float32)
 
 
-def _lists(index: Any) -> Lists | None:
+def _wrap_lists(index: Any) -> Lists | None:
     """The lists of an inverted file, if there are several, whose centroids are compared one by one."""
     import faiss
 
@@ -168,10 +168,10 @@ def _lists(index: Any) -> Lists | None:
 
 def check_factory(factory: str, dimension: int, metric: Metric) -> None:
     """Raise :class:`InputError` if FAISS knows no such index of this dimension."""
-    _empty(factory, dimension, metric)
+    _make_untrained_index(factory, dimension, metric)
 
 
-def _empty(factory: str, dimension: int, metric: Metric) -> Any:
+def _make_untrained_index(factory: str, dimension: int, metric: Metric) -> Any:
     """An untrained index, with settings that a factory string cannot express."""
     import faiss
 

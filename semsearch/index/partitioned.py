@@ -76,11 +76,13 @@ class ApproximateIndex:
         searches = [
             (part, search)
             for part in self.parts
-            for search in _searches(part, queries, reach, self._inside(part, allowed), shares)
+            for search in _searches(part, queries, reach, self._cut_bitmap(part, allowed), shares)
         ]
-        return [partial(self._nearest, searches[number::threads]) for number in range(min(threads, len(searches)))]
+        return [
+            partial(self._merge_nearest, searches[number::threads]) for number in range(min(threads, len(searches)))
+        ]
 
-    def _nearest(self, searches: Sequence[tuple[Part, Search]], count: int) -> tuple[Float32, Int64]:
+    def _merge_nearest(self, searches: Sequence[tuple[Part, Search]], count: int) -> tuple[Float32, Int64]:
         """The nearest rows of what searches find in several parts, whose own numbers begin at 0."""
         nearest = []
         for part, search in searches:
@@ -95,7 +97,7 @@ class ApproximateIndex:
         return np.take_along_axis(distances, order, axis=1), np.take_along_axis(ids, order, axis=1)
 
     @staticmethod
-    def _inside(part: Part, allowed: Bitmap | None) -> Bitmap | None:
+    def _cut_bitmap(part: Part, allowed: Bitmap | None) -> Bitmap | None:
         return None if allowed is None else span_of(allowed, part.first, part.end)
 
 

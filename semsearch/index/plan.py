@@ -60,7 +60,7 @@ class Plan:
         size = self.part_rows or max(end, 1)
         for first in range(start, end, size):
             last = min(first + size, end)
-            if self.level is None or last - first >= LEAST_A_LIST * _lists(self.factory):
+            if self.level is None or last - first >= LEAST_A_LIST * _count_lists(self.factory):
                 yield first, last
 
 
@@ -83,7 +83,7 @@ def choose(rows: Rows, level: int = 0) -> Plan | None:
 
 def is_current(plan: Plan, rows: Rows) -> bool:
     """Whether this version of the program would build the same of a plan that it has made itself."""
-    return plan.level is not None and plan.factory == _factory(rows, plan.level, _lists(plan.factory))
+    return plan.level is not None and plan.factory == _factory(rows, plan.level, _count_lists(plan.factory))
 
 
 def _factory(rows: Rows, level: int, lists: int) -> str:
@@ -106,7 +106,7 @@ def _shape(rows: Rows, level: int, lists: int) -> Shape:
 
 def build_part(rows: Rows, plan: Plan, start: int, end: int) -> Part:
     """The part of the rows ``start`` to ``end``, trained on a sample of them."""
-    lists = _lists(plan.factory)
+    lists = _count_lists(plan.factory)
     wanted = SAMPLE_A_LIST * max(lists, LISTS)
     chosen = np.sort(np.random.default_rng(start).permutation(end - start)[:wanted]) + start
     sample = pad(rows.take(chosen))
@@ -121,7 +121,7 @@ def _block(rows: Rows, first: int, end: int) -> Float32:
     return pad(rows.block(first, end))
 
 
-def _lists(factory: str) -> int:
+def _count_lists(factory: str) -> int:
     """Number of lists in a factory string such as ``OPQ96,IVF1024,PQ96x4fs``."""
     numbers = [part[3:].split("_")[0] for part in factory.split(",") if part.startswith("IVF")]
     return int(numbers[0]) if numbers and numbers[0].isdecimal() else 1

@@ -93,15 +93,15 @@ class _Coder:
         self._scale = np.float32(1 / max(np.sqrt(_squares(sample).mean()), TINY))  # as queries are of length 1
         sample = sample * self._scale
         self._mean = sample.mean(axis=0)
-        self._turned = _principal(sample - self._mean, shape.components)
-        self._transform = _linear(self._turned, -self._turned @ self._mean)
+        self._rotation = _fit_principal_directions(sample - self._mean, shape.components)
+        self._transform = _make_linear_transform(self._rotation, -self._rotation @ self._mean)
         inside = self._transform.apply(sample)
-        self._lists = _lists(inside, shape.lists, threads)
+        self._lists = _train_lists(inside, shape.lists, threads)
         self._centroids = self._lists.reconstruct_n(0, shape.lists)
         rest = inside - self._centroids[self._lists.search(inside, 1)[1][:, 0]]
         self._codebook = _codebook(rest, shape)
         short = self._codebook.decode(self._codebook.compute_codes(rest))
-        self._longer = np.float32(_squares(rest).sum() / max(np.vdot(rest, short), TINY))
+        self._codeword_scale = np.float32(_squares(rest).sum() / max(np.vdot(rest, short), TINY))
         self._neighbour_score = _neighbour_score(sample, self._mean, rows)
         corrections = self._corrections(sample, self._approximate(inside)[2])
         self._levels = np.quantile(corrections, (np.arange(VALUES) + 0.5) / VALUES).astype(np.float32)
@@ -125,7 +125,11 @@ class _Coder:
         """Lists, codes, and the inner product of each vector with what these two stand for."""
         products, chosen = (column[:, 0] for column in self._lists.search(inside, 1))
         codes = self._codebook.compute_codes(inside - self._centroids[chosen])
-        return chosen, codes, products + self._longer * np.einsum("nd,nd->n", inside, self._codebook.decode(codes))
+        return (
+            chosen,
+            codes,
+            products + self._codeword_scale * np.einsum("nd,nd->n", inside, self._codebook.decode(codes)),
+        )
 
     def _corrections(self, vectors: Float32, products: Float32) -> Float32:
         """What is to be added to the score that a code gives with a query which has the vector for a neighbour.
@@ -156,7 +160,7 @@ class _Coder:
             own = np.ascontiguousarray(codes[members])
             inner.invlists.add_entries(number, len(members), faiss.swig_ptr(members), faiss.swig_ptr(own))
         inner.ntotal, inner.is_trained = len(chosen), True
-        index = faiss.IndexPreTransform(self._of_queries(), faiss.IndexIVFPQFastScan(inner, BLOCK_CODES))
+        index = faiss.IndexPreTransform(self._make_query_transform(), faiss.IndexIVFPQFastScan(inner, BLOCK_CODES))
         index.prepend_transform(faiss.NormalizationTransform(shape.dimension, 2.0))
         return index
 
@@ -167,19 +171,19 @@ class _Coder:
         shape = self._shape
         codewords = np.zeros((shape.all_codes, VALUES, shape.size), np.float32)
         short = faiss.vector_to_array(self._codebook.centroids).reshape(shape.codes, VALUES, shape.size)
-        codewords[: shape.codes] = self._longer * short
+        codewords[: shape.codes] = self._codeword_scale * short
         group, place = divmod(shape.components + 1, shape.size)
         codewords[shape.codes, :, 0], codewords[group, :, place] = self._levels, 1
         return codewords
 
-    def _of_queries(self) -> Any:
+    def _make_query_transform(self) -> Any:
         """The transform of queries: as vectors are moved and turned, then what the correction and the 1 count."""
         shape, wide = self._shape, self._shape.all_codes * self._shape.size
         turned, offset = np.zeros((wide, shape.dimension), np.float32), np.zeros(wide, np.float32)
-        turned[: shape.components], offset[: shape.components] = self._turned, -self._turned @ self._mean
+        turned[: shape.components], offset[: shape.components] = self._rotation, -self._rotation @ self._mean
         offset[shape.components] = 1
         turned[shape.components + 1], offset[shape.components + 1] = self._mean, -self._mean @ self._mean
-        return _linear(turned, offset)
+        return _make_linear_transform(turned, offset)
 
 
 def _squares(vectors: Float32) -> Float32:
@@ -187,14 +191,14 @@ def _squares(vectors: Float32) -> Float32:
     return squares
 
 
-def _principal(centred: Float32, components: int) -> Float32:
+def _fit_principal_directions(centred: Float32, components: int) -> Float32:
     """The directions in which vectors differ most, float32[components, dimension], rotated at random."""
     _, directions = np.linalg.eigh(centred.T @ centred)
     random = np.random.default_rng(0).standard_normal((components, components))
     return np.asarray(np.linalg.qr(random)[0] @ directions[:, : -components - 1 : -1].T, np.float32)
 
 
-def _linear(matrix: Float32, offset: Float32) -> Any:
+def _make_linear_transform(matrix: Float32, offset: Float32) -> Any:
     import faiss
 
     transform = faiss.LinearTransform(matrix.shape[1], matrix.shape[0], True)
@@ -204,7 +208,7 @@ def _linear(matrix: Float32, offset: Float32) -> Any:
     return transform
 
 
-def _lists(inside: Float32, lists: int, threads: int) -> Any:
+def _train_lists(inside: Float32, lists: int, threads: int) -> Any:
     """A FAISS index of the centroids of spherical k-means, as long as vectors are in their direction."""
     import faiss
 

@@ -103,14 +103,17 @@ def tune(rows: Rows, index: ApproximateIndex, target: Target) -> Measured:
     tried = [
         (Point(reach, count), recalls)
         for reach, curve in _curves(rows, index, queries, truth, target)
-        for count, recalls in _worth_timing(curve, target)
+        for count, recalls in _choose_timed(curve, target)
     ]
     times = _times(rows, index, [point for point, _ in tried], queries[:TIMED])
     measured = [
         _summarize(*point_and_recalls, ms, index.covered) for point_and_recalls, ms in zip(tried, times, strict=True)
     ]
     return _choose(
-        [(measured_point, _sure_recall(recalls)) for measured_point, (_, recalls) in zip(measured, tried, strict=True)],
+        [
+            (measured_point, _bound_recall(recalls))
+            for measured_point, (_, recalls) in zip(measured, tried, strict=True)
+        ],
         target,
     )
 
@@ -134,7 +137,7 @@ def _curves(
     curves: list[tuple[Reach, Curve]] = []
     for reach in reaches[first:]:
         curves.append((reach, _curve(rows, index, queries, truth, reach)))
-        if sum(_sure_recall(curve[-1][1]) >= wanted for _, curve in curves) == TRIED:
+        if sum(_bound_recall(curve[-1][1]) >= wanted for _, curve in curves) == TRIED:
             break
     return curves
 
@@ -160,11 +163,11 @@ def _efforts(limit: int) -> list[int]:
     return sorted({min(limit, max(1, round(limit * share))) for share in SHARES})
 
 
-def _worth_timing(curve: Curve, target: Target) -> Curve:
+def _choose_timed(curve: Curve, target: Target) -> Curve:
     """For a recall the least candidates that reach it; for a latency a spread of them."""
     if target.recall is None:
         return curve[::3]
-    reached = [(count, recalls) for count, recalls in curve if _sure_recall(recalls) >= target.recall]
+    reached = [(count, recalls) for count, recalls in curve if _bound_recall(recalls) >= target.recall]
     return reached[:1] or curve[-1:]
 
 
@@ -197,7 +200,7 @@ def _interval(recalls: npt.NDArray[np.float64]) -> tuple[float, float]:
     return max(0.0, mean - Z95 * error), min(1.0, mean + Z95 * error)
 
 
-def _sure_recall(recalls: npt.NDArray[np.float64]) -> float:
+def _bound_recall(recalls: npt.NDArray[np.float64]) -> float:
     return float(recalls.mean()) - Z90 * _error(recalls)
 
 

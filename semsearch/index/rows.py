@@ -109,7 +109,7 @@ class Rows:
     def search_among(self, queries: Float32, k: int, ids: Int64) -> Found:
         """The ``k`` nearest of the rows ``ids``, the same for all queries."""
         self._source.check(ids)
-        return self._among(queries, k, ids)
+        return self._score_rows(queries, k, ids)
 
     def rescore(self, queries: Float32, candidates: Int64, k: int) -> Found:
         """The ``k`` nearest of each query's own candidates, int64[m, c], where -1 stands for none."""
@@ -117,7 +117,7 @@ class Rows:
         complete = bool(taken.all())
         self._source.check(candidates.ravel() if complete else candidates[taken])
         ranked = [
-            self._among(queries[number : number + 1], k, own if complete else own[taken[number]])
+            self._score_rows(queries[number : number + 1], k, own if complete else own[taken[number]])
             for number, own in enumerate(candidates)
         ]
         return stack(ranked, k)
@@ -178,7 +178,7 @@ class Rows:
     def _gather(self, ids: Int64) -> npt.NDArray[np.uint8]:
         return self._source.matrix.take(ids, axis=0)
 
-    def _among(self, queries: Float32, k: int, ids: Int64) -> Found:
+    def _score_rows(self, queries: Float32, k: int, ids: Int64) -> Found:
         """The ``k`` nearest of the rows ``ids``, whose checksums have been compared.
 
         Each thread keeps the memory into which it copies rows, and FAISS's view of it: to make these anew for every
@@ -258,7 +258,7 @@ def stack(ranked: list[Found], k: int) -> Found:
     """The findings of some queries after those of others."""
     if len(ranked) == 1:
         return ranked[0]
-    scores, ids = (np.concatenate(parts) for parts in zip(*ranked, strict=True)) if ranked else _blank(0, k)
+    scores, ids = (np.concatenate(parts) for parts in zip(*ranked, strict=True)) if ranked else _make_blank_places(0, k)
     return scores, ids
 
 
@@ -267,11 +267,11 @@ def merge(ranked: list[Found], m: int, k: int) -> Found:
     missing = max(0, k - sum(ids.shape[1] for _, ids in ranked))
     if len(ranked) == 1 and not missing:
         return ranked[0]
-    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(*ranked, _blank(m, missing), strict=True))
+    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(*ranked, _make_blank_places(m, missing), strict=True))
     return best(scores, ids, k)
 
 
-def _blank(m: int, k: int) -> Found:
+def _make_blank_places(m: int, k: int) -> Found:
     """Places that are not taken."""
     return np.full((m, k), -np.inf, np.float32), np.full((m, k), -1, np.int64)
 

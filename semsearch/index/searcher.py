@@ -67,7 +67,7 @@ class Searcher:
         each = wanted if len(searches) == 1 else min(wanted, math.ceil(UNEVEN * wanted / len(searches)))
         scored = [partial(self._score_candidates, queries, k, allowed, search) for search in searches]
         shares = run([partial(search_share, each) for search_share in scored], threads)
-        for number in _cut_short([distances for *_, distances in shares], each, wanted):
+        for number in _find_short_shares([distances for *_, distances in shares], each, wanted):
             shares[number] = scored[number](wanted)
         best = [(scores, ids) for scores, ids, _ in shares]
         start = self.index.covered - self.index.covered % 8  # a bitmap is cut at whole bytes only
@@ -100,7 +100,7 @@ class Searcher:
         return scores, ids
 
 
-def _cut_short(distances: list[Float32], each: int, wanted: int) -> list[int]:
+def _find_short_shares(distances: list[Float32], each: int, wanted: int) -> list[int]:
     """Which of several shares may have more of the ``wanted`` nearest rows than the ``each`` that they have given.
 
     ``distances`` are those in every share, larger is nearer, best first. One share has them all when the nearest list

@@ -16,7 +16,7 @@ from semsearch.common.unicode import replace_surrogates
 from semsearch.ingest.formats.format import Format, Origin
 from semsearch.ingest.formats.registry import PIPE_FORMAT, UNKNOWN_FORMAT, format_of
 
-__all__ = ["STDIN", "File", "Search", "refusal", "printable_path"]
+__all__ = ["STDIN", "File", "FileSearch", "refusal", "printable_path"]
 
 STDIN = "-"
 """The path that stands for standard input."""
@@ -33,7 +33,7 @@ class File:
 
 
 @dataclass(slots=True)
-class Search:
+class FileSearch:
     """Collects the files behind paths, each file once, and where they came from.
 
     ``roots`` are the paths as absolute POSIX strings; ``left_out`` are files in folders whose

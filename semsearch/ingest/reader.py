@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
-from semsearch.ingest.files import File, Search, refusal
+from semsearch.ingest.files import File, FileSearch, refusal
 from semsearch.ingest.formats.format import Fields, Format
 from semsearch.ingest.formats.streams import Counted
 
@@ -45,7 +45,7 @@ class Reader:
         stdin: BinaryIO | None = None,
     ) -> None:
         """Find the files; ``file_format`` holds for all of them, ``globs`` choose among those in folders."""
-        search = Search(file_format, globs)
+        search = FileSearch(file_format, globs)
         for path in paths:
             search.add(path)
         self._files = tuple(search.files.values())

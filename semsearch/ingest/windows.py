@@ -21,14 +21,14 @@ def windows(offsets: Sequence[Span], starts_word: Sequence[bool], size: int, ove
         raise ValueError(f"overlap must be at least 0 and under the size {size}, not {overlap}")
     if len(offsets) != len(starts_word):
         raise ValueError(f"{len(offsets)} offsets but {len(starts_word)} word starts")
-    starts, ends = _monotone(offsets)
+    starts, ends = _sort_offsets(offsets)
     spans: list[Span] = []
     for first, end in _token_windows(starts_word, size, overlap):
         _append(spans, (starts[first], ends[end - 1]))
     return spans
 
 
-def _monotone(offsets: Sequence[Span]) -> tuple[list[int], list[int]]:
+def _sort_offsets(offsets: Sequence[Span]) -> tuple[list[int], list[int]]:
     """Starts and ends that never step back and still enclose every token of some width.
 
     Normalisation may shuffle offsets by a hair; a token without width says nothing about where

@@ -83,7 +83,7 @@ def analogy(
     with store.pinned() as snapshot:
         wanted = k + len(asked)
         while True:
-            scores, rows = _nearest(store, snapshot, question, wanted)
+            scores, rows = _find_nearest(store, snapshot, question, wanted)
             hits = read_hits(store, Candidates(rows[0], scores[0], {chosen.value: scores[0]}))
             ranks = ranks_apart([hit.text.strip() in asked for hit in hits], k)
             if ranks[-1:] == [k] or len(hits) < wanted:
@@ -92,7 +92,7 @@ def analogy(
     return [PassageAnswer(rank, hit) for rank, hit in zip(ranks, hits, strict=False)]
 
 
-def _nearest(store: Store, snapshot: Snapshot, question: Question, k: int) -> Ranked:
+def _find_nearest(store: Store, snapshot: Snapshot, question: Question, k: int) -> Ranked:
     if question.formula in SUMS and store.definition.settings.metric is Metric.COSINE:
         return snapshot.search(question.target(), k)
     threads = snapshot.searcher.threads

@@ -89,7 +89,7 @@ def _refuse_no_locks(path: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in UNSUPPORTED:
-                raise _no_locks(path) from error
+                raise _no_locks_error(path) from error
         finally:
             os.close(descriptor)  # which ends the lock
 
@@ -101,10 +101,10 @@ def _refuse_no_exclusion(path: Path) -> None:
 
         with (path / LOCK).open("rb") as file, suppress(OSError):
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            raise _no_locks(path)
+            raise _no_locks_error(path)
 
 
-def _no_locks(path: Path) -> StorageError:
+def _no_locks_error(path: Path) -> StorageError:
     return StorageError(
         f"the file system of collection {path} has no file locks that work, so two writers could destroy it; "
         "keep the collection on a local disk, or mount the file system with locks"

@@ -77,7 +77,7 @@ def _split_windows(documents: Sequence[Document], settings: CollectionSettings, 
     long = [
         number
         for number, (document, size) in enumerate(zip(documents, sizes, strict=True))
-        if not _surely_fits(document, size)
+        if not _is_surely_short(document, size)
     ]
     tokens = encoder.content_offsets([documents[number].text for number in long])
     for number, (offsets, starts_word) in zip(long, tokens, strict=True):
@@ -87,7 +87,7 @@ def _split_windows(documents: Sequence[Document], settings: CollectionSettings, 
     return spans
 
 
-def _surely_fits(document: Document, size: int) -> bool:
+def _is_surely_short(document: Document, size: int) -> bool:
     return len(document.text) <= size and len(document.text.encode("utf-8", "replace")) <= size
 
 

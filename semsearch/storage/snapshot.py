@@ -86,13 +86,13 @@ class Snapshot:
         ``allowed`` narrows the choice further; ``exact`` compares with every row instead of asking the index.
         """
         searcher = self.searcher.without_index() if exact else self.searcher
-        return searcher.search(queries, k, self._alive(allowed))
+        return searcher.search(queries, k, self._keep_live(allowed))
 
     def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
         """All live rows that score ``least`` or more, best first: scores float32[n], rows int64[n]."""
-        return self.searcher.rows.within(query, least, self._alive(allowed))
+        return self.searcher.rows.within(query, least, self._keep_live(allowed))
 
-    def _alive(self, allowed: Bitmap | None) -> Bitmap | None:
+    def _keep_live(self, allowed: Bitmap | None) -> Bitmap | None:
         return self.live if allowed is None else allowed if self.live is None else allowed & self.live
 
 

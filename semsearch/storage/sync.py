@@ -62,7 +62,7 @@ def identify(item: Document | str) -> Document:
             raise InputError(f"the {name} of a document is {value!r:.80}; it must be a string, or left out")
     document = _replace_surrogates(document)
     if document.metadata != {}:
-        document = replace(document, metadata=_plain_metadata(document))
+        document = replace(document, metadata=_normalise_metadata(document))
     return document if document.id is not None else replace(document, id=content_hash(document).hex()[:16])
 
 
@@ -76,7 +76,7 @@ def _replace_surrogates(document: Document) -> Document:
     return replace(document, **changed) if changed else document
 
 
-def _plain_metadata(document: Document) -> dict[str, Any]:
+def _normalise_metadata(document: Document) -> dict[str, Any]:
     """The metadata as they will be read back: keys are strings, tuples are lists."""
     try:
         plain: dict[str, Any] = json.loads(replace_surrogates(encode_metadata(document.metadata)))

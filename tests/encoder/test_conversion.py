@@ -71,7 +71,7 @@ def converted(small_bert: Path, expected: Float32, own_cache: Path, template: Pa
 
 def load(folder: Path) -> tuple[Encoder, list[str]]:
     """An encoder as a new process loads it, and what it said of slow work."""
-    openvino_runtime._shared_graph.cache_clear()
+    openvino_runtime._load_graph.cache_clear()
     handler, notes = logging.Handler(), list[str]()
     handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]
     logging.getLogger("semsearch").addHandler(handler)
@@ -184,7 +184,7 @@ def test_a_compiled_graph_is_used_again(
 ) -> None:
     """The second process reads what the first compiled: it gets along without the way of compiling."""
     assert any(converted.glob("*.blob"))
-    monkeypatch.delattr(openvino_runtime, "_from_graph")
+    monkeypatch.delattr(openvino_runtime, "_compile_graph")
     check(small_bert, expected, conversions=0)
 
 

@@ -371,7 +371,7 @@ def test_bf16_is_close_to_fp32(packaged_model: Path) -> None:
 def test_encoders_of_one_model_share_a_compiled_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """A further encoder of the same model and settings is ready without reading or compiling anything."""
     expected = Encoder.load(runtime="openvino", precision="f32").encode(["similar is close"])
-    monkeypatch.delattr(openvino_runtime, "_from_blob")
-    monkeypatch.delattr(openvino_runtime, "_from_graph")
+    monkeypatch.delattr(openvino_runtime, "_read_blob")
+    monkeypatch.delattr(openvino_runtime, "_compile_graph")
     again = Encoder.load(runtime="openvino", precision="f32").encode(["similar is close"])
     np.testing.assert_array_equal(again, expected)

@@ -253,7 +253,7 @@ def test_a_share_that_was_cut_short_is_noticed(lengths, each, wanted, seed):
     random = np.random.default_rng(seed)
     each = min(each, wanted)
     shares = [-np.sort(-random.integers(0, 40, (2, length)).astype(np.float32), axis=1) for length in lengths]
-    named = module._cut_short([share[:, :each] for share in shares], each, wanted)
+    named = module._find_short_shares([share[:, :each] for share in shares], each, wanted)
     nearest = [-np.sort(-np.concatenate([share[row] for share in shares]))[:wanted] for row in (0, 1)]
     for number, share in enumerate(shares):
         hidden = [share[row, each:] for row in (0, 1)]

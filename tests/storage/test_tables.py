@@ -10,7 +10,7 @@ import pytest
 from semsearch import Document
 from semsearch.common.errors import DamagedError
 from semsearch.storage import tables
-from semsearch.storage.tables.table import Addition, Finding, Inspection, Part, Row, Table, values_crc
+from semsearch.storage.tables.table import Addition, FindingKind, Inspection, Row, Table, TableFinding, values_crc
 from semsearch.storage.upkeep.verify import verify_folder
 
 
@@ -41,12 +41,12 @@ class Lengths(Table):
         """All of them."""
         return connection.execute("SELECT vector, characters FROM lengths ORDER BY vector").fetchall()
 
-    def verify(self, inspection: Inspection) -> list[Finding]:
+    def verify(self, inspection: Inspection) -> list[TableFinding]:
         """Compare with the spans of the passages."""
         query = "SELECT p.vector, p.stop - p.start, l.characters FROM passages p LEFT JOIN lengths l USING (vector)"
         for row, expected, stored in inspection.connection.execute(query):
             if expected != stored:
-                yield Part.PASSAGE, str(row), f"has {expected} characters, not {stored}"
+                yield FindingKind.PASSAGE, str(row), f"has {expected} characters, not {stored}"
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def command(
             return
         raise click.UsageError("Missing argument 'PATH...': name files or folders to index, or - for standard input")
     reader = reading.reader(paths)
-    documents = _not_empty(reader, paths)
+    documents = _read_first_document(reader, paths)
     with open_or_make(path, build, run, timeout=timeout, dry_run=sync.dry_run) as store:
         if sync.factory is not None and not sync.dry_run:
             store.use_index(sync.factory)
@@ -124,7 +124,7 @@ def _reencode(path: Path, build: BuildOptions, run: RunOptions, timeout: float |
     click.echo(f"{path.name}: {count_noun(report.passages, 'passage')} encoded again with {encoder.name}")
 
 
-def _not_empty(reader: Reader, paths: tuple[str, ...]) -> Iterable[Document]:
+def _read_first_document(reader: Reader, paths: tuple[str, ...]) -> Iterable[Document]:
     """The reader's documents; reading the first one here shows bad input before anything is made."""
     documents = iter(reader)
     first = next(documents, None)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["json_text", "show", "show_hits", "show_occurrences", "show_passage_answers", "show_record"]
 
-Row = Mapping[str, Any]
-Writer = Callable[[Sequence[Row], Sequence[str]], None]
+Record = Mapping[str, Any]
+RecordPrinter = Callable[[Sequence[Record], Sequence[str]], None]
 
 HIT_COLUMNS = ("rank", "score", "document", "text")
 """What a table and plain text show of a hit; the other formats show everything."""
@@ -54,7 +54,7 @@ def _hit_fields() -> list[str]:
     return [field.name for field in fields(Hit)]
 
 
-def show_occurrences(rows: Sequence[Row], columns: Sequence[str], style: str | None) -> None:
+def show_occurrences(rows: Sequence[Record], columns: Sequence[str], style: str | None) -> None:
     """Print places of a word, of which ``columns`` are for people, with what is around it at the end."""
     chosen = _style(style)
     for_people = chosen in ("table", "plain")
@@ -62,7 +62,7 @@ def show_occurrences(rows: Sequence[Row], columns: Sequence[str], style: str | N
     show(shown, (*columns, "text"), chosen, every=tuple(rows[0]))
 
 
-def show_record(record: Row, style: str | None) -> None:
+def show_record(record: Record, style: str | None) -> None:
     """Print one object: its fields below each other, or as JSON or CSV."""
     chosen = _style(style)
     if chosen == "json":
@@ -76,7 +76,7 @@ def show_record(record: Row, style: str | None) -> None:
 
 
 def show(
-    rows: Sequence[Row],
+    rows: Sequence[Record],
     columns: Sequence[str],
     style: str | None,
     *,
@@ -89,8 +89,8 @@ def show(
     """
     if not rows and nothing:
         click.echo(nothing, err=True)
-    for_people: dict[str, Writer] = {"plain": _plain, "table": _table}
-    for_programs: dict[str, Writer] = {"json": _json, "jsonl": _jsonl, "csv": _csv}
+    for_people: dict[str, RecordPrinter] = {"plain": _print_plain, "table": _table}
+    for_programs: dict[str, RecordPrinter] = {"json": _json, "jsonl": _jsonl, "csv": _csv}
     chosen = _style(style)
     if chosen in for_people:
         for_people[chosen](rows, columns)
@@ -108,16 +108,16 @@ def _style(style: str | None) -> str:
     return style or ("table" if sys.stdout.isatty() else "plain")
 
 
-def _json(rows: Sequence[Row], _: Sequence[str]) -> None:
+def _json(rows: Sequence[Record], _: Sequence[str]) -> None:
     click.echo(json_text([dict(row) for row in rows], indent=2))
 
 
-def _jsonl(rows: Sequence[Row], _: Sequence[str]) -> None:
+def _jsonl(rows: Sequence[Record], _: Sequence[str]) -> None:
     for row in rows:
         click.echo(json_text(dict(row)))
 
 
-def _csv(rows: Sequence[Row], names: Sequence[str]) -> None:
+def _csv(rows: Sequence[Record], names: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(names)
     writer.writerows([[_field(row[name]) for name in names] for row in rows])
@@ -129,12 +129,12 @@ def _field(value: Any) -> str:
     return json_text(value) if isinstance(value, dict | list) else str(value)
 
 
-def _plain(rows: Sequence[Row], columns: Sequence[str]) -> None:
+def _print_plain(rows: Sequence[Record], columns: Sequence[str]) -> None:
     for row in rows:
         click.echo("\t".join(_cell(name, row[name]) for name in columns))
 
 
-def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+def _table(rows: Sequence[Record], columns: Sequence[str]) -> None:
     if rows:
         from semsearch.cli.output.table import print_table
 

@@ -93,12 +93,12 @@ class OpenVinoRuntime:
         key = (outputs, precision, streams)
         with self._lock:
             if key not in self._graphs:
-                self._graphs[key] = _shared_graph(self._model, *key, self._threads)
+                self._graphs[key] = _load_graph(self._model, *key, self._threads)
             return self._graphs[key]
 
 
 @functools.lru_cache(SHARED_GRAPHS)
-def _shared_graph(
+def _load_graph(
     model: ConvertedModel, outputs: tuple[str, ...], precision: Precision, streams: int, threads: int
 ) -> _Graph:
     settings = {
@@ -114,10 +114,10 @@ def _shared_graph(
     core = openvino_core()
     machine = [core.get_property("CPU", "FULL_DEVICE_NAME"), core.get_versions("CPU")["CPU"].build_number]
     blob = model.folder / f"{short_digest([outputs, settings, machine])}.blob"
-    return _Graph(_from_blob(blob, model, settings) or _from_graph(blob, model, outputs, settings), streams)
+    return _Graph(_read_blob(blob, model, settings) or _compile_graph(blob, model, outputs, settings), streams)
 
 
-def _from_blob(blob: Path, model: ConvertedModel, settings: dict[str, Any]) -> Any:
+def _read_blob(blob: Path, model: ConvertedModel, settings: dict[str, Any]) -> Any:
     """The compiled graph that an earlier process left, unless it is missing or not what was written."""
     with suppress(OSError):
         content = blob.read_bytes()
@@ -128,7 +128,7 @@ def _from_blob(blob: Path, model: ConvertedModel, settings: dict[str, Any]) -> A
     return None
 
 
-def _from_graph(blob: Path, model: ConvertedModel, outputs: tuple[str, ...], settings: dict[str, Any]) -> Any:
+def _compile_graph(blob: Path, model: ConvertedModel, outputs: tuple[str, ...], settings: dict[str, Any]) -> Any:
     whole = openvino_core().read_model(model.graph)
     wanted = [whole.output(name) for name in outputs]
     part = import_openvino().Model(wanted, whole.get_parameters())

@@ -29,7 +29,7 @@ class TorchRuntime:
     def __init__(self, spec: EncoderSpec, device: str, precision: Precision, threads: int | None) -> None:
         if threads:
             torch.set_num_threads(threads)  # torch has one number for the whole process
-        self.device = _checked_device(device)
+        self.device = _choose_device(device)
         self.precision = Precision.BF16 if precision is Precision.BF16 else Precision.F32
         self._pad_id = spec.pad_id
         self._budget = TOKEN_BUDGET if self.device == "cpu" else ACCELERATOR_BUDGET
@@ -71,7 +71,7 @@ class TorchRuntime:
         return result
 
 
-def _checked_device(device: str) -> str:
+def _choose_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     kind = device.split(":")[0]

@@ -19,7 +19,7 @@ __all__ = ["CSV", "TSV"]
 _LARGEST_CELL = 2**31 - 1
 """Characters in one cell; the most that the csv module takes on every platform."""
 
-Row = tuple[int, list[str] | RecordError]
+NumberedCells = tuple[int, list[str] | RecordError]
 """The number of the line that a row begins on, and its cells or what is wrong with it."""
 
 
@@ -30,14 +30,14 @@ def _read_table(
     rows = _rows(stream, dialect)
     line, names = next(rows, (1, RecordError("no header row; put the names of the columns first")))
     try:
-        columns = _columns(_usable(names))
+        columns = _columns(_check_row(names))
         required = required_fields(columns, fields)
     except RecordError as error:
         yield locate(error, f"{origin.label}:{line}")
         return
     for number, (line, row) in enumerate(rows, start=1):
         try:
-            record = _record(columns, _usable(row), required)
+            record = _record(columns, _check_row(row), required)
             document = to_document(record, fields, f"{origin.id}:{number}", origin.source)
         except RecordError as error:
             yield locate(error, f"{origin.label}:{line}")
@@ -45,7 +45,7 @@ def _read_table(
             yield document
 
 
-def _rows(stream: BufferedReader, dialect: type[csv.Dialect]) -> Iterator[Row]:
+def _rows(stream: BufferedReader, dialect: type[csv.Dialect]) -> Iterator[NumberedCells]:
     """The rows that hold anything, good and bad."""
     # The limit is the whole process's: it is raised and left so, because rows are read between
     # other people's.
@@ -65,7 +65,7 @@ def _rows(stream: BufferedReader, dialect: type[csv.Dialect]) -> Iterator[Row]:
             yield line, row
 
 
-def _usable(row: list[str] | RecordError) -> list[str]:
+def _check_row(row: list[str] | RecordError) -> list[str]:
     """The cells of a row, raising what is wrong with it."""
     if isinstance(row, RecordError):
         raise row

@@ -67,7 +67,7 @@ def _title_field(present: Collection[str], fields: Fields) -> str | None:
 def _require(name: str, option: str, present: Collection[str]) -> str:
     if name in present:
         return name
-    names = [_brief(other) for other in present]
+    names = [_shorten_value(other) for other in present]
     more = ", …" if len(names) > _NAMES_SHOWN else ""
     there = ", ".join(names[:_NAMES_SHOWN]) + more if names else "none"
     raise RecordError(f"no field {name!r} (fields there: {there}); name another with {option}")
@@ -79,7 +79,7 @@ def _id(value: object, name: str) -> str:
     if isinstance(value, str) and value:
         return value
     wanted = "must be a whole number or a string that is not empty"
-    raise RecordError(f"field {name!r} {wanted}, not {_brief(value)}; name another with --id-field")
+    raise RecordError(f"field {name!r} {wanted}, not {_shorten_value(value)}; name another with --id-field")
 
 
 def _title(value: object, name: str) -> str | None:
@@ -89,10 +89,10 @@ def _title(value: object, name: str) -> str | None:
 def _string(value: object, name: str, option: str) -> str:
     if isinstance(value, str):
         return value
-    raise RecordError(f"field {name!r} must be a string, not {_brief(value)}; name another with {option}")
+    raise RecordError(f"field {name!r} must be a string, not {_shorten_value(value)}; name another with {option}")
 
 
-def _brief(value: object) -> str:
+def _shorten_value(value: object) -> str:
     """A value as a message shows it: on one line and not long."""
     text = ascii(value) if not repr(value).isprintable() else repr(value)
     return text if len(text) <= _VALUE_SHOWN else f"{text[: _VALUE_SHOWN - 1]}…"

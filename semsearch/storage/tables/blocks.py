@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semsearch.storage.tables.table import Addition, Append, Finding, Inspection, Part, Row, Table
+from semsearch.storage.tables.table import Addition, Append, FindingKind, Inspection, Row, Table, TableFinding
 from semsearch.storage.vectors.file import vector_file
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
@@ -63,7 +63,7 @@ CREATE TABLE {self.name} (              -- every append to the vector file
             return ()
         return connection.execute(f"SELECT max(first + rows) FROM {self.name}")  # noqa: S608 - a name of ours
 
-    def verify(self, inspection: Inspection) -> Iterator[Finding]:
+    def verify(self, inspection: Inspection) -> Iterator[TableFinding]:
         """Checksums of whole appends, which must follow each other."""
         file = vector_file(inspection.folder, inspection.state.epoch, inspection.definition, self._kind)
         committed = self.count(inspection.connection, inspection.state)
@@ -71,16 +71,20 @@ CREATE TABLE {self.name} (              -- every append to the vector file
         query = f"SELECT first, rows, crc FROM {self.name} ORDER BY first"  # noqa: S608 - a name of ours
         for first, count, crc in inspection.connection.execute(query):
             if first != expected or not 0 < count <= committed - first:
-                yield Part.DATABASE, self.name, f"the record of the append at row {first} is not where it must be"
+                yield (
+                    FindingKind.DATABASE,
+                    self.name,
+                    f"the record of the append at row {first} is not where it must be",
+                )
                 return
             with file.path.open("rb") as stream:
                 stream.seek(first * file.stride)
                 if zlib.crc32(stream.read(count * file.stride)) != crc:
                     rows = f"{first}-{first + count - 1}"
-                    yield Part.VECTOR, file.row_name(rows), "do not match their append's checksum"
+                    yield FindingKind.VECTOR, file.row_name(rows), "do not match their append's checksum"
             expected += count
         if expected != committed:
-            yield Part.DATABASE, self.name, f"appends of {expected} rows are recorded, {committed} are committed"
+            yield FindingKind.DATABASE, self.name, f"appends of {expected} rows are recorded, {committed} are committed"
 
 
 BLOCKS = Blocks(PASSAGE_VECTORS)

@@ -18,11 +18,11 @@ from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables.table import (
     PARAMETERS,
     Addition,
-    Finding,
+    FindingKind,
     Inspection,
-    Part,
     Row,
     Table,
+    TableFinding,
     placeholders,
     values_crc,
 )
@@ -179,21 +179,21 @@ CREATE TABLE documents (
         )
         return [row[0] for row in rows]
 
-    def verify(self, inspection: Inspection) -> Iterator[Finding]:
+    def verify(self, inspection: Inspection) -> Iterator[TableFinding]:
         """Hashes of texts and metadata; spans inside the text, as many as there must be."""
         for row in inspection.connection.execute(f"SELECT {DOCUMENT_COLUMNS} FROM documents d"):  # noqa: S608
             try:
                 document = check_document(row, inspection.folder)
             except DamagedError:
-                yield Part.DOCUMENT, repr(row[1]), "does not match its hash"
+                yield FindingKind.DOCUMENT, repr(row[1]), "does not match its hash"
                 continue
             query = "SELECT vector, ordinal, start, stop FROM passages WHERE document = ? ORDER BY ordinal"
             passages = inspection.connection.execute(query, (row[0],)).fetchall()
             if [passage[1] for passage in passages] != list(range(row[3])):
-                yield Part.PASSAGE, f"of document {row[1]!r}", f"{row[3]} are expected, {len(passages)} found"
+                yield FindingKind.PASSAGE, f"of document {row[1]!r}", f"{row[3]} are expected, {len(passages)} found"
             for vector_row, _, start, end in passages:
                 if not 0 <= start <= end <= len(document.text):
-                    yield Part.PASSAGE, str(vector_row), f"its span {start}-{end} is not inside the text"
+                    yield FindingKind.PASSAGE, str(vector_row), f"its span {start}-{end} is not inside the text"
 
     def salvage_one(self, connection: sqlite3.Connection, number: int) -> tuple[Document, int | None] | UnsavedDocument:
         """A document of a damaged table, and how many passages it has, ``None`` if that does not match its checksum."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from semsearch.common.environment import thread_count
 from semsearch.index import has_digest
 from semsearch.storage.folder import is_own
-from semsearch.storage.tables.table import Finding, Inspection, Part, Row, Table
+from semsearch.storage.tables.table import FindingKind, Inspection, Row, Table, TableFinding
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ CREATE TABLE {self.name} (             -- the parts of the index, if one has bee
         """All of them."""
         return connection.execute(f"SELECT first, rows, file, sha256 FROM {self.name} ORDER BY first")  # noqa: S608
 
-    def verify(self, inspection: Inspection) -> Iterator[Finding]:
+    def verify(self, inspection: Inspection) -> Iterator[TableFinding]:
         """Checksums of the index files."""
         for _, _, file, sha256 in self.sealed_rows(inspection.connection):
             try:
@@ -74,10 +74,10 @@ CREATE TABLE {self.name} (             -- the parts of the index, if one has bee
                     raise ValueError(f"{file!r} is no name of an index file")
                 is_sound = has_digest(inspection.folder / file, sha256, thread_count())
             except (OSError, TypeError, ValueError) as error:
-                yield Part.INDEX, str(file), f"cannot be read: {error}"
+                yield FindingKind.INDEX, str(file), f"cannot be read: {error}"
                 continue
             if not is_sound:
-                yield Part.INDEX, file, "does not match its checksum"
+                yield FindingKind.INDEX, file, "does not match its checksum"
 
 
 INDEXES = Indexes(PASSAGE_VECTORS)

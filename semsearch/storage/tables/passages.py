@@ -15,12 +15,12 @@ from semsearch.storage.tables.documents import DOCUMENT_COLUMNS, DOCUMENTS, chec
 from semsearch.storage.tables.table import (
     PARAMETERS,
     Addition,
-    Finding,
+    FindingKind,
     Inspection,
-    Part,
     ReadRows,
     Row,
     Table,
+    TableFinding,
     placeholders,
 )
 
@@ -74,7 +74,9 @@ CREATE INDEX passages_of_document ON passages (document);
 
     def insert(self, connection: sqlite3.Connection, addition: Addition) -> None:
         """Add the passages of a commit."""
-        rows = (_with_crc(row, number, ordinal, *span, cut) for row, number, ordinal, span, cut in addition.passages())
+        rows = (
+            _append_crc(row, number, ordinal, *span, cut) for row, number, ordinal, span, cut in addition.passages()
+        )
         connection.executemany("INSERT INTO passages VALUES (?,?,?,?,?,?,?)", rows)
 
     def delete_passages(self, connection: sqlite3.Connection, number: int) -> None:
@@ -158,14 +160,14 @@ CREATE INDEX passages_of_document ON passages (document);
             raise damage_error(folder, f"the {count} passages of document {number} are not all found")
         return [(values[0], (values[3], values[4])) for values in rows]
 
-    def verify(self, inspection: Inspection) -> Iterator[Finding]:
+    def verify(self, inspection: Inspection) -> Iterator[TableFinding]:
         """Checksums of the passages, and that each has its document."""
         for values in inspection.connection.execute(f"SELECT {COLUMNS} FROM passages"):  # noqa: S608 - a constant
             if passage_crc(values[:-1]) != values[-1]:
-                yield Part.PASSAGE, str(values[0]), "does not match its checksum"
+                yield FindingKind.PASSAGE, str(values[0]), "does not match its checksum"
         lost = "SELECT vector, document FROM passages WHERE document NOT IN (SELECT number FROM documents)"
         for row, document in inspection.connection.execute(lost):
-            yield Part.PASSAGE, str(row), f"its document {document} is not there"
+            yield FindingKind.PASSAGE, str(row), f"its document {document} is not there"
 
     def salvage(self, read_rows: ReadRows, kept: sqlite3.Connection) -> None:
         """Keep the passages that match their checksums."""
@@ -192,7 +194,7 @@ def passage_crc(values: Row) -> int:
     return zlib.crc32(" ".join(map(repr, values)).encode())  # repr: after damage they may not be numbers
 
 
-def _with_crc(*values: int) -> Row:
+def _append_crc(*values: int) -> Row:
     return *values, passage_crc(values)
 
 
@@ -214,7 +216,7 @@ def _check_passage(values: Row, folder: Path, documents: dict[int, Document]) ->
 def _renumber_rows(former: Iterable[Row], folder: Path) -> Iterator[Row]:
     for row, values in enumerate(former):
         _check_crc(values, folder)
-        yield _with_crc(row, *values[1:-1])
+        yield _append_crc(row, *values[1:-1])
 
 
 PASSAGES = Passages()

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Addition",
     "Append",
-    "Finding",
+    "TableFinding",
     "Inspection",
-    "Part",
+    "FindingKind",
     "ReadRows",
     "Row",
     "Table",
@@ -83,7 +83,7 @@ class Addition:
             yield self.first_row + offset, number, ordinal, span, int(self.cut[offset])
 
 
-class Part(enum.StrEnum):
+class FindingKind(enum.StrEnum):
     """What a finding is about, which decides how it is mended."""
 
     DATABASE = "database"
@@ -94,7 +94,7 @@ class Part(enum.StrEnum):
     FILE = "file"
 
 
-Finding = tuple[Part, str, str]
+TableFinding = tuple[FindingKind, str, str]
 """One thing that is wrong: in which part, which one, and what."""
 
 
@@ -138,7 +138,7 @@ class Table:
         """A checksum of all rows that the seal covers, for tables of many rows."""
         return 0
 
-    def verify(self, inspection: Inspection) -> Iterator[Finding]:  # noqa: ARG002 - a hook
+    def verify(self, inspection: Inspection) -> Iterator[TableFinding]:  # noqa: ARG002 - a hook
         """Compare all rows with their checksums and with what they refer to."""
         return iter(())
 

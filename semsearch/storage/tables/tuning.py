@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from semsearch.storage.tables.table import Finding, Inspection, Row, Table
+from semsearch.storage.tables.table import Inspection, Row, Table, TableFinding
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ CREATE TABLE {self.name} (              -- which index is wanted, which was buil
         """All of them."""
         return connection.execute(f"SELECT key, value FROM {self.name} ORDER BY key")  # noqa: S608 - a name of ours
 
-    def verify(self, inspection: Inspection) -> Iterator[Finding]:
+    def verify(self, inspection: Inspection) -> Iterator[TableFinding]:
         """That values are JSON: what this raises is a finding."""
         for key, value in self.sealed_rows(inspection.connection):
             json.loads(value or f"{self.name} has nothing for {key}")

@@ -22,12 +22,12 @@ from semsearch.storage.tables.passages import PASSAGES, StoredPassage
 from semsearch.storage.tables.table import (
     PARAMETERS,
     Addition,
-    Finding,
+    FindingKind,
     Inspection,
-    Part,
     ReadRows,
     Row,
     Table,
+    TableFinding,
     placeholders,
     set_sum,
     values_crc,
@@ -89,7 +89,7 @@ CREATE INDEX words_by_row ON words (first, number);
         connection.executemany(
             "INSERT INTO words VALUES (?,?,?,?,?)",
             (
-                _with_crc(row, first, *values[2:4])
+                _append_crc(row, first, *values[2:4])
                 for row, (first, values) in enumerate(zip(firsts, former, strict=False))
             ),
         )
@@ -134,7 +134,7 @@ CREATE INDEX words_by_row ON words (first, number);
         spans = [stored.spans[row - stored.first].tolist() for row, stored in zip(rows, words, strict=True)]
         return [(passages[owner], (start, end)) for owner, (start, end) in zip(owners, spans, strict=True)]
 
-    def verify(self, inspection: Inspection) -> Iterator[Finding]:
+    def verify(self, inspection: Inspection) -> Iterator[TableFinding]:
         """Checksums of what is said of words, that they are inside their passages, and that no row is two words."""
         query = (
             "SELECT p.vector, p.start, p.stop, w.first, w.number, w.spans, w.crc "
@@ -143,19 +143,19 @@ CREATE INDEX words_by_row ON words (first, number);
         behind = 0
         for row, start, end, first, number, packed, crc in inspection.connection.execute(query):
             if first is None or values_crc((row, first, number, packed)) != crc:
-                yield Part.PASSAGE, str(row), "its words do not match their checksum"
+                yield FindingKind.PASSAGE, str(row), "its words do not match their checksum"
                 continue
             spans = unpack_spans(packed, start)
             if len(spans) != number or (number and spans[-1, 1] > end):
-                yield Part.PASSAGE, str(row), "its words are not inside it"
+                yield FindingKind.PASSAGE, str(row), "its words are not inside it"
             if first < behind:
-                yield Part.PASSAGE, str(row), f"word {first} is one of another passage, too"
+                yield FindingKind.PASSAGE, str(row), f"word {first} is one of another passage, too"
             behind = first + number
         if behind > WORD_BLOCKS.count(inspection.connection, inspection.state):
-            yield Part.DATABASE, self.name, f"there are words up to {behind - 1}, more than are committed"
+            yield FindingKind.DATABASE, self.name, f"there are words up to {behind - 1}, more than are committed"
         lost = "SELECT passage FROM words WHERE passage NOT IN (SELECT vector FROM passages)"
         for (row,) in inspection.connection.execute(lost):
-            yield Part.PASSAGE, str(row), "has words, and is not there"
+            yield FindingKind.PASSAGE, str(row), "has words, and is not there"
 
     def salvage(self, read_rows: ReadRows, kept: sqlite3.Connection) -> None:
         """Keep what matches its checksum."""
@@ -186,11 +186,11 @@ def unpack_spans(content: bytes, start: int) -> Int64:
 def _rows_of(addition: Addition) -> Iterator[Row]:
     first = addition.first_word_row
     for (row, _, _, (start, _), _), words in zip(addition.passages(), addition.words or (), strict=True):
-        yield _with_crc(row, first, len(words.spans), pack_spans(words.spans, start))
+        yield _append_crc(row, first, len(words.spans), pack_spans(words.spans, start))
         first += len(words.spans)
 
 
-def _with_crc(row: int, first: int, number: int, packed: bytes) -> Row:
+def _append_crc(row: int, first: int, number: int, packed: bytes) -> Row:
     return row, first, number, packed, values_crc((row, first, number, packed))
 
 

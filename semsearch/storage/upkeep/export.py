@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from semsearch.common.arrays import Float32
     from semsearch.storage.tables.passages import StoredPassage
 
-    Passages = Iterable[tuple[StoredPassage, Float32]]
-    """Passages with their vectors, float32[dimension]."""
+    PassageVectors = Iterable[tuple[StoredPassage, Float32]]
+    """PassageVectors with their vectors, float32[dimension]."""
 
 __all__ = ["WRITERS", "write_jsonl", "write_parquet"]
 
@@ -22,14 +22,14 @@ GROUP = 1024
 """Rows of a Parquet row group."""
 
 
-def write_jsonl(passages: Passages, target: IO[bytes]) -> None:
+def write_jsonl(passages: PassageVectors, target: IO[bytes]) -> None:
     """One JSON object a passage: document, passage, text, start, end, title, source, metadata, vector."""
     for row in _rows(passages):
         row["vector"] = [round(number, 9) for number in row["vector"].tolist()]
         target.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
 
 
-def write_parquet(passages: Passages, target: IO[bytes]) -> None:
+def write_parquet(passages: PassageVectors, target: IO[bytes]) -> None:
     """The same columns; metadata as JSON text, the vector as a list of float32. Needs pyarrow."""
     pa, parquet = (
         import_extra(name, "parquet", "writing Parquet", instead="--format jsonl")
@@ -50,7 +50,7 @@ def _group(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def _rows(passages: Passages) -> Iterator[dict[str, Any]]:
+def _rows(passages: PassageVectors) -> Iterator[dict[str, Any]]:
     for passage, vector in passages:
         document = passage.document
         yield {
@@ -66,5 +66,5 @@ def _rows(passages: Passages) -> Iterator[dict[str, Any]]:
         }
 
 
-WRITERS: dict[str, Callable[[Passages, IO[bytes]], None]] = {"jsonl": write_jsonl, "parquet": write_parquet}
+WRITERS: dict[str, Callable[[PassageVectors, IO[bytes]], None]] = {"jsonl": write_jsonl, "parquet": write_parquet}
 """By the name of the format."""

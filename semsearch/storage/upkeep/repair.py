@@ -78,7 +78,7 @@ def repair_folder(folder: Path, load: LoadEncoder, timeout: float | None = None)
         try:
             definition = Definition.from_meta(meta)
         except (KeyError, TypeError, ValueError, SemsearchError) as error:
-            raise _settings_lost(folder, salvage, error) from error
+            raise _save_documents(folder, salvage, error) from error
         return _Repair(folder, salvage, definition, load).run(meta)
 
 
@@ -127,7 +127,7 @@ class _Repair:
         whole: list[tuple[Prepared, EncodedPassages]] = []
         lost: list[Document] = []
         for salvaged in self._take_newest(numbers):
-            encoded = _sound_vectors(old, salvaged, self._definition)
+            encoded = _read_sound_vectors(old, salvaged, self._definition)
             if encoded is None:
                 lost.append(salvaged.document)
             else:
@@ -136,7 +136,7 @@ class _Repair:
         if whole:
             writer.commit([prepared for prepared, _ in whole], _join([encoded for _, encoded in whole]))
         if lost:
-            encoder, settings = self._loaded_encoder(), self._definition.settings
+            encoder, settings = self._load_encoder(), self._definition.settings
             prepared = prepare(lost, settings, encoder)
             writer.commit(prepared, encode_prepared(prepared, settings, encoder))
         self._encoded += len(lost)
@@ -174,7 +174,7 @@ class _Repair:
         else:
             logger.info("how many documents there were cannot be read: compare what is left with the sources")
 
-    def _loaded_encoder(self) -> Encoder:
+    def _load_encoder(self) -> Encoder:
         if self._encoder is None:
             logger.info("encoding again what is damaged")
             stored = self._definition.encoder
@@ -196,7 +196,7 @@ class _Repair:
             merge_log(connection)
 
 
-def _settings_lost(folder: Path, salvage: Salvage, error: Exception) -> DamagedError:
+def _save_documents(folder: Path, salvage: Salvage, error: Exception) -> DamagedError:
     """Write down all documents that can be read; they can be indexed into a new collection."""
     left: list[UnsavedDocument] = []
     for number in salvage.numbers():
@@ -240,7 +240,7 @@ def _open_old_rows(folder: Path, epoch: int | None, definition: Definition) -> O
     }
 
 
-def _sound_vectors(old: OldRows, salvaged: SalvagedDocument, definition: Definition) -> EncodedPassages | None:
+def _read_sound_vectors(old: OldRows, salvaged: SalvagedDocument, definition: Definition) -> EncodedPassages | None:
     """The vectors of a document's passages, and of their words, if all match their checksums."""
     if salvaged.passages is None:
         return None
@@ -251,12 +251,12 @@ def _sound_vectors(old: OldRows, salvaged: SalvagedDocument, definition: Definit
     pooled = Encoded(vectors, np.array([passage.cut for passage in salvaged.passages], np.int64))
     if not definition.word_vectors:
         return EncodedPassages(pooled)
-    words = [_sound_words(old, stored, definition) for stored in salvaged.words]
+    words = [_read_sound_words(old, stored, definition) for stored in salvaged.words]
     sound = [passage_words for passage_words in words if passage_words is not None]
     return EncodedPassages(pooled, sound) if len(sound) == len(words) else None
 
 
-def _sound_words(old: OldRows, words: StoredWords | None, definition: Definition) -> PassageWords | None:
+def _read_sound_words(old: OldRows, words: StoredWords | None, definition: Definition) -> PassageWords | None:
     if words is None:
         return None
     vectors = _take_sound(old, WORD_VECTORS, range(words.first, words.first + len(words.spans)), definition)
@@ -267,7 +267,7 @@ def _take_sound(old: OldRows, kind: VectorKind, rows: Sequence[int], definition:
     """The vectors of these rows, if they are there and match their checksums."""
     numbers = np.array(rows, np.int64)
     stored = old.get(kind)
-    if stored is None or (len(numbers) and (numbers.max() >= len(stored.matrix) or len(stored.wrong(numbers)))):
+    if stored is None or (len(numbers) and (numbers.max() >= len(stored.matrix) or len(stored.find_damaged(numbers)))):
         return None
     return Rows(stored, definition.dimensions[kind]).take(numbers)
 
@@ -287,13 +287,13 @@ def _write_aside(folder: Path, generation: int, unsaved: Sequence[UnsavedDocumen
     path = folder / f"damaged-{generation}.jsonl"
     with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for left in unsaved:
-            fields = {name: _readable(value) for name, value in left.fields.items() if value is not None}
+            fields = {name: _decode_value(value) for name, value in left.fields.items() if value is not None}
             file.write(json.dumps({**fields, "problem": problem}, ensure_ascii=False) + "\n")
         flush(file)
     return str(path)
 
 
-def _readable(value: Any) -> Any:
+def _decode_value(value: Any) -> Any:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 

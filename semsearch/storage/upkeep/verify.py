@@ -25,8 +25,7 @@ from semsearch.storage.folder import DATABASE, is_own
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import BLOCKS_OF, INDEXES_OF, tables_of
 from semsearch.storage.tables.meta import META
-from semsearch.storage.tables.table import Finding as TableFinding
-from semsearch.storage.tables.table import Inspection, Part
+from semsearch.storage.tables.table import FindingKind, Inspection, TableFinding
 from semsearch.storage.vectors.file import vector_file
 
 __all__ = ["Finding", "Report", "verify_folder"]
@@ -39,12 +38,12 @@ NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
 """What values raise that are of another kind than they should be."""
 
 MENDS = {
-    Part.DATABASE: "everything that is sound is copied into a new database",
-    Part.DOCUMENT: "put aside in a JSONL file in the collection's folder, to be indexed again from its source",
-    Part.PASSAGE: "split and encoded again from the document's text",
-    Part.VECTOR: "encoded again from its text",
-    Part.INDEX: "built again from the vectors",
-    Part.FILE: "removed",
+    FindingKind.DATABASE: "everything that is sound is copied into a new database",
+    FindingKind.DOCUMENT: "put aside in a JSONL file in the collection's folder, to be indexed again from its source",
+    FindingKind.PASSAGE: "split and encoded again from the document's text",
+    FindingKind.VECTOR: "encoded again from its text",
+    FindingKind.INDEX: "built again from the vectors",
+    FindingKind.FILE: "removed",
 }
 
 
@@ -85,7 +84,7 @@ def verify_folder(folder: Path) -> Report:
         try:
             report = _verify_state(folder)
         except DamagedError as error:  # it cannot even be opened
-            finding = _finding(Part.DATABASE, DATABASE, _problem(error))
+            finding = _finding(FindingKind.DATABASE, DATABASE, _problem(error))
             return Report(folder.name, -1, 0, 0, 0, len(list(folder.iterdir())), (finding,))
         if report.sound or _generation(folder) in (report.generation, None):
             return report
@@ -107,7 +106,7 @@ def _inspect(connection: sqlite3.Connection, folder: Path, noted: int) -> Iterat
         definition = Definition.read(META.read(connection), folder)
         inspection = Inspection(connection, folder, read_state(connection), definition)
     except (sqlite3.DatabaseError, SemsearchError, *NONSENSE) as error:
-        yield _finding(Part.DATABASE, DATABASE, f"cannot be read: {_problem(error)}")
+        yield _finding(FindingKind.DATABASE, DATABASE, f"cannot be read: {_problem(error)}")
         return
     for table in tables_of(definition):
         yield from _guard(partial(table.verify, inspection))
@@ -118,19 +117,19 @@ def _inspect(connection: sqlite3.Connection, folder: Path, noted: int) -> Iterat
 def _guard(check: Callable[[], Iterator[TableFinding]]) -> Iterator[Finding]:
     """The findings of a check; that it cannot go on is one, too."""
     number = 0
-    part = Part.DATABASE
+    part = FindingKind.DATABASE
     try:
         for part, name, problem in check():
             number += 1
             if number <= NAMED:
                 yield _finding(part, name, problem)
     except (sqlite3.DatabaseError, SemsearchError, OSError, *NONSENSE) as error:
-        yield _finding(Part.DATABASE, DATABASE, f"cannot be read: {error}")
+        yield _finding(FindingKind.DATABASE, DATABASE, f"cannot be read: {error}")
     if number > NAMED:
         yield _finding(part, f"{number - NAMED} more", "likewise")
 
 
-def _finding(part: Part, name: str, problem: str) -> Finding:
+def _finding(part: FindingKind, name: str, problem: str) -> Finding:
     return Finding(part.value, name, problem, MENDS[part])
 
 
@@ -158,7 +157,7 @@ def _check_pages(connection: sqlite3.Connection) -> Iterator[TableFinding]:
     """SQLite's own check of its pages, and of its indexes against its tables."""
     for (message,) in connection.execute("PRAGMA integrity_check(20)"):
         if message != "ok":
-            yield Part.DATABASE, DATABASE, one_line(message)
+            yield FindingKind.DATABASE, DATABASE, one_line(message)
 
 
 def _check_counts(connection: sqlite3.Connection, noted: int) -> Iterator[TableFinding]:
@@ -166,15 +165,23 @@ def _check_counts(connection: sqlite3.Connection, noted: int) -> Iterator[TableF
     try:
         check_seal(connection)
     except DamagedError as error:
-        yield Part.DATABASE, DATABASE, _problem(error).split(": ", 1)[-1]
+        yield FindingKind.DATABASE, DATABASE, _problem(error).split(": ", 1)[-1]
     state = read_state(connection)
     if state.generation < noted:
-        yield Part.DATABASE, DATABASE, f"commits {state.generation + 1} to {noted} are lost with the write-ahead log"
+        yield (
+            FindingKind.DATABASE,
+            DATABASE,
+            f"commits {state.generation + 1} to {noted} are lost with the write-ahead log",
+        )
     rows = "SELECT vector FROM passages UNION ALL SELECT vector FROM dead"
     counted = connection.execute(f"SELECT count(*), count(DISTINCT vector), max(vector) FROM ({rows})")  # noqa: S608
     count, distinct, last = counted.fetchone()
     if not count == distinct == state.rows or (state.rows and last != state.rows - 1):
-        yield Part.DATABASE, DATABASE, f"{state.rows} rows are committed, but passages and deleted ones are {count}"
+        yield (
+            FindingKind.DATABASE,
+            DATABASE,
+            f"{state.rows} rows are committed, but passages and deleted ones are {count}",
+        )
 
 
 def _check_rows(inspection: Inspection) -> Iterator[TableFinding]:
@@ -185,11 +192,11 @@ def _check_rows(inspection: Inspection) -> Iterator[TableFinding]:
         file = vector_file(inspection.folder, state.epoch, inspection.definition, kind)
         here = min(rows, file.path.stat().st_size // file.stride if file.path.exists() else 0)
         if here < rows:
-            yield Part.VECTOR, f"{here}-{rows - 1}", f"{file.path.name} ends before them"
+            yield FindingKind.VECTOR, f"{here}-{rows - 1}", f"{file.path.name} ends before them"
         stored = file.open(here)
         for first in range(0, here, BLOCK):
-            for row in stored.wrong(np.arange(first, min(first + BLOCK, here), dtype=np.int64)).tolist():
-                yield Part.VECTOR, file.row_name(row), "does not match its checksum"
+            for row in stored.find_damaged(np.arange(first, min(first + BLOCK, here), dtype=np.int64)).tolist():
+                yield FindingKind.VECTOR, file.row_name(row), "does not match its checksum"
 
 
 def _check_orphans(inspection: Inspection) -> Iterator[TableFinding]:
@@ -200,4 +207,4 @@ def _check_orphans(inspection: Inspection) -> Iterator[TableFinding]:
         wanted |= {file for _, _, file, _ in INDEXES_OF[kind].sealed_rows(inspection.connection)}
     for entry in sorted(inspection.folder.iterdir()):
         if is_own(entry.name) and entry.name not in wanted:
-            yield Part.FILE, entry.name, "belongs to no committed state"
+            yield FindingKind.FILE, entry.name, "belongs to no committed state"

@@ -114,12 +114,12 @@ class StoredRows:
             known = min(len(matrix), len(earlier.matrix))
             self._sound[:known] = earlier._sound[:known]
 
-    def check(self, ids: Int64) -> None:
+    def check(self, rows: Int64) -> None:
         """Compare these rows with their checksums; raises :class:`DamagedError`."""
-        unknown = ids[~self._sound[ids]]
+        unknown = rows[~self._sound[rows]]
         if not len(unknown):
             return
-        wrong = self.wrong(np.unique(unknown))
+        wrong = self.find_damaged(np.unique(unknown))
         if len(wrong):
             raise DamagedError(
                 f"row {wrong[0]} of vector file {self._path} does not match its checksum: the file was damaged "
@@ -127,20 +127,20 @@ class StoredRows:
             )
         self._sound[unknown] = True
 
-    def wrong(self, ids: Int64) -> Int64:
+    def find_damaged(self, rows: Int64) -> Int64:
         """Those of these rows that do not match their checksums."""
-        return np.asarray(ids[self._stored_checksums(ids) != self._found_checksums(ids)], np.int64)
+        return np.asarray(rows[self._read_checksums(rows) != self._compute_checksums(rows)], np.int64)
 
-    def check_span(self, start: int, stop: int) -> None:
-        """The same for the rows ``start`` to ``stop``."""
-        if not self._sound[start:stop].all():
-            self.check(np.arange(start, stop, dtype=np.int64))
+    def check_span(self, start: int, end: int) -> None:
+        """The same for the rows ``start`` to ``end``."""
+        if not self._sound[start:end].all():
+            self.check(np.arange(start, end, dtype=np.int64))
 
-    def _stored_checksums(self, ids: Int64) -> npt.NDArray[np.uint32]:
-        return np.ascontiguousarray(self.matrix[ids, -CRC_BYTES:]).view("<u4").reshape(-1)
+    def _read_checksums(self, rows: Int64) -> npt.NDArray[np.uint32]:
+        return np.ascontiguousarray(self.matrix[rows, -CRC_BYTES:]).view("<u4").reshape(-1)
 
-    def _found_checksums(self, ids: Int64) -> npt.NDArray[np.uint32]:
-        return np.fromiter(_checksums(self.matrix, ids.tolist()), np.uint32, len(ids))
+    def _compute_checksums(self, rows: Int64) -> npt.NDArray[np.uint32]:
+        return np.fromiter(_checksums(self.matrix, rows.tolist()), np.uint32, len(rows))
 
 
 def _checksums(matrix: npt.NDArray[np.uint8], rows: Iterable[int], first: int = 0) -> Iterator[int]:

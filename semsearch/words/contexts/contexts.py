@@ -39,7 +39,7 @@ def contexts(store: Store, word: str, sentence: str | None, k: int, same_word: b
         if snapshot.words is None or same_word:
             ranked = _rank_places(find_places(store, snapshot, phrase), query)
         else:
-            ranked = _nearest_words(store, snapshot, query, k)
+            ranked = _find_nearest_words(store, snapshot, query, k)
             if not ranked:
                 raise QueryError(no_words(store))
     return [occurrence_at(place, rank, score) for rank, (score, place) in enumerate(ranked[:k], 1)]
@@ -56,7 +56,7 @@ def _rank_places(places: list[Place], query: Float32) -> RankedPlaces:
     return [(float(scores[row]), places[row]) for row in np.argsort(-scores, kind="stable")]
 
 
-def _nearest_words(store: Store, snapshot: Snapshot, query: Float32, k: int) -> RankedPlaces:
+def _find_nearest_words(store: Store, snapshot: Snapshot, query: Float32, k: int) -> RankedPlaces:
     """The nearest of all words but punctuation, ``k`` at least, each in the passage where it is nearest."""
     assert snapshot.words
     wanted = 2 * k

@@ -40,12 +40,12 @@ def typical_words(
     texts = [len(group) for group in [*groups, background]]
     everywhere = sum(counts, Counter())
     return [
-        _most_typical(inside, size, everywhere - inside, sum(texts) - size, without)
+        _rank_typical(inside, size, everywhere - inside, sum(texts) - size, without)
         for inside, size in zip(counts[:-1], texts[:-1], strict=True)
     ]
 
 
-def _most_typical(
+def _rank_typical(
     inside: Counter[str], size: int, outside: Counter[str], others: int, without: Sequence[str]
 ) -> tuple[str, ...]:
     scores = {

@@ -94,7 +94,7 @@ def find_places(store: Store, snapshot: Snapshot, phrase: Phrase) -> list[Place]
     words = _encode_words(store, passages) if snapshot.words is None else _read_words(store, snapshot, passages)
     places = _distinct_places(_places_in(phrase, passages, words))
     if not places:
-        raise QueryError(_not_there(store, phrase))
+        raise QueryError(_not_found_message(store, phrase))
     if len(passages) < len(candidates):
         warnings.warn(
             f"{len(candidates):,} passages may have {phrase.text!r}; {len(passages):,} of them, evenly spread, were "
@@ -166,7 +166,7 @@ def no_words(store: Store) -> str:
     return f"collection {store.name!r} has no words; add documents to it: semsearch index {store.name} PATH"
 
 
-def _not_there(store: Store, phrase: Phrase) -> str:
+def _not_found_message(store: Store, phrase: Phrase) -> str:
     """What is wrong, and which words of the collection look like the one that was asked for."""
     seen: dict[str, None] = {}
 

@@ -51,7 +51,7 @@ def senses(store: Store, word: str, k: int) -> list[Sense]:
     phrase = Phrase.read(word, store.encoder)
     with store.pinned(with_words=True) as snapshot:
         places = find_places(store, snapshot, phrase)
-        elsewhere = _beginnings(store, snapshot)
+        elsewhere = _read_beginnings(store, snapshot)
     vectors = np.stack([place.vector for place in places])
     labels = group_vectors(vectors)
     common = vectors.mean(axis=0) if labels.any() else np.zeros_like(vectors[0])
@@ -59,18 +59,18 @@ def senses(store: Store, word: str, k: int) -> list[Sense]:
     around = [vocabularies(store.encoder, [snippet_at(place) for place in group]) for group in groups]
     typical = typical_words(around, vocabularies(store.encoder, elsewhere), phrase.words)
     return [
-        Sense(number, len(group), len(group) / len(places), words, _most_central(group, common, k))
+        Sense(number, len(group), len(group) / len(places), words, _rank_central(group, common, k))
         for number, (group, words) in enumerate(zip(groups, typical, strict=True), 1)
     ]
 
 
-def _beginnings(store: Store, snapshot: Snapshot) -> list[str]:
+def _read_beginnings(store: Store, snapshot: Snapshot) -> list[str]:
     """Texts as long as snippets, from passages all over the collection."""
     passages = store.passages(sample_evenly(snapshot.live_rows().tolist(), BACKGROUND)).values()
     return [passage.text[: 2 * AROUND] for passage in passages]
 
 
-def _most_central(group: Sequence[Place], common: Float32, k: int) -> tuple[Occurrence, ...]:
+def _rank_central(group: Sequence[Place], common: Float32, k: int) -> tuple[Occurrence, ...]:
     """The occurrences of a group that are nearest to its mean, without what they have in common with others."""
     vectors = unit_length(np.stack([place.vector for place in group]) - common)
     scores = vectors @ unit_length(vectors.mean(axis=0, keepdims=True))[0]

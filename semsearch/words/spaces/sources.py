@@ -15,7 +15,7 @@ from semsearch.common.arrays import Float32
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 
-__all__ = ["Encoded", "Layers", "Source", "Static", "open_source"]
+__all__ = ["WholeEncoder", "Layers", "Source", "Static", "open_source"]
 
 LAYERS = re.compile(r"layer:(-?\d+(?:,-?\d+)*)")
 
@@ -54,7 +54,7 @@ class Layers:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class WholeEncoder:
     """The whole encoder: the word as a text, pooled as every text is."""
 
     encoder: Encoder
@@ -65,7 +65,7 @@ class Encoded:
         return self.encoder.encode([self.encoder.decode(ids) for ids in words])
 
 
-Source = Static | Layers | Encoded
+Source = Static | Layers | WholeEncoder
 
 
 def open_source(encoder: Encoder, name: str) -> Source:
@@ -73,7 +73,7 @@ def open_source(encoder: Encoder, name: str) -> Source:
     if name == "static":
         return Static(encoder.static_vectors())
     if name == "encoded":
-        return Encoded(encoder)
+        return WholeEncoder(encoder)
     if match := LAYERS.fullmatch(name):
         layers = encoder.check_layers(tuple(map(int, match[1].split(","))))
         return Layers(encoder, layers, f"layer:{','.join(map(str, layers))}")

@@ -12,7 +12,7 @@ from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.encoder.cache import load_or_make, short_digest
 from semsearch.words.spaces.preparation import Preparation, SpellingMap
-from semsearch.words.spaces.sources import Encoded, Static, open_source
+from semsearch.words.spaces.sources import Static, WholeEncoder, open_source
 from semsearch.words.spaces.space import Space
 from semsearch.words.spaces.whole_words import spell_out, whole_words
 
@@ -93,7 +93,7 @@ class Vocabulary(Space):
 
     def _make(self, words: Mapping[str, int], progress: CountProgress | None) -> dict[str, Float32]:
         # a text has one spelling, the tokenizer's, so that the whole encoder needs no map
-        spelled = {} if isinstance(self._source, Encoded) else spell_out(self.encoder, words)
+        spelled = {} if isinstance(self._source, WholeEncoder) else spell_out(self.encoder, words)
         encoded = self._encode([*([token] for token in words.values()), *spelled.values()], progress)
         vectors, in_pieces = encoded[: len(words)], encoded[len(words) :]
         rows = {word: row for row, word in enumerate(words)}
