@@ -68,7 +68,7 @@ class RunOptions:
 
     @property
     def search_device(self) -> str:
-        """Where vectors are searched: on a GPU only if one is named, as copying them there outlasts a question."""
+        """Where vectors are searched. A GPU must be named, since copying vectors to it takes longer than a search."""
         return self.device if self.device.startswith("cuda") else "cpu"
 
 

@@ -19,7 +19,7 @@ The tree::
     │   ├── FormatError           written by a newer semsearch
     │   └── StorageError          the disk refuses: full, read-only, no permission
     ├── MissingExtraError         an optional library is not installed
-    ├── DeviceError               a device that this machine or what is installed has not
+    ├── DeviceError               a device that is not here, or that nothing installed can use
     └── QueryError                a question that has no answer: empty text, k of 0
 
 A message says what is wrong, the offending value, and the next step, in one line.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 __all__ = ["nearest_spellings", "suggest"]
 
 MOST_COMPARED = 20_000
-"""Names that are compared letter by letter, which takes some 10 µs each; of more, those that look alike at once."""
+"""Names that are compared letter by letter at most, at some 10 µs each; of a longer list only those that look alike."""
 LENGTHS_APART = 2
 
 

@@ -18,8 +18,8 @@ __all__ = ["run"]
 R = TypeVar("R")
 
 AWAKE_S = 0.0003
-"""How long the calling thread, when nothing is left to do, looks whether the others are done before it sleeps until
-they are: to be woken takes 0.2 ms, and threads that share a query end within less of each other."""
+"""How long the calling thread, once it has nothing to do, checks whether the others are done before it sleeps. To be
+woken takes 0.2 ms, and threads that share a query end within less of each other."""
 
 _let_others_run: Callable[[], object] = getattr(os, "sched_yield", functools.partial(time.sleep, 0))
 
@@ -33,7 +33,7 @@ def run(tasks: Sequence[Callable[[], R]], threads: int) -> list[R]:
     others = [_pool(threads - 1).submit(_run_pending, pending) for _ in range(min(threads, len(tasks)) - 1)]
     try:
         results = _run_pending(pending)
-    finally:  # nobody goes on alone with what the caller may let go of; who has not begun need not begin
+    finally:  # after an error no thread may go on with what the caller releases; tasks not begun are dropped
         list(pending)
         others = [other for other in others if not other.cancel()]
         _wait(others)

@@ -71,7 +71,7 @@ def publish_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Be the only one, of all threads and processes, who publishes ``folder``; others wait."""
+    """Hold the right to publish ``folder``; other threads and processes wait for it."""
     from filelock import FileLock
 
     lock = FileLock(f"{folder}.lock")

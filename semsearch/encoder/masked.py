@@ -25,7 +25,7 @@ from semsearch.encoder.tokenizer import Tokenizer
 __all__ = ["LikelyToken", "MaskedLanguageModel"]
 
 WITH_HEAD = ("ForMaskedLM", "ForPreTraining")
-"""How the names of transformers' classes end whose weights have a head; what else has one is no BERT."""
+"""Endings of the names of transformers' classes whose weights have the head; other heads are not of BERT's kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def word_vectors(words: Sequence[Word], encoded: TokenVectors) -> Float32:
 
 
 def encode_words(encoder: Encoder, texts: Sequence[str], passages: Sequence[Span]) -> list[PassageWords]:
-    """The words of passages, each the end of the text that the encoder reads for it, and a span of its document.
+    """The words of passages. Each text is what the encoder reads, and ends with its passage, a span of a document.
 
     Words that do not fit the model have no vector, and words before the passage, in its title, do not count.
     """

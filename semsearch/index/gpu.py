@@ -123,7 +123,7 @@ class FaissScan:
         self._index = index
 
     def candidates(self, queries: Float32, count: int, allowed: Bitmap | None) -> Int64 | None:
-        """The nearest rows; with a filter enough more that those are among them, if the device gives so many."""
+        """The nearest rows; with a filter so many more that the allowed ones are among them; ``None`` if too many."""
         hidden = 0 if allowed is None else self._index.ntotal - int(np.bitwise_count(allowed).sum(dtype=np.int64))
         if count + hidden > min(LARGEST_K, self._index.ntotal):
             return None

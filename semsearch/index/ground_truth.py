@@ -1,8 +1,8 @@
-"""What a query is to find, told from stored rows: their exact neighbours, as a query that is not stored has them.
+"""The true neighbours of queries, by an exact scan. The queries are stored rows.
 
-A stored row is asked for as if neither it nor its copies were there. Near copies of a text (versions, boilerplate,
-mail that quotes mail) lie closer together than anything else does and are found by the poorest index; a query from
-outside has no such neighbours, and would be promised too much.
+A row is searched for as if neither it nor its near copies were stored. Near copies of a text (versions, boilerplate,
+quoted mail) lie closer together than anything else, and even the poorest index finds them. A query from outside has
+no such copies: a recall that counts them would promise too much.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NEIGHBOURS = 10
 LOOKED_AT = 128
 """Nearest rows that are searched for copies, and behind these for neighbours and their equals."""
 WIDE = 1.5
-"""A step down in score that ends the copies is so much wider than all steps between the ten rows behind it.
+"""The step down behind the last copy is more than this many times the drop over the ten rows that follow it.
 
 Measured on a million sentences: at 1 a quarter of the rows seem to have copies and their recall comes out 0.003
 lower than that of texts held out, at 1.5 a tenth and 0.001; at 2 every fourth row with copies seems to have none.
@@ -50,7 +50,7 @@ class Truth:
 def true_neighbours(rows: Rows, covered: int, ids: Int64) -> tuple[Float32, list[Truth]]:
     """The vectors of the rows ``ids``, and their neighbours among the first ``covered`` rows.
 
-    A row among so many duplicates that nothing else was seen tells nothing, and is left out unless all are such.
+    A row whose nearest rows are all its duplicates says nothing about recall. It is left out, unless all rows are so.
     """
     queries = rows.take(ids)
     scores, neighbours = rows.search(queries, LOOKED_AT + 1, end=covered, threads=thread_count())
@@ -60,7 +60,7 @@ def true_neighbours(rows: Rows, covered: int, ids: Int64) -> tuple[Float32, list
 
 
 def is_neighbour(rows: Rows, query: Float32, candidates: Int64, truth: Truth) -> npt.NDArray[np.bool_]:
-    """Which candidates are true neighbours, bool[candidates], after those that are ignored have left their places."""
+    """Which candidates are true neighbours, bool[candidates]. Ignored candidates are first moved to the end."""
     ignored = np.isin(candidates, truth.ignored)
     moved = candidates[np.argsort(ignored, kind="stable")]
     if truth.all_known:
@@ -71,7 +71,7 @@ def is_neighbour(rows: Rows, query: Float32, candidates: Int64, truth: Truth) ->
 
 
 def _neighbours(own: int, scores: Float32, neighbours: Int64) -> Truth:
-    """``least`` is the score of the tenth neighbour, with fewer rows of the last."""
+    """The truth for one row. ``least`` is the score of its tenth neighbour; with fewer rows, that of the last."""
     itself, others = neighbours == own, (neighbours >= 0) & (neighbours != own)
     alike = np.ptp(scores[others | itself]) <= _slack(float(scores[0]))
     scores, neighbours = scores[others], neighbours[others]
@@ -86,7 +86,7 @@ def _neighbours(own: int, scores: Float32, neighbours: Int64) -> Truth:
 def _count_copies(scores: Float32) -> int:
     """How many of the nearest rows, best first, are copies: those above the widest step down, if it stands out.
 
-    Copies do not change what lies behind them, so that it must hold ten neighbours.
+    Only a step that has ten rows behind it counts, since these are to be the neighbours.
     """
     steps = scores[:-NEIGHBOURS] - scores[1 : 1 - NEIGHBOURS]
     if not len(steps):

@@ -33,8 +33,8 @@ first, -1 for none."""
 class Reach:
     """How far a query looks: ``effort`` is ``nprobe`` of an inverted file, ``efSearch`` of a graph.
 
-    With a ``margin``, the lists of an inverted file count that are no farther behind, and ``effort`` says how many
-    they are on the average.
+    With a ``margin``, a query looks at the lists that are at most so far behind; ``effort`` is then the average number
+    of these lists.
     """
 
     effort: int
@@ -58,17 +58,17 @@ class Lists:
     def distances_behind(self, queries: Float32) -> Float32:
         """How far each list is behind half of what the nearest one scores, float32[m, lists] in ascending order.
 
-        The score of a list is the inner product of query and centroid, of which the query's length is taken out, or
-        their squared distance with a minus in front.
+        A list's score is the inner product of query and centroid divided by the query's length. For L2 it is the
+        squared distance with a minus in front.
         """
         distances = self._rank_lists(self._transform(queries))[0]
         half = distances[:, :1] / 2
         return np.asarray(distances - half if self._is_l2 else (half - distances) / self._lengths(queries), np.float32)
 
     def searches(self, queries: Float32, reach: Reach, shares: int, selector: dict[str, Any]) -> list[Search]:
-        """Searches in every ``shares``-th of the lists within reach of a query, or fewer if these are short.
+        """Up to ``shares`` searches, each in its share of the lists within reach of a query; fewer if these are short.
 
-        Threads wait for each other in Python: what there is to do in it is done here, once for all shares.
+        Threads take turns in Python. What must be done in Python is therefore done here, once for all shares.
         """
         import faiss
 
@@ -129,7 +129,7 @@ class Lists:
         return np.asarray(distances >= half - margin * self._lengths(queries))
 
     def _lengths(self, queries: Float32) -> Float32 | float:
-        """What inner products grow with: 1, or the length of each query, float32[m, 1], which is divided by."""
+        """What inner products are divided by: the length of each query, float32[m, 1], or 1 if the index does it."""
         if self._normalises:
             return 1.0
         lengths: Float32 = np.sqrt(np.einsum("md,md->m", queries, queries))

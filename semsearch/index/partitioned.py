@@ -102,7 +102,7 @@ class ApproximateIndex:
 
 
 def _searches(part: Part, queries: Float32, reach: Reach, allowed: Bitmap | None, shares: int) -> list[Search]:
-    """Searches that are prepared here for the threads that share a part; who has a part to himself prepares his own."""
+    """The searches of a part: prepared here if threads share the part, else by the one thread that searches it."""
     if shares > 1:
         return part.searches(queries, reach, allowed, shares)
     return [lambda count: part.searches(queries, reach, allowed)[0](count)]

@@ -39,7 +39,7 @@ SAMPLE_A_LIST = 64
 LEAST_A_LIST = 16
 """Rows for every list, and for the 16 values of a code, without which a part is not worth building."""
 BLOCK_ROWS = 4096
-"""That each thread has in memory several times over while it codes them: 6 MB of 384 dimensions."""
+"""Rows that a thread codes at a time. It holds several copies of them: 6 MB each at 384 dimensions."""
 TIMED = 8
 
 
@@ -67,9 +67,8 @@ class Plan:
 def choose(rows: Rows, level: int = 0) -> Plan | None:
     """The plan for these rows; ``None`` is an exact scan.
 
-    Codes from the ``level`` of the ladder on that fit the dimension are scanned in a few lists, most of which
-    a query sees, while that is fast enough, and from there in many. Above the ladder there is nothing finer
-    than the vectors themselves.
+    The codes are the shortest from ``level`` of the ladder on that fit the dimension. They lie in few lists, most of
+    which a query sees, while that is fast enough, else in many. Beyond the ladder's end there is only the exact scan.
     """
     fitting = [place for place, (least, _, _) in enumerate(CODE_LADDER) if rows.dimension >= least and place >= level]
     count = len(rows)
@@ -98,7 +97,7 @@ def _factory(rows: Rows, level: int, lists: int) -> str:
 
 
 def _shape(rows: Rows, level: int, lists: int) -> Shape:
-    """Of the codes of this level; where there are components to spare, the correction is one of the codes."""
+    """The shape of the codes of this level. Where components are left out, one code is used for the correction."""
     _, size, held = CODE_LADDER[level]
     dimension = padded_dimension(rows.dimension)
     return Shape(dimension, lists, dimension // size - (held < size), held)
@@ -134,7 +133,7 @@ def _exact_ms_a_row(rows: Rows) -> float:
 
 
 def _scan_ms_a_row(rows: Rows, plan: Plan) -> float:
-    """Measured on the smallest part that speaks for the others, by one thread, shared among all."""
+    """Measured by one thread on a small part that is like the others, and divided by the number of threads."""
     end = min(len(rows), 1 << 16)
     index = ApproximateIndex([build_part(rows, plan, 0, end)], rows.metric)
     queries = rows.block(0, TIMED)

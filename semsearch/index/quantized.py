@@ -4,9 +4,9 @@ What comes out is a FAISS index like any other, a ``NormalizationTransform`` and
 an ``IndexIVFPQFastScan``, which FAISS writes, reads and searches as it is. It is trained and filled here, as three
 things are other than FAISS does them:
 
-- Codes say what a vector has beyond the centroid of its list, and codewords are means of what they stand for: shorter
-  than it. Scores made of these count the centroid in full and the rest by two thirds. Queries are therefore compared
-  with longer codewords than the vectors were.
+- A code says how a vector differs from the centroid of its list. A codeword is a mean of such differences, and
+  therefore shorter than they are. Plain scores count the centroid in full and the difference by two thirds. Queries
+  are therefore compared with longer codewords than the vectors were.
 - How wrong the score of a row is in the direction of the row itself is known when it is coded, and matters for all
   queries that it is a neighbour of. One more code holds it; what a query has in its place never changes.
 - Rotated at random, all groups of components look alike. They share a codebook, trained on the values of all.
@@ -50,7 +50,9 @@ UInt8 = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Of vectors in ``lists`` lists, ``codes`` groups of ``size`` principal components are kept in four bits each."""
+    """The layout of an index: ``lists`` lists, and for each vector ``codes`` codes of four bits, each for ``size``
+    principal components.
+    """
 
     dimension: int
     lists: int
@@ -64,7 +66,7 @@ class Shape:
 
     @property
     def all_codes(self) -> int:
-        """With those of what is no component."""
+        """Number of codes, including those of the correction and of the constant 1."""
         return self.codes + -(-EXTRA // self.size)
 
 
@@ -83,7 +85,7 @@ def build_quantized(
 
 
 class _Coder:
-    """What is learned from a sample: by what vectors are moved and turned, how they are divided, and their codes.
+    """What is learned from a sample: the mean, the rotation, the lists and the codebook.
 
     Below, ``inside`` are vectors less their mean, turned, and reduced to the components that are kept.
     """
@@ -132,11 +134,11 @@ class _Coder:
         )
 
     def _corrections(self, vectors: Float32, products: Float32) -> Float32:
-        """What is to be added to the score that a code gives with a query which has the vector for a neighbour.
+        """What is added to the score that a code gives, for a query that has the vector for a neighbour.
 
-        For a query q and a vector x, m less than the mean, a code gives (q - m)y, where y stands for x - m. The true
-        score is qx = (q - m)(x - m) + mx + qm - mm, of which the last two terms are added to all vectors alike. How
-        long q - m is along x - m is known, if the query scores there as neighbours do; across, nothing is.
+        Take a query q, a vector x and the mean m. A code gives (q - m)y, where y stands for x - m. The true score is
+        qx = (q - m)(x - m) + mx + qm - mm; its last two terms are the same for all vectors. The part of q - m along
+        x - m is known if the query scores there as neighbours do. The part across it is not known.
         """
         with_mean = np.einsum("nd,d->n", vectors, self._mean)  # in this thread, unlike a matrix product
         squares = np.maximum(_squares(vectors) - 2 * with_mean + self._mean @ self._mean, TINY)
@@ -177,7 +179,7 @@ class _Coder:
         return codewords
 
     def _make_query_transform(self) -> Any:
-        """The transform of queries: as vectors are moved and turned, then what the correction and the 1 count."""
+        """The transform of queries: centre and rotate, then 1 for the correction, and qm - mm for the constant 1."""
         shape, wide = self._shape, self._shape.all_codes * self._shape.size
         turned, offset = np.zeros((wide, shape.dimension), np.float32), np.zeros(wide, np.float32)
         turned[: shape.components], offset[: shape.components] = self._rotation, -self._rotation @ self._mean

@@ -202,7 +202,7 @@ class Rows:
     def _search_view(
         self, view: Any, queries: Float32, k: int, numbers: Int64 | int, inside: Bitmap | None = None
     ) -> Found:
-        """Search a view, whose row 0 is row ``numbers`` of ours, or whose rows are these."""
+        """Search a view. Its row 0 is row ``numbers`` of ours; if ``numbers`` is an array, its rows are those."""
         distances, places = view.search(queries, k, params=_selector(inside))
         scores, own = _scores(distances, self.metric), places + numbers if isinstance(numbers, int) else numbers[places]
         if places.min(initial=0) < 0:

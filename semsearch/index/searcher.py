@@ -89,7 +89,7 @@ class Searcher:
     def _complete(
         self, queries: Float32, k: int, allowed: Bitmap | None, scores: Float32, ids: Int64
     ) -> tuple[Float32, Int64]:
-        """Nothing short, nothing that is not allowed: where the index gave too little, an exact scan decides."""
+        """Complete the results that lack rows, or hold rows that are not allowed, by an exact scan."""
         wrong = ids < 0
         if allowed is not None:
             wrong |= ~contains(allowed, np.maximum(ids, 0))
@@ -101,10 +101,10 @@ class Searcher:
 
 
 def _find_short_shares(distances: list[Float32], each: int, wanted: int) -> list[int]:
-    """Which of several shares may have more of the ``wanted`` nearest rows than the ``each`` that they have given.
+    """The shares that may hold more of the ``wanted`` nearest rows than the ``each`` rows that they gave.
 
-    ``distances`` are those in every share, larger is nearer, best first. One share has them all when the nearest list
-    holds what a query is about.
+    ``distances`` are those of each share, best first; larger is nearer. One share may hold all of the nearest rows:
+    this happens when they lie in one list.
     """
     if each == wanted:
         return []

@@ -26,7 +26,7 @@ BEHIND_OS = frozenset({"genericpath", "nt", "ntpath", "posix", "posixpath"})
 def standard_library() -> Iterator[Document]:
     """One document for each documented public module, class, function and method; ids are dotted names.
 
-    What a package takes from its submodules to be public is told once, under the package's name. Modules
+    What a package makes public from its submodules is documented once, under the package's name. Modules
     that are not on this platform are left out.
     """
     told: set[int] = set()

@@ -29,10 +29,10 @@ def windows(offsets: Sequence[Span], starts_word: Sequence[bool], size: int, ove
 
 
 def _sort_offsets(offsets: Sequence[Span]) -> tuple[list[int], list[int]]:
-    """Starts and ends that never step back and still enclose every token of some width.
+    """Starts and ends in ascending order that still enclose every token with a width.
 
-    Normalisation may shuffle offsets by a hair; a token without width says nothing about where
-    it is, so it takes the position of its neighbours.
+    Normalisation may put offsets slightly out of order. A token without width does not say where it is, and takes the
+    position of its neighbours.
     """
     wide = [end > start for start, end in offsets]
     limit = max((end for _, end in offsets), default=0)
@@ -45,7 +45,7 @@ def _sort_offsets(offsets: Sequence[Span]) -> tuple[list[int], list[int]]:
 
 
 def _append(spans: list[Span], span: Span) -> None:
-    """Add a window's span, unless it or the one before it holds nothing that the other does not."""
+    """Add a window's span. Of two spans of which one holds the other, only the larger stays."""
     start, end = span
     if end <= start or (spans and end <= spans[-1][1]):
         return

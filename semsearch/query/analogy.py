@@ -74,7 +74,7 @@ class Question:
 def analogy(
     store: Store, positive: Sequence[str], negative: Sequence[str], k: int, formula: Formula | str
 ) -> list[PassageAnswer]:
-    """The ``k`` passages that answer best, and those before the last of them that are a text of the question."""
+    """The ``k`` best answers, and the texts of the question that rank before the last of them."""
     k = check_k(k)
     chosen = check_formula(formula, len(positive), len(negative))
     vectors = np.concatenate([encode_queries(store, texts) for texts in (positive, negative)])

@@ -53,7 +53,7 @@ class SearchRequest:
 
     @property
     def retrieval(self) -> tuple[object, ...]:
-        """What requests must have in common to be answered by one search for all of them."""
+        """The values that requests must share to be answered by one search."""
         return self.k, self.min_score, self.exact, self.per_document
 
 

@@ -1,7 +1,7 @@
 """From requests to hits: ``retrieve``, then stages, then ``read_hits``.
 
-A stage is a function from a context and candidates to candidates, and costs no reading of texts. Where several
-retrievals are fused, candidates ranked again or spread out, a stage does so, in the order of ``STAGES``.
+A stage is a function from a context and candidates to candidates; it reads no texts. Fusing retrievals, ranking again
+and spreading out results are stages. They run in the order of ``STAGES``.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _query_vectors(store: Store, requests: Sequence[SearchRequest]) -> dict[int,
 
 
 def _candidates(context: Context, query: DenseQuery) -> list[Candidates]:
-    """What the stages leave for each query; more is retrieved as long as that is too little, and there is more."""
+    """The candidates that the stages leave for each query. While they are too few, more are retrieved, if any are."""
     request, rows = context.request, context.snapshot.rows
     wanted = wanted_hits = rows if request.k is None else request.k
     while True:

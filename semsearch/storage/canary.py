@@ -4,7 +4,7 @@ The fingerprint says which encoder it is, the canary what it computes here and n
 processor may compute something else with the same weights.
 
 A vector in bf16 is as good as one in f32 (docs/decisions/006-embedding-space.md), and which of the two is computed
-depends on the processor; the two pass for each other. What quantised weights or a bug make of a text does not.
+depends on the processor; both pass. Vectors from quantised weights, or from a bug, do not pass.
 """
 
 from __future__ import annotations

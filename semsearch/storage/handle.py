@@ -121,7 +121,7 @@ class Handle:
             yield Writer(connection, self.folder, self.definition)
 
     def reopen(self) -> None:
-        """Take what is on disk now for the collection, which this process itself has put in the former one's place."""
+        """Load the collection from disk again, after this process has replaced it there."""
         self.close()
         self._meta = self._snapshot = None
         self._read_definition()
@@ -135,8 +135,8 @@ class Handle:
     def _pin(self, stack: ExitStack, with_words: bool) -> Snapshot:
         """Begin reading and load the state that is read.
 
-        A file of it may be missing because a writer has just put another state in its place: only what is
-        still so on a second look, at the same state, is damage.
+        A file may be missing because a writer has just replaced the state. It is damage only if it is still missing
+        on a second look at the same state.
         """
         tried: int | None = None
         while True:

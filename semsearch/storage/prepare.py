@@ -18,7 +18,7 @@ from semsearch.storage.settings import CollectionSettings
 __all__ = ["EncodedPassages", "Prepared", "encode_prepared", "prepare", "read_text"]
 
 SPARE = 2
-"""Tokens left free in a window: at its edges a text may tokenize to one more than in the whole."""
+"""Tokens left free in a window: cut out of its text, a window may have one more token at each edge."""
 OVERLAP_SHARE = 8
 
 

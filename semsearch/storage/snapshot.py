@@ -154,7 +154,7 @@ def read_indexing(connection: sqlite3.Connection, state: State, folder: Path) ->
 def _read_parts(
     folder: Path, files: Sequence[IndexFile], earlier: IndexedRows | None
 ) -> tuple[tuple[Part, ...], str | None]:
-    """The index's parts up to the first that is not sound: rows from there on are tail, slower but as right."""
+    """The index's parts before the first damaged one. Later rows are scanned exactly: slower, but equally right."""
     known = dict(zip(earlier.indexing.files, earlier.parts, strict=False)) if earlier else {}
     alone = thread_count() if len(files) == 1 else 1  # else each thread reads a part
     reading = [partial(_read_part, folder, file, known, alone) for file in files]

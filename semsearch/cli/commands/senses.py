@@ -53,7 +53,7 @@ def command(name: str, word: str, k: int, style: str | None, indexes: Path | Non
 
 
 def _rows(senses: Sequence[Sense]) -> Iterator[dict[str, Any]]:
-    """A row for each occurrence that is shown, with what is to be said of its sense."""
+    """A row for each occurrence that is shown, with the number, size, share and typical words of its sense."""
     for sense in senses:
         about = {"sense": sense.number, "count": sense.count, "share": sense.share, "typical": list(sense.typical)}
         yield from (about | asdict(occurrence) for occurrence in sense.central)

@@ -105,7 +105,7 @@ def _rows(array: np.ndarray[Any, Any], place: str) -> Float32:
 
     if array.dtype.kind not in "fiu" or not array.ndim or not array.size:
         raise InputError(f"{place} holds {array.dtype} of shape {array.shape}, which are no vectors; save numbers")
-    with np.errstate(over="ignore"):  # infinity is told of below
+    with np.errstate(over="ignore"):  # infinity is refused below
         rows: Float32 = np.asarray(array, dtype=np.float32).reshape(-1, array.shape[-1])
     broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(broken):

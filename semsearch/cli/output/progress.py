@@ -59,9 +59,9 @@ def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def count_committed(planned: Callable[[SyncReport], int]) -> Callable[[SyncReport], int]:
-    """Of what ``planned`` counts the part that is committed: while a batch is, the next one is planned already.
+    """Count what is committed of what ``planned`` counts: a batch is planned before the one in front is committed.
 
-    The first report knows of two batches only, and takes them for equal.
+    The first report knows of two batches only, and takes them as equally large.
     """
     earlier = 0
 

@@ -51,7 +51,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell:
 
 
 def _beginning(row: Mapping[str, Any], width: int, console: Console) -> Text:
-    """As much of a passage as fits its lines, behind the title unless that is told already."""
+    """As much of a passage as fits its lines; the title goes first, unless the id or the passage shows it already."""
     from rich.text import Text
 
     text, title = one_line(row["text"]), one_line(row.get("title") or "")

@@ -204,7 +204,7 @@ def _check(pipeline: Pipeline, model: openvino.Model) -> int:
 def _static_table(pipeline: Pipeline, spec: EncoderSpec, target: Path) -> tuple[str, str]:
     """File and key of the input embedding table in the model's folder; ``""`` for the file if it is copied.
 
-    It is where NumPy cannot read it, having no bfloat16, or where it is stored under another name.
+    It is copied if NumPy cannot read it, which has no bfloat16, or if it is stored under another name.
     """
     import safetensors.torch
 

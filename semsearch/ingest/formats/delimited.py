@@ -47,8 +47,7 @@ def _read_table(
 
 def _rows(stream: BufferedReader, dialect: type[csv.Dialect]) -> Iterator[NumberedCells]:
     """The rows that hold anything, good and bad."""
-    # The limit is the whole process's: it is raised and left so, because rows are read between
-    # other people's.
+    # The limit holds for the whole process. It stays raised, because other code may read tables between our rows.
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
     # Strict, or a quote that is never closed would silently swallow the rest of the file.
     reader = csv.reader(text_lines(stream), dialect, strict=True)

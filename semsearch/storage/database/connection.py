@@ -1,4 +1,4 @@
-"""Connections to the collection's SQLite file: what is in the collection, and by its commits, what counts.
+"""Connections to the collection's SQLite file. What its commits hold is what is in the collection.
 
 Readers open it read-only; the writer's commits are durable (``synchronous=FULL`` under a write-ahead log).
 """
@@ -81,8 +81,8 @@ def _open(path: Path, how: str, first: str, *, frozen: bool = False) -> Connecti
 def _may_be_frozen(path: Path, error: sqlite3.OperationalError) -> bool:
     """Whether a database that cannot be opened the usual way may be read as a file that never changes.
 
-    A write-ahead log needs a shared-memory file beside it, which a folder refuses that we may not write
-    to. Committed pages may still be in a log there, and without them the file is not what was committed.
+    A write-ahead log needs a shared-memory file beside it, which cannot be made in a folder that we may not write to.
+    If a log with committed pages is there, the database file alone is not what was committed.
     """
     refused = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
     return refused and not os.access(path.parent, os.W_OK) and not _log_size(path)
@@ -96,7 +96,7 @@ def _log_size(path: Path) -> int:
 
 
 def _stamp(path: Path, frozen: bool) -> object:
-    """What differs once the file is another one, or of a frozen one, once it has been written to."""
+    """A value that changes when the file is replaced; for a frozen file, also when it is written to."""
     status = path.stat()
     same_file = status.st_dev, status.st_ino
     return (*same_file, status.st_mtime_ns, status.st_size, _log_size(path)) if frozen else same_file

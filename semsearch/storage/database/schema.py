@@ -29,7 +29,7 @@ __all__ = [
 FORMAT = 2
 """Version of the collection format; see docs/format.md. A change comes with a migration."""
 NEEDS = "0.1.0"
-"""The first semsearch that reads this format; said by an older one that cannot."""
+"""The first semsearch that reads this format; an older one names it in its error."""
 
 
 def create_schema(connection: sqlite3.Connection, meta: dict[str, Any], generation: int = 0, epoch: int = 0) -> None:

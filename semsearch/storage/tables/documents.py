@@ -95,7 +95,7 @@ CREATE TABLE documents (
         )
 
     def numbers_for(self, connection: sqlite3.Connection, ids: Sequence[str]) -> tuple[list[int], list[int]]:
-        """A number for each of the ids, which must differ, and those of the numbers that are in use already."""
+        """A number for each id, and those of the numbers that are in use already. The ids must be distinct."""
         known: dict[str, int] = {}
         for part in chunks(ids, PARAMETERS):
             query = f"SELECT id, number FROM documents WHERE id IN ({placeholders(part)})"  # noqa: S608 - only ? marks

@@ -128,7 +128,7 @@ class Table:
         """Give the rows of vectors that are left the numbers 0, 1, 2, …, as a compaction has copied them."""
 
     def forget_derived(self, connection: sqlite3.Connection) -> None:
-        """Remove what can be made again and refers to files that this database is parted from."""
+        """Remove derived rows that refer to files, from a database that does not keep these files."""
 
     def sealed_rows(self, connection: sqlite3.Connection) -> Iterable[Row]:  # noqa: ARG002 - a hook
         """Rows that the seal covers one by one."""

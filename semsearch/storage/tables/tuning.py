@@ -56,7 +56,7 @@ CREATE TABLE {self.name} (              -- which index is wanted, which was buil
         return connection.execute(f"SELECT key, value FROM {self.name} ORDER BY key")  # noqa: S608 - a name of ours
 
     def verify(self, inspection: Inspection) -> Iterator[TableFinding]:
-        """That values are JSON: what this raises is a finding."""
+        """Check that values are JSON; the caller reports what this raises."""
         for key, value in self.sealed_rows(inspection.connection):
             json.loads(value or f"{self.name} has nothing for {key}")
         yield from ()

@@ -1,7 +1,7 @@
 """The table ``words``: where the words of each passage stand, and which rows their vectors have.
 
-The spans of a passage's words are kept as a byte that is 1, 2 or 4, and so many bytes for each of these numbers,
-little-endian: the gap before a span and its length, from the beginning of the passage on.
+The spans of a passage's words are packed. The first byte is the size of a number: 1, 2 or 4 bytes. Then each span has
+two numbers, little-endian: the gap before it, the first one from the beginning of the passage, and its length.
 """
 
 from __future__ import annotations

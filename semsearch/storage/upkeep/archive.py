@@ -8,8 +8,8 @@ A gzipped tar of plain members in this order, so that a reader needs no way back
     words-<n>.u8       likewise, of collections that keep word vectors: "words" in the manifest is {"rows", "stride"}
     checksums.json     SHA-256 and bytes of each of the above
 
-The index is derived and left out; the importer builds it again. Nothing of an archive is believed: a member that is
-not one of these, in this order, a link, or more bytes than were announced end the import, and its folder is removed.
+The index is derived and left out; the importer builds it again. An archive is not trusted. The import ends, and removes
+its folder, at a member that is not in this list or out of order, at a link, and at more bytes than were announced.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Put a collection that was encoded again in the place of the former one, while that is served.
+"""Replace a collection by its re-encoded copy while readers use it.
 
 The new state grows in a collection of its own inside the folder, ``.reencode``; a run that was stopped goes on
 there, since what is in it already is not encoded again. When all is there, its database takes the place of the old

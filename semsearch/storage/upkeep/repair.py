@@ -142,9 +142,9 @@ class _Repair:
         self._encoded += len(lost)
 
     def _take_newest(self, numbers: Sequence[int]) -> Iterable[SalvagedDocument]:
-        """The sound documents; of two with one id, which a damaged index of ids lets in, the newer replaces the other.
+        """The sound documents, and of two with one id the newer one. A damaged index of ids can let two in.
 
-        The writer does the same with one of an earlier batch.
+        If the older one was in an earlier batch, the writer replaces it.
         """
         newest: dict[str, SalvagedDocument] = {}
         for number in numbers:
@@ -159,7 +159,10 @@ class _Repair:
         return newest.values()
 
     def _count_lost(self) -> None:
-        """Have as many documents put aside as are lost: a changed number makes two of one, a lost page none of many."""
+        """Make the number of documents put aside that of the lost ones.
+
+        A damaged number can make two of one document; a lost page hides documents without a trace.
+        """
         empty = [left for left in self._aside if not any(value is not None for value in left.fields.values())]
         surplus = self._copied + len(self._aside) - self._salvage.count()
         for left in empty[: max(surplus, 0)]:
@@ -226,8 +229,8 @@ def _epochs(folder: Path) -> set[int]:
 def _open_old_rows(folder: Path, epoch: int | None, definition: Definition) -> OldRows:
     """The committed vector files.
 
-    Files of another epoch, such as a compaction leaves that was killed, number the rows otherwise: if it is not known
-    which epoch is committed, only files that are alone are believed.
+    A compaction that was killed leaves files of another epoch, whose rows are numbered differently. If the committed
+    epoch is not known, files are believed only if they are all of one epoch.
     """
     there = _epochs(folder)
     if epoch is None and len(there) == 1:

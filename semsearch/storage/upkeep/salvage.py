@@ -23,9 +23,9 @@ from semsearch.storage.tables.words import WORDS, StoredWords
 __all__ = ["UNKNOWN", "Salvage", "SalvagedDocument"]
 
 UNKNOWN = 1 << 62
-"""More documents than there can be."""
+"""Stands for a number of documents that cannot be read: more than there can be."""
 UNKNOWN_GENERATION = 1 << 31
-"""Not too low."""
+"""Stands for a generation that cannot be read: surely not too low."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,9 @@ __all__ = ["Finding", "Report", "verify_folder"]
 BLOCK = 8192
 """Rows of the vector file that are read at a time."""
 NAMED = 20
-"""Findings of one check that are named one by one; of the others the number is told."""
+"""Findings of one check that are listed one by one; the others are only counted."""
 NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
-"""What values raise that are of another kind than they should be."""
+"""What values of the wrong type may raise."""
 
 MENDS = {
     FindingKind.DATABASE: "everything that is sound is copied into a new database",
@@ -200,7 +200,7 @@ def _check_rows(inspection: Inspection) -> Iterator[TableFinding]:
 
 
 def _check_orphans(inspection: Inspection) -> Iterator[TableFinding]:
-    """Files of ours that no record names: of a crash, or of states that are no more."""
+    """Files of ours that no record names: left by a crash, or by earlier states."""
     wanted: set[str] = set()
     for kind in inspection.definition.dimensions:
         wanted.add(kind.vector_path(inspection.folder, inspection.state.epoch).name)

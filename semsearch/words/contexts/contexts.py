@@ -1,4 +1,4 @@
-"""Where a collection has a word, or any word, in the sense that a sentence has one in."""
+"""The places in a collection where a word, or any word, has the same sense as a word of a given sentence."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ def contexts(store: Store, word: str, sentence: str | None, k: int, same_word: b
 
 
 def _rank_places(places: list[Place], query: Float32) -> RankedPlaces:
-    """Cosines without what a word's occurrences have in common, which is more than what tells its senses apart.
+    """Rank places by cosine with the query, after subtracting what all places have in common.
 
-    That is their mean, drawn towards zero: of few occurrences it would leave nothing.
+    The common part is their mean, and is larger than what tells senses apart. The sum is divided by n + 1, not n:
+    of few occurrences the plain mean would leave nothing.
     """
     vectors = np.stack([place.vector for place in places])
     common = vectors.sum(axis=0) / (len(vectors) + 1)

@@ -57,7 +57,7 @@ def _rank_typical(
 
 
 def _ratio(inside: int, size: int, outside: int, others: int) -> float:
-    """Twice the logarithm of how much likelier two rates are than one."""
+    """Twice the logarithm of the likelihood ratio: two separate rates against one common rate."""
     together = (inside + outside) / (size + others)
     apart = _log_likelihood(inside, size, inside / size) + _log_likelihood(outside, others, outside / max(others, 1))
     return 2 * (apart - _log_likelihood(inside, size, together) - _log_likelihood(outside, others, together))

@@ -162,12 +162,12 @@ def _distinct_places(places: Iterable[Place]) -> list[Place]:
 
 
 def no_words(store: Store) -> str:
-    """What is to be said of an empty collection."""
+    """The message for a collection that has no words."""
     return f"collection {store.name!r} has no words; add documents to it: semsearch index {store.name} PATH"
 
 
 def _not_found_message(store: Store, phrase: Phrase) -> str:
-    """What is wrong, and which words of the collection look like the one that was asked for."""
+    """The message for a phrase that is not in the collection, with words of it that are spelled alike."""
     seen: dict[str, None] = {}
 
     def collect(text: str) -> bool:

@@ -17,7 +17,7 @@ __all__ = ["Phrase", "fold_case"]
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """``words`` are the tokenizer's, fold_case, one after the other; ``text`` is how they were given."""
+    """``words`` are the tokenizer's words with their case folded, in order; ``text`` is the phrase as it was given."""
 
     text: str
     words: tuple[str, ...]
@@ -31,9 +31,9 @@ class Phrase:
         return cls(text, tuple(fold_case(text[slice(*word.span)]) for word in words_of(text, tokens)))
 
     def matcher(self) -> Callable[[str], object]:
-        """A quick test that no text with the phrase fails; few without it pass.
+        """A quick test for texts: every text with the phrase passes it, and few others do.
 
-        No tokenizer begins a word between two letters of ASCII.
+        It relies on tokenizers not beginning a word between two ASCII letters.
         """
         first, last = self.words[0][0], self.words[-1][-1]
         before = "(?<![a-z])" if first.isascii() and first.isalpha() else ""

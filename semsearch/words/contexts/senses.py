@@ -33,9 +33,9 @@ BACKGROUND = 1000
 class Sense:
     """A group of a word's occurrences in like contexts; ``number`` counts from 1, the largest group first.
 
-    ``count`` is the size of the group and ``share`` its part of all occurrences; ``typical`` are words that stand
-    around these more often than elsewhere, and ``central`` the occurrences nearest to the group's mean, whose score
-    is the cosine with it; if there are several groups, what all occurrences have in common is left out of it.
+    ``count`` is the size of the group, ``share`` its part of all occurrences. ``typical`` are words that stand around
+    these occurrences more often than elsewhere. ``central`` are the occurrences nearest to the group's mean; their
+    score is the cosine with it. If there are several groups, the mean of all occurrences is subtracted first.
     """
 
     number: int

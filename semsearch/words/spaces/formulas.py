@@ -76,7 +76,7 @@ def cos_mul(cosines: Float32, _: Float32, positive: Int64, negative: Int64) -> F
 def pair_direction(cosines: Float32, among: Float32, positive: Int64, negative: Int64) -> Float32:
     """Cosine of the offset from C with the offset from A to B (PairDirection of Levy & Goldberg 2014).
 
-    A name in the very place of C is in no direction, and gets 0.
+    A name with the same vector as C has no direction from C, and scores 0.
     """
     (b, c), (a,) = positive.T, negative.T
     along = cosines[b] - cosines[a] - (among[b, c] - among[a, c])[:, None]

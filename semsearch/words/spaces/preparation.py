@@ -52,7 +52,7 @@ class Preparation:
 
 
 RIDGE = 1e-3
-"""Of the mean squared length per dimension: keeps the fit calm where there are few directions."""
+"""A share of the mean squared length per dimension; it keeps the fit stable where there are few directions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,10 @@ class Answer:
 
 
 def ranks_apart(asked: Sequence[bool], k: int) -> list[int | None]:
-    """Ranks of the first ``k`` answers, and ``None`` for what comes between them and was ``asked`` itself.
+    """Ranks of the first ``k`` answers, and ``None`` for the question's own words among them.
 
-    ``asked`` goes through all candidates, best first; what comes behind the last answer is left out.
+    ``asked`` says of each candidate, best first, whether it is in the question. Candidates behind the last answer
+    are left out.
     """
     places = [place for place, is_asked in enumerate(asked) if not is_asked][:k]
     ranks = {place: rank for rank, place in enumerate(places, 1)}
@@ -112,7 +113,7 @@ class Space:
         return vectors
 
     def including(self, names: Sequence[str]) -> tuple[Space, Int64]:
-        """A space with all of ``names``, and their numbers in it: this space, as it knows no others.
+        """A space that has all of ``names``, and their rows in it. A plain space knows no others: it is this one.
 
         Raises a ``QueryError`` that suggests what was meant by a name that is not there.
         """

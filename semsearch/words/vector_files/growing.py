@@ -1,4 +1,4 @@
-"""A matrix with named rows that grows while a file is read, without ever being there twice."""
+"""A matrix with named rows that grows while a file is read; memory never holds a second copy of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Growing"]
 
 FIRST_ROWS = 1024
 GROWTH = 8
-"""One part in so many is added whenever the rows are used up."""
+"""When all rows are used, one eighth of their number is added."""
 
 
 class Growing:

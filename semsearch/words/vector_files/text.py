@@ -73,7 +73,7 @@ def _fill(growing: Growing, path: Path, line: str, number: int) -> None:
 
 def _vector(fields: Sequence[str], place: str) -> Float32:
     try:
-        with np.errstate(over="ignore"):  # infinity is told of with the name
+        with np.errstate(over="ignore"):  # ``append`` raises for infinity, and names the word
             return np.fromiter(map(float, fields), dtype=np.float32, count=len(fields))
     except ValueError:
         wrong = next(field for field in fields if not _is_number(field))
