@@ -14,8 +14,8 @@ help: ## list the targets
 demo: $(READY) ## index the standard library's documentation and ask it three questions
 	$(BIN)/semsearch demo
 
-test: lint ## lint, then run every test
-	$(BIN)/python -m pytest
+test: lint ## lint, then run every test, two files at a time
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY) ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -24,7 +24,7 @@ lint: $(READY) ## ruff, mypy, import-linter
 	$(BIN)/lint-imports
 
 coverage: $(READY) ## run every test and measure which lines they reach
-	$(BIN)/python -m pytest --cov=semsearch --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov=semsearch --cov-report=term:skip-covered
 
 bench: $(READY) $(PEERS)/.ready ## run the benchmarks and write their tables (takes long)
 	$(BIN)/python -m benchmarks

@@ -20,7 +20,7 @@ def indexes_folder(given: str | os.PathLike[str] | None = None) -> Path:
 
 
 def cache_folder() -> Path:
-    """The folder for converted models: ``$SEMSEARCH_CACHE``, else the user's cache folder."""
+    """The folder for what is computed once, such as converted models: ``$SEMSEARCH_CACHE``, else the user's cache."""
     if chosen := os.environ.get("SEMSEARCH_CACHE"):
         return Path(chosen)
     import platformdirs

@@ -14,7 +14,7 @@ from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Metric
 from semsearch.common.errors import DeviceError
 from semsearch.index.bitmaps import Bitmap, contains
-from semsearch.index.rows import Found, Rows, RowSource, faiss_metric
+from semsearch.index.rows import RankedRows, Rows, RowSource, faiss_metric
 
 __all__ = ["GpuRows", "TorchScan"]
 
@@ -53,7 +53,7 @@ class GpuRows(Rows):
         end: int | None = None,
         allowed: Bitmap | None = None,
         threads: int = 1,
-    ) -> Found:
+    ) -> RankedRows:
         """As on the CPU; only scans of all rows use the device."""
         if len(self) and (start, len(self) if end is None else end) == (0, len(self)):
             candidates = self._scan_on_device.candidates(queries, min(k + SPARE, len(self)), allowed)

@@ -21,7 +21,7 @@ from semsearch.index.codes import Code
 
 __all__ = ["RowSource", "Rows", "faiss_metric", "merge", "open_rows", "stack"]
 
-Found = tuple[Float32, Int64]
+RankedRows = tuple[Float32, Int64]
 """Scores and ids, best first: float32[m, k] and int64[m, k]. A place that is not taken has -inf and -1."""
 
 SCAN_ROWS = 8192
@@ -93,7 +93,7 @@ class Rows:
         end: int | None = None,
         allowed: Bitmap | None = None,
         threads: int = 1,
-    ) -> Found:
+    ) -> RankedRows:
         """The ``k`` nearest of the rows ``start`` (a multiple of 8) to ``end`` that are ``allowed``.
 
         One query is compared by all threads, each with a share of the rows; several with block after block.
@@ -106,12 +106,12 @@ class Rows:
         ranked = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
         return merge(ranked, len(queries), k)
 
-    def search_among(self, queries: Float32, k: int, ids: Int64) -> Found:
+    def search_among(self, queries: Float32, k: int, ids: Int64) -> RankedRows:
         """The ``k`` nearest of the rows ``ids``, the same for all queries."""
         self._source.check(ids)
         return self._score_rows(queries, k, ids)
 
-    def rescore(self, queries: Float32, candidates: Int64, k: int) -> Found:
+    def rescore(self, queries: Float32, candidates: Int64, k: int) -> RankedRows:
         """The ``k`` nearest of each query's own candidates, int64[m, c], where -1 stands for none."""
         taken = candidates >= 0
         complete = bool(taken.all())
@@ -142,10 +142,10 @@ class Rows:
             return np.asarray(np.linalg.norm(vectors - query, axis=1) <= -least + ROUNDING * (lengths + abs(least)))
         return np.asarray(vectors @ query >= least - slack)
 
-    def _scan(self, queries: Float32, k: int, blocks: list[tuple[int, int]], allowed: Bitmap | None) -> Found:
+    def _scan(self, queries: Float32, k: int, blocks: list[tuple[int, int]], allowed: Bitmap | None) -> RankedRows:
         many = len(queries) >= MANY_QUERIES
         kept = k + SPARE if many else k
-        best_yet: list[Found] = []
+        best_yet: list[RankedRows] = []
         for start, end in blocks:
             inside = None if allowed is None else span_of(allowed, start, end)
             number = end - start if inside is None else count(inside)
@@ -161,7 +161,7 @@ class Rows:
         best_yet = [merge(best_yet, len(queries), kept)]
         return self.rescore(queries, best_yet[0][1], k) if many else best_yet[0]
 
-    def _multiply_block(self, queries: Float32, k: int, start: int, end: int, inside: Bitmap | None) -> Found:
+    def _multiply_block(self, queries: Float32, k: int, start: int, end: int, inside: Bitmap | None) -> RankedRows:
         """The ``k`` best rows of a block by one product of matrices, in the product's own rounding."""
         import faiss
 
@@ -178,7 +178,7 @@ class Rows:
     def _gather(self, ids: Int64) -> npt.NDArray[np.uint8]:
         return self._source.matrix.take(ids, axis=0)
 
-    def _score_rows(self, queries: Float32, k: int, ids: Int64) -> Found:
+    def _score_rows(self, queries: Float32, k: int, ids: Int64) -> RankedRows:
         """The ``k`` nearest of the rows ``ids``, whose checksums have been compared.
 
         Each thread keeps the memory into which it copies rows, and FAISS's view of it: to make these anew for every
@@ -201,7 +201,7 @@ class Rows:
 
     def _search_view(
         self, view: Any, queries: Float32, k: int, numbers: Int64 | int, inside: Bitmap | None = None
-    ) -> Found:
+    ) -> RankedRows:
         """Search a view. Its row 0 is row ``numbers`` of ours; if ``numbers`` is an array, its rows are those."""
         distances, places = view.search(queries, k, params=_selector(inside))
         scores, own = _scores(distances, self.metric), places + numbers if isinstance(numbers, int) else numbers[places]
@@ -254,7 +254,7 @@ def _blocks(start: int, end: int, size: int) -> list[tuple[int, int]]:
     return [(first, min(first + size, end)) for first in range(start, end, size)]
 
 
-def stack(ranked: list[Found], k: int) -> Found:
+def stack(ranked: list[RankedRows], k: int) -> RankedRows:
     """The findings of some queries after those of others."""
     if len(ranked) == 1:
         return ranked[0]
@@ -262,7 +262,7 @@ def stack(ranked: list[Found], k: int) -> Found:
     return scores, ids
 
 
-def merge(ranked: list[Found], m: int, k: int) -> Found:
+def merge(ranked: list[RankedRows], m: int, k: int) -> RankedRows:
     """The ``k`` best of several findings, filled up to ``k`` places."""
     missing = max(0, k - sum(ids.shape[1] for _, ids in ranked))
     if len(ranked) == 1 and not missing:
@@ -271,7 +271,7 @@ def merge(ranked: list[Found], m: int, k: int) -> Found:
     return best(scores, ids, k)
 
 
-def _make_blank_places(m: int, k: int) -> Found:
+def _make_blank_places(m: int, k: int) -> RankedRows:
     """Places that are not taken."""
     return np.full((m, k), -np.inf, np.float32), np.full((m, k), -1, np.int64)
 

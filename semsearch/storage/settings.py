@@ -129,7 +129,7 @@ class StoredEncoder:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """All that a collection is made with, as its table ``meta`` has it; ``canary`` is that of :mod:`storage.canary`."""
+    """All that a collection is made with, as its table ``meta`` has it; for ``canary`` see ``storage/canary.py``."""
 
     settings: CollectionSettings
     encoder: StoredEncoder

@@ -26,8 +26,8 @@ __all__ = ["command"]
 def command(name: str, factory: str | None, timeout: float | None, indexes: Path | None) -> None:
     """Remove deleted rows from the files, and build the index anew.
 
-    Searches go on meanwhile. Nothing but speed and size changes; indexing does it by itself when a third of the
-    rows has been deleted.
+    Searches go on meanwhile. Nothing but speed and size changes. A change does it by itself when more than 10,000 rows,
+    and more than three in ten of all, have been deleted.
 
     \b
     semsearch compact notes

@@ -21,7 +21,7 @@ __all__ = ["INDEXES", "WORD_INDEXES", "IndexFile", "Indexes"]
 
 @dataclass(frozen=True, slots=True)
 class IndexFile:
-    """An index file: it covers ``rows`` rows from ``first`` on; ``sha256`` is that of :mod:`index.file_digest`."""
+    """An index file: it covers ``rows`` rows from ``first`` on; for ``sha256`` see ``index/file_digest.py``."""
 
     first: int
     rows: int
