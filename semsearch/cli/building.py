@@ -15,7 +15,7 @@ from semsearch.cli.opening import open_store
 from semsearch.cli.options import RunOptions, as_value
 from semsearch.common.documents import Metric, Pooling, Unit
 from semsearch.common.environment import DEFAULT_MODEL
-from semsearch.common.errors import CollectionError
+from semsearch.common.errors import CollectionError, CollectionExistsError
 from semsearch.ingest.formats.format import Fields
 from semsearch.ingest.formats.registry import FORMATS
 from semsearch.storage.folder import exists
@@ -168,29 +168,46 @@ build_options = as_value(
 def open_or_make(
     path: Path, build: BuildOptions, run: RunOptions, *, timeout: float | None, dry_run: bool
 ) -> Iterator[Store]:
-    """The collection to write to: opened, or made; a dry run of a new one takes place elsewhere."""
+    """The collection to write to: opened, or made; a dry run of a new one takes place elsewhere.
+
+    Of a new one nothing is left if nobody commits anything to it.
+    """
     if exists(path):
-        with closing(open_store(path, timeout=timeout)) as store:
-            build.refuse_others(store)
-            store.attach(build.load_encoder(store, run))
+        with closing(_open(path, build, run, timeout)) as store:
             yield store
     elif dry_run:
-        with tempfile.TemporaryDirectory() as scratch, _make(Path(scratch) / path.name, build, run, None) as store:
+        with tempfile.TemporaryDirectory() as scratch, closing(_make(Path(scratch) / path.name, build, run)) as store:
             yield store
     else:
-        with _make(path, build, run, timeout) as store:
-            yield store
+        with closing(_make_or_open(path, build, run, timeout)) as store:
+            try:
+                yield store
+            finally:
+                store.drop_if_unused()
 
 
-@contextmanager
-def _make(path: Path, build: BuildOptions, run: RunOptions, timeout: float | None) -> Iterator[Store]:
-    """A new collection, of which nothing is left if nothing is committed to it."""
+def _open(path: Path, build: BuildOptions, run: RunOptions, timeout: float | None) -> Store:
+    store = open_store(path, timeout=timeout)
+    try:
+        build.refuse_others(store)
+        store.attach(build.load_encoder(store, run))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _make(path: Path, build: BuildOptions, run: RunOptions, timeout: float | None = None) -> Store:
     from semsearch.storage.store import Store
 
-    store = Store.create(path, build.load_encoder(None, run), build.settings(), timeout=timeout)
+    return Store.create(path, build.load_encoder(None, run), build.settings(), timeout=timeout)
+
+
+def _make_or_open(path: Path, build: BuildOptions, run: RunOptions, timeout: float | None) -> Store:
+    """A new collection, or the one that another process has made in the meantime."""
     try:
-        yield store
-    finally:
-        if store.status().generation == 0:
-            store.drop()
-        store.close()
+        return _make(path, build, run, timeout)
+    except CollectionExistsError:
+        if not exists(path):  # what is there is no collection
+            raise
+        return _open(path, build, run, timeout)

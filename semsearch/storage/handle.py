@@ -104,9 +104,9 @@ class Handle:
                 snapshot = self._pin(stack, with_words)
             yield snapshot
 
-    def locked(self) -> AbstractContextManager[None]:
-        """The writer's lock."""
-        return writer_lock(self.folder, self._timeout)
+    def locked(self, timeout: float | None = None) -> AbstractContextManager[None]:
+        """The writer's lock; ``timeout`` is that of the handle unless told otherwise."""
+        return writer_lock(self.folder, self._timeout if timeout is None else timeout)
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:

@@ -12,7 +12,7 @@ from typing import IO
 from semsearch.common.arguments import refuse_single
 from semsearch.common.arrays import Float32, chunks
 from semsearch.common.documents import Document, Span
-from semsearch.common.errors import SemsearchError
+from semsearch.common.errors import CollectionNotFoundError, LockedError, SemsearchError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder import Encoder
 from semsearch.index import Target
@@ -162,12 +162,18 @@ class Store:
     def drop(self) -> None:
         """Delete the collection and its files for good."""
         with self.handle.locked(), translate_errors(self.path):  # whoever is writing finishes first
-            self.close()
-            (self.path / DATABASE).unlink()  # from here on it is no collection, for those who wait to write
-            for entry in self.path.iterdir():
-                if entry.name != LOCK:
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            self._remove_files()
         clear(self.path)
+
+    def drop_if_unused(self) -> None:
+        """Delete the collection if nothing was ever committed to it; whoever is writing to it now may go on."""
+        with suppress(CollectionNotFoundError, LockedError):
+            with self.handle.locked(timeout=0), translate_errors(self.path):
+                with self.handle.reading() as (_, state):  # this collection, not one that took its place
+                    if state.generation > 0:
+                        return
+                self._remove_files()
+            clear(self.path)
 
     def pinned(self, with_words: bool = False) -> AbstractContextManager[Snapshot]:
         """The newest committed state. Within the block this thread reads that state, whatever is written."""
@@ -228,6 +234,13 @@ class Store:
     def export(self, target: IO[bytes]) -> None:
         """Write the newest committed state as one archive, while others read and write."""
         export_archive(self.path, self.definition, target)
+
+    def _remove_files(self) -> None:
+        self.close()
+        (self.path / DATABASE).unlink()  # from here on it is no collection, for those who wait to write
+        for entry in self.path.iterdir():
+            if entry.name != LOCK:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _open_scratch(self, encoder: Encoder) -> Store:
         """The collection that a re-encoding grows in: that of a run that was stopped, or a new one."""
