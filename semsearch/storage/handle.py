@@ -78,6 +78,12 @@ class Handle:
             self._local.connection = connection
         return connection
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the folder holds another database now than the one that this thread has read."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        return connection is None or connection.outdated
+
     @contextmanager
     def reading(self) -> Iterator[tuple[sqlite3.Connection, State]]:
         """A read transaction: all queries in the block see one committed state, which is read and checked here."""

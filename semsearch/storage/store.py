@@ -169,7 +169,9 @@ class Store:
         """Delete the collection if nothing was ever committed to it; whoever is writing to it now may go on."""
         with suppress(CollectionNotFoundError, LockedError):
             with self.handle.locked(timeout=0), translate_errors(self.path):
-                with self.handle.reading() as (_, state):  # this collection, not one that took its place
+                if self.handle.is_replaced:
+                    return
+                with self.handle.reading() as (_, state):
                     if state.generation > 0:
                         return
                 self._remove_files()
