@@ -36,25 +36,25 @@ SAME = 1e-6
 class Truth:
     """The neighbours of one stored row: those that score ``least`` or more, and are not ``ignored``.
 
-    ``ignored`` are the row and its copies. ``all_known`` says whether ``ids`` are all neighbours; of very many that
+    ``ignored`` are the row and its copies. ``all_known`` says whether ``rows`` are all neighbours; of very many that
     score the same they are some. ``all_equal`` says that nothing but the row's own equals was seen.
     """
 
     ignored: Int64
-    ids: Int64
+    rows: Int64
     least: float
     all_known: bool
     all_equal: bool
 
 
-def true_neighbours(rows: Rows, covered: int, ids: Int64) -> tuple[Float32, list[Truth]]:
-    """The vectors of the rows ``ids``, and their neighbours among the first ``covered`` rows.
+def true_neighbours(rows: Rows, covered: int, sample: Int64) -> tuple[Float32, list[Truth]]:
+    """The vectors of the rows ``sample``, and their neighbours among the first ``covered`` rows.
 
     A row whose nearest rows are all its duplicates says nothing about recall. It is left out, unless all rows are so.
     """
-    queries = rows.take(ids)
+    queries = rows.take(sample)
     scores, neighbours = rows.search(queries, LOOKED_AT + 1, end=covered, threads=thread_count())
-    truth = [_neighbours(*row) for row in zip(ids.tolist(), scores, neighbours, strict=True)]
+    truth = [_neighbours(*row) for row in zip(sample.tolist(), scores, neighbours, strict=True)]
     telling = [number for number, row_truth in enumerate(truth) if not row_truth.all_equal] or list(range(len(truth)))
     return queries[telling], [truth[number] for number in telling]
 
@@ -64,7 +64,7 @@ def is_neighbour(rows: Rows, query: Float32, candidates: Int64, truth: Truth) ->
     ignored = np.isin(candidates, truth.ignored)
     moved = candidates[np.argsort(ignored, kind="stable")]
     if truth.all_known:
-        return np.isin(moved, truth.ids)
+        return np.isin(moved, truth.rows)
     valid = candidates[(candidates >= 0) & ~ignored]
     scores, ranked = rows.search_among(query[None], max(1, len(valid)), valid)
     return np.isin(moved, ranked[0][scores[0] >= truth.least - _slack(truth.least)])

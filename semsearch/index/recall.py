@@ -98,8 +98,8 @@ def tune(rows: Rows, index: ApproximateIndex, target: Target) -> Measured:
     For a recall: the fastest that reaches it with 90 % confidence, else the one of the highest recall.
     For a latency: the highest recall within it, else the fastest.
     """
-    ids = np.random.default_rng(0).permutation(index.covered)[:QUERIES]
-    queries, truth = true_neighbours(rows, index.covered, ids)
+    sample = np.random.default_rng(0).permutation(index.covered)[:QUERIES]
+    queries, truth = true_neighbours(rows, index.covered, sample)
     tried = [
         (Point(reach, count), recalls)
         for reach, curve in _curves(rows, index, queries, truth, target)

@@ -22,7 +22,7 @@ from semsearch.index.codes import Code
 __all__ = ["RowSource", "Rows", "faiss_metric", "merge", "open_rows", "stack"]
 
 RankedRows = tuple[Float32, Int64]
-"""Scores and ids, best first: float32[m, k] and int64[m, k]. A place that is not taken has -inf and -1."""
+"""Scores and rows, best first: float32[m, k] and int64[m, k]. A place that is not taken has -inf and -1."""
 
 SCAN_ROWS = 8192
 """Rows that several queries are compared with before the next rows are: 6 MB of 384 dimensions stay in a cache."""
@@ -52,7 +52,7 @@ class RowSource(Protocol):
     code: Code
     """What its bytes mean."""
 
-    def check(self, ids: Int64) -> None:
+    def check(self, rows: Int64) -> None:
         """Raise if one of these rows is not what was written."""
 
     def check_span(self, start: int, end: int) -> None:
@@ -75,10 +75,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self._source.matrix)
 
-    def take(self, ids: Int64) -> Float32:
-        """The vectors of some rows, float32[len(ids), dimension]."""
-        self._source.check(ids)
-        return self._decode(self._gather(ids))
+    def take(self, rows: Int64) -> Float32:
+        """The vectors of some rows, float32[len(rows), dimension]."""
+        self._source.check(rows)
+        return self._decode(self._gather(rows))
 
     def block(self, start: int, end: int) -> Float32:
         """The vectors of neighbouring rows, float32[end - start, dimension]."""
@@ -106,10 +106,10 @@ class Rows:
         ranked = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
         return merge(ranked, len(queries), k)
 
-    def search_among(self, queries: Float32, k: int, ids: Int64) -> RankedRows:
-        """The ``k`` nearest of the rows ``ids``, the same for all queries."""
-        self._source.check(ids)
-        return self._score_rows(queries, k, ids)
+    def search_among(self, queries: Float32, k: int, rows: Int64) -> RankedRows:
+        """The ``k`` nearest of these ``rows``, the same for all queries."""
+        self._source.check(rows)
+        return self._score_rows(queries, k, rows)
 
     def rescore(self, queries: Float32, candidates: Int64, k: int) -> RankedRows:
         """The ``k`` nearest of each query's own candidates, int64[m, c], where -1 stands for none."""
@@ -123,12 +123,12 @@ class Rows:
         return stack(ranked, k)
 
     def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
-        """All allowed rows with a score of ``least`` or more: scores and ids, float32[n] and int64[n], best first."""
+        """All allowed rows with a score of ``least`` or more: scores and rows, float32[n] and int64[n], best first."""
         self._source.check_span(0, len(self))
         near = [np.empty(0, np.int64)]
         for start, end in _blocks(0, len(self), SCAN_ROWS):
-            ids = np.arange(start, end) if allowed is None else members(span_of(allowed, start, end)) + start
-            near.append(ids[self._may_reach(query[0], self._decode(self._gather(ids)), least)])
+            rows = np.arange(start, end) if allowed is None else members(span_of(allowed, start, end)) + start
+            near.append(rows[self._may_reach(query[0], self._decode(self._gather(rows)), least)])
         chosen = np.concatenate(near)
         scores, ranked = self.search_among(query, max(1, len(chosen)), chosen)
         reached = int(np.count_nonzero(scores[0] >= np.float32(least)))
@@ -168,18 +168,18 @@ class Rows:
         if k == 0:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         block = self._source.matrix[start:end]
-        ids = np.arange(start, end) if inside is None else members(inside) + start
-        vectors = self._decode(block if len(ids) == len(block) else self._gather(ids))
+        rows = np.arange(start, end) if inside is None else members(inside) + start
+        vectors = self._decode(block if len(rows) == len(block) else self._gather(rows))
         faiss.omp_set_num_threads(1)
         faiss.cvar.distance_compute_blas_threshold = PRODUCT_SIZE
         distances, places = faiss.knn(queries, vectors, k, metric=faiss_metric(self.metric))
-        return _scores(distances, self.metric), ids[places]
+        return _scores(distances, self.metric), rows[places]
 
-    def _gather(self, ids: Int64) -> npt.NDArray[np.uint8]:
-        return self._source.matrix.take(ids, axis=0)
+    def _gather(self, rows: Int64) -> npt.NDArray[np.uint8]:
+        return self._source.matrix.take(rows, axis=0)
 
-    def _score_rows(self, queries: Float32, k: int, ids: Int64) -> RankedRows:
-        """The ``k`` nearest of the rows ``ids``, whose checksums have been compared.
+    def _score_rows(self, queries: Float32, k: int, rows: Int64) -> RankedRows:
+        """The ``k`` nearest of these ``rows``, whose checksums have been compared.
 
         Each thread keeps the memory into which it copies rows, and FAISS's view of it: to make these anew for every
         query took longer than to score some hundred rows.
@@ -192,8 +192,8 @@ class Rows:
         memory, view = self._of_thread.bench
         faiss.omp_set_num_threads(1)
         ranked = []
-        for first in range(0, len(ids), len(memory)):
-            some = ids[first : first + len(memory)]
+        for first in range(0, len(rows), len(memory)):
+            some = rows[first : first + len(memory)]
             self._source.matrix.take(some, axis=0, out=memory[: len(some)], mode="clip")  # other modes copy twice
             view.ntotal = len(some)
             ranked.append(self._search_view(view, queries, min(k, len(some)), some))
@@ -258,17 +258,21 @@ def stack(ranked: list[RankedRows], k: int) -> RankedRows:
     """The findings of some queries after those of others."""
     if len(ranked) == 1:
         return ranked[0]
-    scores, ids = (np.concatenate(parts) for parts in zip(*ranked, strict=True)) if ranked else _make_blank_places(0, k)
-    return scores, ids
+    scores, rows = (
+        (np.concatenate(parts) for parts in zip(*ranked, strict=True)) if ranked else _make_blank_places(0, k)
+    )
+    return scores, rows
 
 
 def merge(ranked: list[RankedRows], m: int, k: int) -> RankedRows:
     """The ``k`` best of several findings, filled up to ``k`` places."""
-    missing = max(0, k - sum(ids.shape[1] for _, ids in ranked))
+    missing = max(0, k - sum(rows.shape[1] for _, rows in ranked))
     if len(ranked) == 1 and not missing:
         return ranked[0]
-    scores, ids = (np.concatenate(parts, axis=1) for parts in zip(*ranked, _make_blank_places(m, missing), strict=True))
-    return best(scores, ids, k)
+    scores, rows = (
+        np.concatenate(parts, axis=1) for parts in zip(*ranked, _make_blank_places(m, missing), strict=True)
+    )
+    return best(scores, rows, k)
 
 
 def _make_blank_places(m: int, k: int) -> RankedRows:

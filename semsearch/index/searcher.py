@@ -44,7 +44,7 @@ class Searcher:
         return replace(self, index=ApproximateIndex([], self.rows.metric))
 
     def search(self, queries: Float32, k: int, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
-        """The ``k`` nearest allowed rows to each query: scores float32[m, k'], ids int64[m, k'], best first.
+        """The ``k`` nearest allowed rows to each query: scores float32[m, k'], rows int64[m, k'], best first.
 
         k' is ``k``, or the number of allowed rows if there are fewer; never less.
         """
@@ -69,35 +69,35 @@ class Searcher:
         shares = run([partial(search_share, each) for search_share in scored], threads)
         for number in _find_short_shares([distances for *_, distances in shares], each, wanted):
             shares[number] = scored[number](wanted)
-        best = [(scores, ids) for scores, ids, _ in shares]
+        best = [(scores, rows) for scores, rows, _ in shares]
         start = self.index.covered - self.index.covered % 8  # a bitmap is cut at whole bytes only
         if start < len(self.rows):
-            scores, ids = self.rows.search(queries, k, start, None, allowed, threads)
-            again = (ids >= 0) & (ids < self.index.covered)
-            best.append((np.where(again, -np.inf, scores), np.where(again, -1, ids)))
+            scores, rows = self.rows.search(queries, k, start, None, allowed, threads)
+            again = (rows >= 0) & (rows < self.index.covered)
+            best.append((np.where(again, -np.inf, scores), np.where(again, -1, rows)))
         return merge(best, len(queries), k)
 
     def _score_candidates(
         self, queries: Float32, k: int, allowed: Bitmap | None, search: Search, candidates: int
     ) -> tuple[Float32, Int64, Float32]:
         """The ``k`` best of so many candidates, and the distances of all of these as the index has them."""
-        distances, ids = search(candidates)
+        distances, rows = search(candidates)
         if allowed is not None:  # some indexes take no selector
-            ids = np.where((ids >= 0) & contains(allowed, np.maximum(ids, 0)), ids, -1)
-        return *self.rows.rescore(queries, ids, k), distances
+            rows = np.where((rows >= 0) & contains(allowed, np.maximum(rows, 0)), rows, -1)
+        return *self.rows.rescore(queries, rows, k), distances
 
     def _complete(
-        self, queries: Float32, k: int, allowed: Bitmap | None, scores: Float32, ids: Int64
+        self, queries: Float32, k: int, allowed: Bitmap | None, scores: Float32, rows: Int64
     ) -> tuple[Float32, Int64]:
         """Complete the results that lack rows, or hold rows that are not allowed, by an exact scan."""
-        wrong = ids < 0
+        wrong = rows < 0
         if allowed is not None:
-            wrong |= ~contains(allowed, np.maximum(ids, 0))
+            wrong |= ~contains(allowed, np.maximum(rows, 0))
         if wrong.any():
             lacking = np.flatnonzero(wrong.any(axis=1))
             exact = self.rows.search(queries[lacking], k, allowed=allowed, threads=self.threads)
-            scores[lacking], ids[lacking] = exact
-        return scores, ids
+            scores[lacking], rows[lacking] = exact
+        return scores, rows
 
 
 def _find_short_shares(distances: list[Float32], each: int, wanted: int) -> list[int]:

@@ -38,7 +38,7 @@ def test_copies_and_the_row_itself_do_not_count(metric, size, noise):
     _, (_, truth) = told(matrix, metric)
     for row in range(size):
         assert sorted(truth[row].ignored.tolist()) == np.flatnonzero(texts == 0).tolist()
-        assert not set(truth[row].ids.tolist()) & set(range(size))
+        assert not set(truth[row].rows.tolist()) & set(range(size))
 
 
 @pytest.mark.parametrize("metric", [Metric.COSINE, Metric.L2])
@@ -83,7 +83,7 @@ def test_the_index_may_cover_less_than_all():
     """Rows behind the covered ones are nobody's neighbours."""
     _, (_, truth) = told(stored(60, 8), Metric.COSINE, covered=40)
     assert len(truth) == 40
-    assert max(one.ids.max() for one in truth) < 40
+    assert max(one.rows.max() for one in truth) < 40
 
 
 @pytest.mark.parametrize("metric", METRICS)
