@@ -40,7 +40,7 @@ class ReadOptions:
     title_field: str | None
     skip_bad: bool
 
-    def reader(self, paths: Sequence[str]) -> Reader:
+    def reader(self, paths: Sequence[str], *, allow_missing: bool = False) -> Reader:
         """A reader of these paths."""
         from semsearch.ingest.reader import Reader
 
@@ -50,6 +50,7 @@ class ReadOptions:
             fields=Fields(self.id_field, self.text_field, self.title_field),
             globs=self.globs,
             skip_bad=self.skip_bad,
+            allow_missing=allow_missing,
         )
 
 

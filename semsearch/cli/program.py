@@ -12,7 +12,13 @@ from typing import Any
 import click
 
 from semsearch.cli.options import debug_option
-from semsearch.common.errors import DamagedIndexWarning, SampleWarning, SemsearchError, TruncationWarning
+from semsearch.common.errors import (
+    DamagedIndexWarning,
+    SampleWarning,
+    SemsearchError,
+    TruncationWarning,
+    UnknownTokensWarning,
+)
 from semsearch.common.unicode import one_line
 
 __all__ = ["COMMANDS", "program"]
@@ -88,7 +94,7 @@ class Program(click.Group):
 
         with warnings.catch_warnings(), show_messages():
             warnings.simplefilter("ignore")
-            for told in (TruncationWarning, DamagedIndexWarning, SampleWarning):
+            for told in (TruncationWarning, UnknownTokensWarning, DamagedIndexWarning, SampleWarning):
                 warnings.simplefilter("always", told)
             warnings.showwarning = _show_warning
             try:

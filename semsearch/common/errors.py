@@ -4,6 +4,7 @@ The tree::
 
     SemsearchError
     ├── InputError                what the user handed in cannot be used
+    │   ├── MissingPathError      no file or folder of that name
     │   ├── RecordError           one record (a JSONL line, a CSV row) is broken
     │   └── DuplicateIdError      two documents claim one id
     ├── ModelError                the encoder cannot be made
@@ -41,6 +42,7 @@ __all__ = [
     "InputError",
     "LockedError",
     "MissingExtraError",
+    "MissingPathError",
     "ModelError",
     "ModelNotFoundError",
     "QueryError",
@@ -50,6 +52,7 @@ __all__ = [
     "SpaceMismatchError",
     "StorageError",
     "TruncationWarning",
+    "UnknownTokensWarning",
     "UnsupportedModelError",
 ]
 
@@ -60,6 +63,10 @@ class SemsearchError(Exception):
 
 class InputError(SemsearchError):
     """A path, a file or a text that cannot be used."""
+
+
+class MissingPathError(InputError):
+    """There is no file or folder of that name."""
 
 
 class RecordError(InputError):
@@ -140,3 +147,7 @@ class SampleWarning(UserWarning):
 
 class TruncationWarning(UserWarning):
     """Texts were longer than the encoder's maximum; says how many and how much was cut."""
+
+
+class UnknownTokensWarning(UserWarning):
+    """Texts have tokens that the encoder's vocabulary has not, all of which it reads as the same one."""

@@ -17,7 +17,12 @@ from semsearch.common.arguments import refuse_single
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Precision, Role, RuntimeName, Span
 from semsearch.common.environment import DEFAULT_MODEL, thread_count
-from semsearch.common.errors import InputError, ModelError, TruncationWarning, UnsupportedModelError
+from semsearch.common.errors import (
+    InputError,
+    ModelError,
+    TruncationWarning,
+    UnsupportedModelError,
+)
 from semsearch.encoder.input_parts import InputParts, input_parts
 from semsearch.encoder.locate import locate
 from semsearch.encoder.runtimes.runtime import Progress, Runtime
@@ -34,10 +39,15 @@ CHUNK = 8192
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Vectors, float32[texts, dimension], and how many tokens of each text they do not cover, int64[texts]."""
+    """Vectors, float32[texts, dimension].
+
+    ``cut`` counts the tokens of each text that they do not cover. ``unknown`` counts those in them that the vocabulary
+    has not, and that are all read as one and the same token. Both are int64[texts].
+    """
 
     vectors: Float32
     cut: Int64
+    unknown: Int64
 
     @property
     def truncated(self) -> int:
@@ -143,7 +153,7 @@ class Encoder:
         :class:`TruncationWarning` if texts were longer than ``max_seq_length``.
         """
         encoded = self.encode_counted(texts, role, progress)
-        self._warn_of(encoded.cut)
+        self.warn_of_cut(encoded.cut)
         return encoded.vectors
 
     def encode_counted(
@@ -153,13 +163,14 @@ class Encoder:
         _check_texts(texts)
         prompt = self._prompt(role)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        cut = np.zeros(len(texts), dtype=np.int64)
+        cut, unknown = np.zeros((2, len(texts)), dtype=np.int64)
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             tokens = self._tokenizer.ids([prompt + text for text in chunk] if prompt else chunk)
             self._runtime.fill_pooled(tokens.ids, vectors[start : start + len(chunk)], progress)
             cut[start : start + len(chunk)] = tokens.cut
-        return Encoded(vectors, cut)
+            unknown[start : start + len(chunk)] = tokens.unknown
+        return Encoded(vectors, cut, unknown)
 
     def encode_tokens(
         self, texts: Sequence[str], layer: int | tuple[int, ...] = -1, special: bool = True
@@ -170,7 +181,7 @@ class Encoder:
         :meth:`encode` does.
         """
         encoded, cut = self.encode_tokens_counted(texts, layer, special)
-        self._warn_of(cut)
+        self.warn_of_cut(cut)
         return encoded
 
     def encode_tokens_counted(
@@ -215,7 +226,7 @@ class Encoder:
         """The embeddings of word, position and segment that a text's tokens begin as, and their sum."""
         _check_texts([text])
         (tokens,) = self._tokenizer.tokenize([text], special=special, cut=True)
-        self._warn_of(self._count_cut([text], [tokens], special))
+        self.warn_of_cut(self._count_cut([text], [tokens], special))
         return tokens, input_parts(self.spec, tokens.ids)
 
     def tokenize(self, texts: Sequence[str], special: bool = True) -> list[TextTokens]:
@@ -244,15 +255,8 @@ class Encoder:
                 raise ModelError(f"layer {number} does not exist; {choice}")
         return tuple(number % (count + 1) for number in wanted)
 
-    def _count_cut(self, texts: Sequence[str], tokens: Sequence[TextTokens], special: bool) -> Int64:
-        """How many tokens of each text did not fit; only texts that fill the model can have such."""
-        full = [number for number, text in enumerate(tokens) if len(text.ids) == self.max_seq_length]
-        cut = np.zeros(len(tokens), dtype=np.int64)
-        for number, whole in zip(full, self.tokenize([texts[number] for number in full], special), strict=True):
-            cut[number] = len(whole.ids) - self.max_seq_length
-        return cut
-
-    def _warn_of(self, cut: Int64) -> None:
+    def warn_of_cut(self, cut: Int64) -> None:
+        """Warn with :class:`TruncationWarning` if tokens of a text were not read; ``cut`` counts them, int64[texts]."""
         if cut.any():
             warnings.warn(
                 f"{np.count_nonzero(cut)} of {len(cut)} texts were longer than {self.max_seq_length} tokens; "
@@ -260,6 +264,14 @@ class Encoder:
                 TruncationWarning,
                 stacklevel=3,
             )
+
+    def _count_cut(self, texts: Sequence[str], tokens: Sequence[TextTokens], special: bool) -> Int64:
+        """How many tokens of each text did not fit; only texts that fill the model can have such."""
+        full = [number for number, text in enumerate(tokens) if len(text.ids) == self.max_seq_length]
+        cut = np.zeros(len(tokens), dtype=np.int64)
+        for number, whole in zip(full, self.tokenize([texts[number] for number in full], special), strict=True):
+            cut[number] = len(whole.ids) - self.max_seq_length
+        return cut
 
     def _prompt(self, role: Role | str | None) -> str:
         if role is None:

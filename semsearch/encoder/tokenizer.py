@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["TextTokens", "TokenIds", "Tokenizer"]
 
 
+UNIGRAM_UNKNOWN = "<unk>"
+"""The token for what is not in the vocabulary, in models that do not name it: SentencePiece's."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextTokens:
     """One text as the model's tokenizer sees it; all five run in parallel, special tokens included.
@@ -43,10 +47,11 @@ class TextTokens:
 
 @dataclass(frozen=True, slots=True)
 class TokenIds:
-    """Ids of several texts, special tokens included, and how many tokens of each did not fit."""
+    """Ids of several texts, special tokens included; how many tokens of each did not fit, and are not known."""
 
     ids: list[list[int]]
     cut: list[int]
+    unknown: list[int]
 
 
 class Tokenizer:
@@ -55,6 +60,8 @@ class Tokenizer:
     def __init__(self, spec: EncoderSpec) -> None:
         self._rust = _load(spec)
         self.max_seq_length = spec.max_seq_length
+        unknown = self._rust.token_to_id(getattr(self._rust.model, "unk_token", UNIGRAM_UNKNOWN) or "")
+        self._unknown_id = -1 if unknown is None else unknown
         self.special_count = self._rust.num_special_tokens_to_add(is_pair=False)
         if self.max_seq_length <= self.special_count:
             raise ModelError(
@@ -70,6 +77,7 @@ class Tokenizer:
         return TokenIds(
             ids=[encoding.ids for encoding in encodings],
             cut=[self._count_cut(encoding) for encoding in encodings],
+            unknown=[encoding.ids.count(self._unknown_id) for encoding in encodings],
         )
 
     def tokenize(self, texts: Sequence[str], special: bool = True, cut: bool = False) -> list[TextTokens]:

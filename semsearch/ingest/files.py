@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from semsearch.common.errors import InputError
+from semsearch.common.errors import InputError, MissingPathError
 from semsearch.common.suggestions import nearest_spellings
-from semsearch.common.unicode import replace_surrogates
+from semsearch.common.unicode import LONE_SURROGATE
 from semsearch.ingest.formats.format import Format, Origin
 from semsearch.ingest.formats.registry import PIPE_FORMAT, UNKNOWN_FORMAT, format_of
 
-__all__ = ["STDIN", "File", "FileSearch", "refusal", "printable_path"]
+__all__ = ["NAMELESS", "PIPE_NAME", "STDIN", "File", "FileSearch", "is_gone", "printable_path", "refusal"]
 
 STDIN = "-"
 """The path that stands for standard input."""
+PIPE_NAME = "stdin"
+
+
+NAMELESS = secrets.token_hex(16)
+"""Stands for a file's name in the ids of its documents until the name is known; random, so that no record has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file to read; ``path`` and ``size`` in bytes are none for standard input."""
+    """One file to read; ``path`` and ``size`` in bytes are none for standard input.
+
+    ``names`` are what it may be called, the wanted name first and then longer ones. ``found_at`` is its absolute path
+    as it was found, links not followed.
+    """
 
     origin: Origin
     format: Format
+    names: tuple[str, ...]
+    found_at: str
     path: Path | None = None
     size: int | None = None
 
@@ -36,29 +48,40 @@ class File:
 class FileSearch:
     """Collects the files behind paths, each file once, and where they came from.
 
-    ``roots`` are the paths as absolute POSIX strings; ``left_out`` are files in folders whose
-    kind is not known.
+    ``roots`` are the paths as absolute POSIX strings; ``left_out`` are files in folders whose kind is not known.
+    ``missing`` are the roots that are not there, with what to say of them: only ``allow_missing`` accepts such.
     """
 
     format: Format | None = None
     globs: Sequence[str] = ()
+    allow_missing: bool = False
     files: dict[Path, File] = field(default_factory=dict)
     left_out: set[Path] = field(default_factory=set)
     roots: list[str] = field(default_factory=list)
+    missing: dict[str, InputError] = field(default_factory=dict)
 
     def add(self, given: Path | str) -> None:
         """Find what is behind one path; raises InputError if that cannot be read."""
         if str(given) == STDIN:
             self._add_root(STDIN)
-            self.files[Path(STDIN)] = File(Origin("stdin", STDIN, "stdin"), self.format or PIPE_FORMAT)
+            origin = Origin(NAMELESS, STDIN, PIPE_NAME)
+            self.files[Path(STDIN)] = File(origin, self.format or PIPE_FORMAT, (PIPE_NAME,), STDIN)
             return
         path = Path(given)
-        mode = _status(path).st_mode
+        try:
+            mode = _status(path).st_mode
+        except MissingPathError as error:
+            if not self.allow_missing:
+                raise
+            root = _posix(path.resolve())
+            self._add_root(root)
+            self.missing[root] = error
+            return
         if stat.S_ISDIR(mode):
             self._add_folder(path.resolve())
         elif stat.S_ISREG(mode):
             self._add_root(_posix(path.resolve()))
-            self._add_file(path, path.name, format_of(path) or UNKNOWN_FORMAT)
+            self._add_file(path, path.parent.resolve() / path.name, 1, format_of(path) or UNKNOWN_FORMAT)
         else:
             raise InputError(
                 f"{printable_path(path)} is neither a file nor a folder; to read a pipe or a device, send it to "
@@ -76,7 +99,7 @@ class FileSearch:
             path = folder / relative
             file_format = self._format_in_folder(PurePosixPath(relative))
             if file_format is not None:
-                self._add_file(path, f"{folder.name}/{relative}", file_format)
+                self._add_file(path, path, len(PurePosixPath(relative).parts) + 1, file_format)
             elif not self.globs:
                 self.left_out.add(path.resolve())
 
@@ -88,11 +111,14 @@ class FileSearch:
         wanted = any(fnmatchcase(name, glob) for name in names for glob in self.globs)
         return format_of(relative) or UNKNOWN_FORMAT if wanted else None
 
-    def _add_file(self, path: Path, name: str, file_format: Format) -> None:
+    def _add_file(self, path: Path, found_at: Path, parts: int, file_format: Format) -> None:
+        """Note a file, whose name is the last ``parts`` of the path at which it was found."""
         target = path.resolve()
         if target not in self.files:
-            origin = Origin(replace_surrogates(name), _posix(target), printable_path(target))
-            self.files[target] = File(origin, self.format or file_format, target, target.stat().st_size)
+            origin = Origin(NAMELESS, _posix(target), printable_path(target))
+            names = _names(found_at, parts)
+            size = target.stat().st_size
+            self.files[target] = File(origin, self.format or file_format, names, _posix(found_at), target, size)
 
 
 def refusal(path: Path, error: OSError) -> InputError:
@@ -106,16 +132,27 @@ def printable_path(path: Path) -> str:
     return str(path) if str(path).isprintable() else ascii(str(path))
 
 
+def _names(path: Path, parts: int) -> tuple[str, ...]:
+    """The last ``parts`` of a path, and all longer ends of it."""
+    every = [_posix_text(part) for part in path.parts[1:]]
+    return tuple("/".join(every[-count:]) for count in range(min(parts, len(every)), len(every) + 1))
+
+
 def _posix(path: Path) -> str:
-    """A path as a string that can be stored; what is not UTF-8 in a name is replaced."""
-    return replace_surrogates(path.as_posix())
+    """A path as a string that can be stored."""
+    return _posix_text(path.as_posix())
+
+
+def _posix_text(name: str) -> str:
+    """A name of which every byte that is not UTF-8 is written as an escape: two names remain two."""
+    return name if LONE_SURROGATE.search(name) is None else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _status(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"no file or folder {printable_path(path)}; {_advice(path)}") from error
+        raise MissingPathError(f"no file or folder {printable_path(path)}; {_advice(path)}") from error
     except (OSError, ValueError) as error:
         raise refusal(path, error if isinstance(error, OSError) else OSError(str(error))) from error
 
@@ -149,6 +186,16 @@ def _walk(root: Path) -> Iterator[Path]:
 
 def _raise(error: OSError) -> None:
     raise refusal(Path(error.filename), error) from error
+
+
+def is_gone(path: str) -> bool:
+    """Whether it is known that there is no file at a path; one that cannot be looked at may be there."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - a source may be any text, which Path refuses
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def _is_usable(path: Path) -> bool:

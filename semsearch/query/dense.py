@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.common.arguments import refuse_single
-from semsearch.common.arrays import Float32, unit_length
+from semsearch.common.arrays import Float32, Int64, unit_length
 from semsearch.common.documents import Metric, Role
-from semsearch.common.errors import QueryError
+from semsearch.common.errors import QueryError, UnknownTokensWarning
 from semsearch.common.suggestions import suggest
 from semsearch.index import Bitmap, all_but
 from semsearch.query.hits import Candidates
@@ -33,9 +34,27 @@ def encode_queries(store: Store, texts: Sequence[str]) -> Float32:
     Raises :class:`QueryError` for a text that is empty.
     """
     refuse_single(texts, "queries", QueryError)
-    if not all(isinstance(text, str) and text.strip() for text in texts):
+    if not all(isinstance(text, str) and _has_token(store, text) for text in texts):
         raise QueryError("the query is empty; give a word or a sentence to search for")
-    return comparable(store, store.encoder.encode(list(texts), Role.QUERY))
+    encoded = store.encoder.encode_counted(list(texts), Role.QUERY)
+    store.encoder.warn_of_cut(encoded.cut)
+    _warn_of_unknown(encoded.unknown)
+    return comparable(store, encoded.vectors)
+
+
+def _warn_of_unknown(unknown: Int64) -> None:
+    if unknown.any():
+        warnings.warn(
+            f"the model does not know {unknown.sum()} tokens of the query, and reads all of them as the same one; "
+            "take a model of the language",
+            UnknownTokensWarning,
+            stacklevel=2,
+        )
+
+
+def _has_token(store: Store, text: str) -> bool:
+    """Whether the encoder has anything to read; the tokenizer is asked only for what has no letter and no digit."""
+    return any(map(str.isalnum, text)) or bool(text.strip() and store.encoder.content_offsets([text])[0][0])
 
 
 def check_vectors(store: Store, vectors: npt.ArrayLike) -> Float32:

@@ -17,7 +17,7 @@ from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.schema import create_schema
 from semsearch.storage.folder import DATABASE, check_name, taken_error
-from semsearch.storage.settings import CollectionSettings, Definition, StoredEncoder
+from semsearch.storage.settings import CollectionSettings, Definition, StoredEncoder, random_id
 from semsearch.storage.vectors.file import vector_file
 
 __all__ = ["create_folder", "fill_folder"]
@@ -27,6 +27,7 @@ def create_folder(path: Path, encoder: Encoder, settings: CollectionSettings) ->
     """Make an empty collection in the folder ``path``, which must not exist yet."""
     check_name(path.name)
     meta: dict[str, Any] = {
+        "id": random_id(),
         "settings": settings.to_json(),
         "encoder": StoredEncoder.of(encoder, settings).to_json(),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

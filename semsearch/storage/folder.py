@@ -8,9 +8,20 @@ from pathlib import Path
 from semsearch.common.errors import CollectionError, CollectionExistsError, CollectionNotFoundError
 from semsearch.common.suggestions import suggest
 
-__all__ = ["DATABASE", "check_name", "exists", "is_own", "list_collections", "not_found_error", "taken_error"]
+__all__ = [
+    "DATABASE",
+    "SCRATCH",
+    "check_name",
+    "exists",
+    "is_own",
+    "list_collections",
+    "not_found_error",
+    "taken_error",
+]
 
 DATABASE = "collection.db"
+SCRATCH = ".reencode"
+"""The folder, inside a collection's, of a re-encoding that is not done yet."""
 NAME = re.compile(r"\w[\w.+ -]{0,99}", re.UNICODE)
 OWN = re.compile(
     r"\.?(word-)?index-[\w-]+\.faiss(-[0-9a-f]{8})?(\.tmp)?|vectors-\d+\.f16|words-\d+\.u8"

@@ -1,33 +1,22 @@
-"""Documents to passages: the spans that get one vector each, the texts that the encoder reads, and their vectors."""
+"""Documents to passages: the spans that get one vector each, and the texts that the encoder reads."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from semsearch.common.arrays import unit_length
-from semsearch.common.documents import Document, Metric, Role, Span, Unit
-from semsearch.encoder import Encoded, Encoder
-from semsearch.encoder.words import PassageWords, encode_words
+from semsearch.common.documents import Document, Span, Unit
+from semsearch.encoder import Encoder
 from semsearch.ingest.spans import split
 from semsearch.ingest.windows import windows
 from semsearch.storage.settings import CollectionSettings
 
-__all__ = ["EncodedPassages", "Prepared", "encode_prepared", "prepare", "read_text"]
+__all__ = ["Prepared", "prepare", "reading_digest"]
 
 SPARE = 2
 """Tokens left free in a window: cut out of its text, a window may have one more token at each edge."""
 OVERLAP_SHARE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPassages:
-    """Vectors of passages, and of the words of each, if these are to be kept."""
-
-    pooled: Encoded
-    words: list[PassageWords] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +26,58 @@ class Prepared:
     document: Document
     spans: tuple[Span, ...]
 
+    @property
+    def before(self) -> str:
+        """What the encoder reads before each passage: the title, if there is one."""
+        return f"{self.document.title} " if self.document.title else ""
+
     def texts(self) -> list[str]:
         """What the encoder reads for each passage."""
-        return [read_text(self.document, span) for span in self.spans]
+        return [self.before + self.document.text[start:end] for start, end in self.spans]
+
+    def digests(self) -> list[bytes]:
+        """The names of what the encoder reads for each passage."""
+        return [reading_digest(self.before, self.document.text[start:end]) for start, end in self.spans]
 
 
-def read_text(document: Document, span: Span) -> str:
-    """What the encoder reads for a passage: the title, if there is one, and the passage."""
-    start, end = span
-    before = f"{document.title} " if document.title else ""
-    return before + document.text[start:end]
+def reading_digest(before: str, passage: str) -> bytes:
+    """16 bytes that name what the encoder reads: a passage, and what is put ``before`` it.
+
+    Where the passage begins is a part of it, since words are kept of the passage alone.
+    """
+    content = f"{len(before)} {before}{passage}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(content).digest()[:16]
 
 
 def prepare(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[Prepared]:
-    """Split documents by the collection's unit; a blank document has no passage."""
+    """Split documents by the collection's unit; a document without any token has no passage.
+
+    One that is a title alone has a passage of no characters.
+    """
     if settings.unit is Unit.WINDOW:
         spans_of = _split_windows(documents, settings, encoder)
     else:
         spans_of = [split(document.text, settings.unit, settings.language) for document in documents]
-    return [Prepared(document, tuple(spans)) for document, spans in zip(documents, spans_of, strict=True)]
+    prepared = [
+        Prepared(document, tuple(spans or [(0, 0)])) for document, spans in zip(documents, spans_of, strict=True)
+    ]
+    return _drop_without_token(prepared, encoder)
 
 
-def encode_prepared(prepared: Sequence[Prepared], settings: CollectionSettings, encoder: Encoder) -> EncodedPassages:
-    """Vectors of all passages in order, as they are stored, and of their words if they are to be kept."""
-    texts = [text for document in prepared for text in document.texts()]
-    pooled = _encode_pooled(texts, settings.metric, encoder)
-    if not settings.word_vectors:
-        return EncodedPassages(pooled)
-    return EncodedPassages(
-        pooled, encode_words(encoder, texts, [span for document in prepared for span in document.spans])
-    )
+def _drop_without_token(prepared: Sequence[Prepared], encoder: Encoder) -> list[Prepared]:
+    """The documents without the passages in which the tokenizer finds nothing: these would be near to everything."""
+    doubtful = {text for document in prepared for text in document.texts() if not any(map(str.isalnum, text))}
+    tokens = encoder.content_offsets(list(doubtful))
+    without = {text for text, (offsets, _) in zip(doubtful, tokens, strict=True) if not offsets}
+    if not without:
+        return list(prepared)
+    return [
+        Prepared(
+            document.document,
+            tuple(span for span, text in zip(document.spans, document.texts(), strict=True) if text not in without),
+        )
+        for document in prepared
+    ]
 
 
 def _split_windows(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[list[Span]]:
@@ -100,26 +111,3 @@ def _room(document: Document, encoder: Encoder) -> int:
     before = encoder.spec.document_prompt + (document.title or "")
     used = len(encoder.content_offsets([before])[0][0]) if before else 0
     return max(limit - used, limit // 2, 1)
-
-
-def _encode_pooled(texts: list[str], metric: Metric, encoder: Encoder) -> Encoded:
-    """Vectors of texts, of length 1 if the metric is the cosine; a text that occurs twice is encoded once."""
-    if not texts:
-        return Encoded(np.zeros((0, encoder.dimension), np.float32), np.zeros(0, np.int64))
-    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-    encoded = _encode_within_memory(encoder, list(places))
-    order = [places[text] for text in texts]
-    vectors = unit_length(encoded.vectors) if metric is Metric.COSINE else encoded.vectors
-    return Encoded(vectors[order], encoded.cut[order])
-
-
-def _encode_within_memory(encoder: Encoder, texts: list[str]) -> Encoded:
-    """Vectors of texts; where the memory does not suffice for all, one half after the other."""
-    try:
-        return encoder.encode_counted(texts, Role.DOCUMENT)
-    except (MemoryError, RuntimeError) as error:  # torch raises a RuntimeError of its own
-        if len(texts) == 1 or not (isinstance(error, MemoryError) or "out of memory" in str(error).lower()):
-            raise
-    half = len(texts) // 2
-    first, second = _encode_within_memory(encoder, texts[:half]), _encode_within_memory(encoder, texts[half:])
-    return Encoded(np.concatenate([first.vectors, second.vectors]), np.concatenate([first.cut, second.cut]))

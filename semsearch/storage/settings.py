@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,12 +13,17 @@ from semsearch.common.errors import CollectionError, DamagedError, SemsearchErro
 from semsearch.encoder import Encoder, EncoderOptions
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
-__all__ = ["CollectionSettings", "Definition", "StoredEncoder"]
+__all__ = ["CollectionSettings", "Definition", "StoredEncoder", "random_id"]
 
 NOT_UNDERSTOOD = (KeyError, TypeError, ValueError, SemsearchError)
 """What stored settings that make no sense may raise."""
 STORED_NAMES = {"word_vectors": "tokens"}
 """Settings that have another name on disk."""
+
+
+def random_id() -> str:
+    """The id of a new collection: 32 hexadecimal digits."""
+    return secrets.token_hex(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +135,12 @@ class StoredEncoder:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """All that a collection is made with, as its table ``meta`` has it; for ``canary`` see ``storage/canary.py``."""
+    """All that a collection is made with, as its table ``meta`` has it; for ``canary`` see ``storage/canary.py``.
 
+    ``id`` is random and goes into the checksums of vectors, so that those of another collection are noticed.
+    """
+
+    id: str
     settings: CollectionSettings
     encoder: StoredEncoder
     created: str
@@ -163,7 +173,7 @@ class Definition:
         settings, encoder = CollectionSettings.from_json(meta["settings"]), StoredEncoder.from_json(meta["encoder"])
         if settings.word_vectors != (encoder.hidden_size is not None):
             raise ValueError("word vectors are to be kept, and have no size")
-        definition = cls(settings, encoder, str(meta["created"]), meta.get("canary"))
+        definition = cls(str(meta["id"]), settings, encoder, str(meta["created"]), meta.get("canary"))
         if min(definition.dimensions.values()) < 1:
             raise ValueError(f"vectors have {list(definition.dimensions.values())} numbers")
         return definition

@@ -5,33 +5,31 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO
 
 from semsearch.common.arguments import refuse_single
 from semsearch.common.arrays import Float32, chunks
 from semsearch.common.documents import Document, Span
-from semsearch.common.errors import CollectionNotFoundError, LockedError, SemsearchError
+from semsearch.common.errors import CollectionNotFoundError, LockedError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder import Encoder
 from semsearch.index import Target
-from semsearch.storage.canary import check_canary, make_canary
-from semsearch.storage.creation import create_folder, fill_folder
-from semsearch.storage.database.connection import connect
+from semsearch.storage.canary import check_canary
+from semsearch.storage.creation import create_folder
 from semsearch.storage.database.errors import translate_errors
-from semsearch.storage.database.state import read_state
-from semsearch.storage.folder import DATABASE, exists
+from semsearch.storage.folder import DATABASE
 from semsearch.storage.handle import Handle
 from semsearch.storage.locking import LOCK, clear
-from semsearch.storage.settings import CollectionSettings, Definition, StoredEncoder
+from semsearch.storage.settings import CollectionSettings, Definition
 from semsearch.storage.snapshot import Snapshot
-from semsearch.storage.sync import Sync, SyncReport
+from semsearch.storage.sync import MayRemove, Sync, SyncReport
 from semsearch.storage.tables.documents import DOCUMENTS
 from semsearch.storage.tables.passages import PASSAGES, StoredPassage
 from semsearch.storage.tables.words import WORDS, StoredWords
 from semsearch.storage.upkeep.archive import export_archive
-from semsearch.storage.upkeep.reencode import SCRATCH, swap_in
+from semsearch.storage.upkeep.reencode import reencode_folder
 from semsearch.storage.upkeep.status import Status, read_status
 
 __all__ = ["Store"]
@@ -100,6 +98,7 @@ class Store:
         prune: Sequence[str] | None = None,
         dry_run: bool = False,
         progress: Callable[[SyncReport], None] | None = None,
+        may_remove: MayRemove | None = None,
     ) -> SyncReport:
         """Add documents, replacing those of the same id, and remove what is gone from the sources ``prune``."""
         refuse_single(documents, "documents")
@@ -113,6 +112,7 @@ class Store:
                 dry_run=dry_run,
                 progress=progress,
                 check=lambda: check_canary(encoder, canary, self.name),
+                may_remove=may_remove,
             )
             return run.run(documents, prune)
 
@@ -127,16 +127,8 @@ class Store:
     def reencode(self, encoder: Encoder, progress: Callable[[SyncReport], None] | None = None) -> SyncReport:
         """Encode all documents again with this encoder, which becomes the collection's."""
         with self.handle.locked():
-            inner = self._open_scratch(encoder)
-            with closing(connect(self.path / DATABASE)) as connection:
-                documents = (document for *_, document in DOCUMENTS.read_all(connection, self.path))
-                report = inner.sync(documents, progress=progress)
-                count = read_state(connection).documents
-                inner.delete(sorted(set(inner.ids()) - set(DOCUMENTS.ids(connection, count, self.path))))
-            inner.close()
             self.close()
-            with translate_errors(self.path):
-                swap_in(self.path)
+            report = reencode_folder(self.path, self.handle.meta, encoder, progress)
         self.handle.reopen()
         self.attach(encoder)
         with self.handle.writing() as writer:
@@ -243,19 +235,3 @@ class Store:
         for entry in self.path.iterdir():
             if entry.name != LOCK:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-
-    def _open_scratch(self, encoder: Encoder) -> Store:
-        """The collection that a re-encoding grows in: that of a run that was stopped, or a new one."""
-        path = self.path / SCRATCH
-        stored = StoredEncoder.of(encoder, self.definition.settings)
-        with suppress(SemsearchError):
-            if exists(path):
-                inner = Store(Handle(path), encoder)
-                if inner.definition.encoder.fingerprint == encoder.fingerprint:
-                    return inner
-                inner.close()
-        with translate_errors(self.path):
-            shutil.rmtree(path, ignore_errors=True)
-            path.mkdir()
-            fill_folder(path, {**self.handle.meta, "encoder": stored.to_json(), "canary": make_canary(encoder)})
-        return Store(Handle(path), encoder)

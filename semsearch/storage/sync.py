@@ -20,14 +20,18 @@ import numpy as np
 from semsearch.common.documents import Document
 from semsearch.common.errors import DuplicateIdError, InputError
 from semsearch.common.unicode import replace_surrogates
-from semsearch.encoder import Encoded, Encoder
-from semsearch.storage.prepare import EncodedPassages, Prepared, encode_prepared, prepare
+from semsearch.encoder import Encoder
+from semsearch.ingest.reader import Reader
+from semsearch.storage.encoding import EncodedPassage, EncodedPassages, Known, encode_new, join_passages
+from semsearch.storage.prepare import Prepared, prepare
 from semsearch.storage.settings import CollectionSettings
 from semsearch.storage.tables.documents import KnownDocument, content_hash, encode_metadata
 from semsearch.storage.writer import Writer
 
-__all__ = ["Sync", "SyncReport", "identify"]
+__all__ = ["MayRemove", "Sync", "SyncReport", "identify"]
 
+NOT_ENCODED = EncodedPassage(np.zeros(0, np.float32), 0, 0)
+"""Stands for a vector in a dry run."""
 BATCH_CHARACTERS = 250_000
 BATCH_DOCUMENTS = 4096
 """A batch is committed at one of the two: every few seconds on a small machine."""
@@ -35,7 +39,11 @@ BATCH_DOCUMENTS = 4096
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a write did, or with a dry run would do; all numbers count documents but the last three."""
+    """What a write did, or with a dry run would do; the first six numbers count documents.
+
+    ``passages`` were encoded, and ``reused`` had been before. ``truncated`` passages were longer than the model reads,
+    by ``tokens_cut``; ``unknown`` ones have tokens that its vocabulary has not, ``tokens_unknown`` of them.
+    """
 
     added: int = 0
     updated: int = 0
@@ -44,8 +52,15 @@ class SyncReport:
     empty: int = 0
     skipped: int = 0
     passages: int = 0
+    reused: int = 0
     truncated: int = 0
     tokens_cut: int = 0
+    unknown: int = 0
+    tokens_unknown: int = 0
+
+
+MayRemove = Callable[[str, Sequence[str], int], bool]
+"""Whether the documents of these ids may be removed, which are gone from a source, of how many there are of it."""
 
 
 def identify(item: Document | str) -> Document:
@@ -88,7 +103,8 @@ def _normalise_metadata(document: Document) -> dict[str, Any]:
 class Sync:
     """One run over a stream of documents; a dry run plans everything and changes nothing.
 
-    ``check`` is called before the first text is encoded; what it raises ends the run.
+    ``check`` is called before the first text is encoded; what it raises ends the run. ``may_remove`` is asked before
+    documents that are gone from a source are removed.
     """
 
     def __init__(
@@ -100,6 +116,7 @@ class Sync:
         dry_run: bool = False,
         progress: Callable[[SyncReport], None] | None = None,
         check: Callable[[], None] | None = None,
+        may_remove: MayRemove | None = None,
     ) -> None:
         self._writer = writer
         self._settings = settings
@@ -107,10 +124,19 @@ class Sync:
         self._dry_run = dry_run
         self._progress = progress or (lambda _: None)
         self._check = check
+        self._may_remove = may_remove
+        self._encoded_last: dict[bytes, EncodedPassage] = {}
         self._counts: Counter[str] = Counter()
 
     def run(self, documents: Iterable[Document | str], prune: Sequence[str] | None) -> SyncReport:
-        """Add what is new, replace what changed, and remove what is gone from the sources ``prune``."""
+        """Add what is new, replace what changed, and remove what is gone from the sources ``prune``.
+
+        The files of a :class:`Reader` are called as the collection knows them.
+        """
+        reader = documents if isinstance(documents, Reader) else None
+        if reader:
+            self._refuse_missing(reader)
+            documents = map(self._writer.tell_apart, reader.read(self._writer.name_file))
         pool = ThreadPoolExecutor(max_workers=1)
         try:
             self._stream(documents, pool)
@@ -118,17 +144,23 @@ class Sync:
             pool.shutdown(wait=False, cancel_futures=True)  # nobody waits for what is encoded in vain
             raise
         pool.shutdown()
-        if prune is not None:
-            self._prune(prune)
+        for source in dict.fromkeys(map(replace_surrogates, prune or ())):
+            self._prune(source, reader)
         if not self._dry_run:
             self._writer.maintain()
         return self.report
 
+    def _refuse_missing(self, reader: Reader) -> None:
+        """A path that is not there is a mistake, unless documents came from it once."""
+        for root, error in reader.missing.items():
+            if not self._writer.documents_of(root)[0]:
+                raise error
+
     def _stream(self, documents: Iterable[Document | str], pool: Executor) -> None:
-        pending: tuple[list[Prepared], Future[EncodedPassages]] | None = None
+        pending: tuple[list[Prepared], Future[tuple[EncodedPassages | None, int]]] | None = None
         for batch in _split_batches(map(identify, documents)):
             prepared = self._plan(batch)
-            future = pool.submit(self._encode, prepared)
+            future = pool.submit(self._encode, prepared, self._writer.read_encoded(prepared))
             if pending:
                 self._commit(*pending)
             pending = (prepared, future)
@@ -141,30 +173,33 @@ class Sync:
         return SyncReport(**self._counts)
 
     def _plan(self, batch: list[Document]) -> list[Prepared]:
-        """Sort a batch into new, changed and unchanged; return what must be encoded, split."""
+        """Sort a batch into new, changed and unchanged; return what must be added, split."""
         distinct = [document for document in batch if self._writer.see(document)]
         self._counts["unchanged"] += len(batch) - len(distinct)
         known_documents = self._writer.read_known([str(document.id) for document in distinct])
-        fresh: list[Document] = []
+        changed: list[Document] = []
         described: list[Document] = []
-        blank: list[str] = []
         for document in distinct:
             known = known_documents.get(str(document.id))
             if known:
                 _refuse_takeover(document, known)
-            if not document.text.strip():
-                self._counts["empty"] += 1
-                blank += [str(document.id)] if known else []
-            elif known and known.hash == content_hash(document):
+            if known and known.hash == content_hash(document):
                 self._counts["unchanged"] += 1
+            elif known and self._writer.has_text(known, document):
+                self._counts["updated"] += 1
+                described.append(document)
             else:
-                self._counts["updated" if known else "added"] += 1
-                same_vectors = known is not None and self._writer.has_text(known, document)
-                (described if same_vectors else fresh).append(document)
+                changed.append(document)
+        prepared = prepare(changed, self._settings, self._encoder)
+        kept = [document for document in prepared if document.spans]
+        blank = {str(document.document.id) for document in prepared if not document.spans}
+        updated = sum(str(document.document.id) in known_documents for document in kept)
+        self._counts.update(empty=len(blank), updated=updated, added=len(kept) - updated)
+        gone = [identifier for identifier in blank if identifier in known_documents]
+        self._counts["removed"] += len(gone)
         if not self._dry_run:
-            self._write_now(described, blank)
-        self._counts["removed"] += len(blank)
-        return prepare(fresh, self._settings, self._encoder)
+            self._write_now(described, gone)
+        return kept
 
     def _write_now(self, described: list[Document], blank: list[str]) -> None:
         if described:
@@ -172,31 +207,46 @@ class Sync:
         if blank:
             self._writer.delete(blank)
 
-    def _encode(self, prepared: list[Prepared]) -> EncodedPassages:
-        """Vectors of all passages of a batch."""
+    def _encode(self, prepared: list[Prepared], stored: Known) -> tuple[EncodedPassages | None, int]:
+        """Vectors of all passages of a batch, ``None`` in a dry run, and how many had to be encoded.
+
+        What was encoded for the batch before is not ``stored`` yet. Batches are encoded one after the other.
+        """
+        known = {**self._encoded_last, **stored}
         if self._dry_run:
-            count = sum(len(document.spans) for document in prepared)
-            return EncodedPassages(Encoded(np.zeros((count, 0), np.float32), np.zeros(count, np.int64)))
+            digests = {digest for document in prepared for digest in document.digests()}
+            self._encoded_last |= dict.fromkeys(digests, NOT_ENCODED)
+            return None, len(digests - known.keys())
         if prepared and self._check:  # once, and only if anything is to be encoded
             self._check()
             self._check = None
-        return encode_prepared(prepared, self._settings, self._encoder)
+        self._encoded_last = encode_new(prepared, self._settings, self._encoder, known)
+        encoded = join_passages(prepared, {**known, **self._encoded_last}, self._settings)
+        return encoded, len(self._encoded_last)
 
-    def _commit(self, prepared: list[Prepared], future: Future[EncodedPassages]) -> None:
-        encoded = future.result()
-        if prepared and not self._dry_run:
+    def _commit(self, prepared: list[Prepared], future: Future[tuple[EncodedPassages | None, int]]) -> None:
+        encoded, count = future.result()
+        self._counts["passages"] += count
+        self._counts["reused"] += sum(len(document.spans) for document in prepared) - count
+        if prepared and encoded:
             self._writer.commit(prepared, encoded)
-        self._counts["passages"] += len(encoded.pooled.cut)
-        self._counts["truncated"] += encoded.pooled.truncated
-        self._counts["tokens_cut"] += encoded.pooled.tokens_cut
+            for name, counts in (("truncated", encoded.pooled.cut), ("unknown", encoded.pooled.unknown)):
+                self._counts[name] += int(np.count_nonzero(counts))
+            self._counts["tokens_cut"] += encoded.pooled.tokens_cut
+            self._counts["tokens_unknown"] += int(encoded.pooled.unknown.sum())
         self._progress(self.report)
 
-    def _prune(self, sources: Sequence[str]) -> None:
-        """Remove documents that come from below one of the sources and were not seen in this run."""
-        gone = list(
-            dict.fromkeys(id_ for source in sources for id_ in self._writer.unseen_ids(replace_surrogates(source)))
-        )
-        if gone and not self._dry_run:
+    def _prune(self, source: str, reader: Reader | None) -> None:
+        """Remove documents that come from a source or from below it, were not seen in this run, and are gone."""
+        documents, found_at = self._writer.documents_of(source)
+        unseen = [document for document in documents if not document.seen]
+        if reader:
+            unseen = [one for one in unseen if reader.lacks(one.source, found_at.get(one.source, one.source))]
+        gone = [document.id for document in unseen]
+        if not gone or (self._may_remove and not self._may_remove(source, gone, len(documents))):
+            return
+        if not self._dry_run:
+            self._writer.check_documents(gone)  # a damaged source would seem to be gone
             self._writer.delete(gone)
         self._counts["removed"] += len(gone)
 

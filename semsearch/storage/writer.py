@@ -16,14 +16,19 @@ import numpy as np
 from semsearch.common.arrays import chunks
 from semsearch.common.documents import Document
 from semsearch.common.errors import DuplicateIdError
+from semsearch.ingest.files import File
 from semsearch.storage.database.errors import translate_errors, translates_errors
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import Transaction
-from semsearch.storage.prepare import EncodedPassages, Prepared
+from semsearch.storage.encoding import EncodedPassage, EncodedPassages
+from semsearch.storage.known import KnownPassages
+from semsearch.storage.names import Names
+from semsearch.storage.prepare import Prepared
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import tables_of
 from semsearch.storage.tables.dead import DEAD
-from semsearch.storage.tables.documents import DOCUMENTS, KnownDocument, content_hash
+from semsearch.storage.tables.documents import DOCUMENTS, KnownDocument, SourcedDocument, content_hash
+from semsearch.storage.tables.sources import SOURCES, KnownSource
 from semsearch.storage.tables.table import PARAMETERS, Addition
 from semsearch.storage.vectors.committed import CommittedVectors
 from semsearch.storage.vectors.compaction import compact
@@ -48,6 +53,8 @@ class Writer:
         self._vectors = CommittedVectors(connection, folder, definition)
         self.folder = folder
         self.indexes = IndexWriter(connection, self._vectors)
+        self._known = KnownPassages(connection, self._vectors)
+        self._names = Names(connection)
         with translate_errors(folder):
             connection.execute("CREATE TEMP TABLE seen (id TEXT PRIMARY KEY, hash BLOB) WITHOUT ROWID")
 
@@ -68,14 +75,39 @@ class Writer:
                 numbers=numbers,
                 first_row=appends[PASSAGE_VECTORS].first,
                 cut=encoded.pooled.cut,
+                unknown=encoded.pooled.unknown,
                 words=encoded.words,
                 first_word_row=appends[WORD_VECTORS].first if encoded.words else 0,
                 appends={kind: append for kind, append in appends.items() if append.rows},
             )
             for table in self._tables:
                 table.insert(self._connection, addition)
+            SOURCES.note(self._connection, self._names.unnoted)
             rows = addition.first_row + len(encoded.pooled.vectors)
             self._connection.execute("UPDATE state SET generation = generation + 1, rows = ?", (rows,))
+        self._names.unnoted.clear()
+
+    @translates_errors
+    def read_encoded(self, batch: Sequence[Prepared]) -> dict[bytes, EncodedPassage]:
+        """What has been encoded before of the passages of these documents."""
+        return self._known.find([digest for prepared in batch for digest in prepared.digests()])
+
+    @translates_errors
+    def note_sources(self, sources: Sequence[KnownSource]) -> None:
+        """Note by which names files are known, in one commit."""
+        with Transaction(self._connection):
+            SOURCES.note(self._connection, sources)
+            self._connection.execute("UPDATE state SET generation = generation + 1")
+
+    @translates_errors
+    def name_file(self, file: File) -> str:
+        """The name that begins the ids of a file's documents in this collection."""
+        return self._names.name_file(file)
+
+    @translates_errors
+    def tell_apart(self, document: Document) -> Document:
+        """A document of a file that was named here, under the id that it has in this collection."""
+        return self._names.tell_apart(document)
 
     @translates_errors
     def describe(self, documents: Sequence[Document]) -> None:
@@ -124,13 +156,28 @@ class Writer:
         return seen is None
 
     @translates_errors
-    def unseen_ids(self, source: str) -> list[str]:
-        """Ids of the documents that come from a source, or from below it, and were not seen."""
-        return DOCUMENTS.unseen_ids(self._connection, source)
+    def ids(self) -> list[str]:
+        """Ids of all documents."""
+        return DOCUMENTS.ids(self._connection, read_state(self._connection).documents, self.folder)
+
+    @translates_errors
+    def documents_of(self, root: str) -> tuple[list[SourcedDocument], dict[str, str]]:
+        """The documents that come from a source or from below it; where files were found that a link led to."""
+        found = {known.source: known.path for known in SOURCES.below(self._connection, root)}
+        return DOCUMENTS.of_sources(self._connection, root, list(found)), found
+
+    @translates_errors
+    def check_documents(self, ids: Sequence[str]) -> None:
+        """Compare documents with their hashes; raises :class:`DamagedError`."""
+        for identifier in ids:
+            DOCUMENTS.read(self._connection, identifier, self.folder)
 
     @translates_errors
     def maintain(self) -> None:
         """What is due after a write: remove deleted rows if they are many, renew the index, leave no rubbish."""
+        if self._names.unnoted and read_state(self._connection).documents:
+            self.note_sources(self._names.unnoted)
+            self._names.unnoted.clear()
         dead = DEAD.count(self._connection)
         if dead > max(DEAD_ROWS, DEAD_SHARE * read_state(self._connection).rows):
             self.compact()

@@ -101,7 +101,7 @@ def test_standard_input_is_read_as_lines_unless_told(run, hits):
     """``-`` takes one document a line, or another kind with ``--as``."""
     run("index", "lines", "-", stdin="A bee.\n\nHoney.\n")
     run("index", "records", "-", "--as", "jsonl", stdin='{"id": "b", "text": "A bee."}\n')
-    assert {hit["document"]: hit["text"] for hit in hits("lines", "x")} == {"stdin:1": "A bee.", "stdin:3": "Honey."}
+    assert {hit["text"]: hit["source"] for hit in hits("lines", "x")} == {"A bee.": "-", "Honey.": "-"}
     assert [hit["document"] for hit in hits("records", "x")] == ["b"]
 
 

@@ -251,12 +251,16 @@ def test_a_file_that_vanishes_is_an_input_error(tmp_path):
 
 
 def test_a_file_name_that_is_not_utf8_gives_an_id_that_can_be_stored(tmp_path):
-    """Undecodable bytes in a name become U+FFFD in id and source, and the file is still read."""
-    name = os.fsdecode(b"caf\xe9.txt")
+    """Undecodable bytes in a name are escaped in id and source, so that two such files remain two."""
+    names = [os.fsdecode(name) for name in (b"caf\xe8.txt", b"caf\xe9.txt")]
     try:
-        (tmp_path / name).write_text("coffee")
+        for name in names:
+            (tmp_path / name).write_text("coffee")
     except OSError:
         pytest.skip("this file system takes names in UTF-8 alone")
-    (document,) = Reader([tmp_path / name])
-    assert (document.id, document.text) == ("caf\ufffd.txt", "coffee")
-    assert document.source.endswith("/caf\ufffd.txt")
+    documents = list(Reader([tmp_path / name for name in names]))
+    assert [document.id for document in documents] == ["caf\\xe8.txt", "caf\\xe9.txt"]
+    assert [document.source for document in documents] == [
+        f"{tmp_path.resolve().as_posix()}/caf\\xe8.txt",
+        f"{tmp_path.resolve().as_posix()}/caf\\xe9.txt",
+    ]

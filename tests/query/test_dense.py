@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.common.errors import DamagedIndexWarning, QueryError
+from semsearch.common.errors import DamagedIndexWarning, QueryError, UnknownTokensWarning
 from semsearch.index import plan
 from semsearch.storage import writer
 from semsearch.storage.vectors import index_builder
+from tests.support import fake_encoder
 from tests.support.fake_encoder import FakeEncoder, cosines, stored_vectors
 
 TEXTS = ["bee wings", "fly wings", "a bee in the garden", "garden\nbee\nfly", "over the hills", "hills", "bee\n\nwings"]
@@ -154,12 +155,34 @@ def test_an_unknown_document_is_named_with_the_nearest(garden, asked, told):
     assert repr(asked) in str(caught.value)
 
 
-def test_a_text_without_words_has_neighbours_too(garden):
-    """A vector of zeros scores 0 with everything, and is found like others."""
-    garden.add([Document(id="nul", text="\0")])
-    hits = garden.search("\0", k=100)
-    assert [hit.score for hit in hits] == [0] * 11
-    assert len(garden.similar("nul", 100)) == 7
+def _zero_for_nothing(word, dimension, direction=fake_encoder.word_vector):
+    return np.zeros(dimension) if word == "nothing" else direction(word, dimension)
+
+
+def test_a_vector_of_zeros_has_neighbours_too(garden, monkeypatch):
+    """It scores 0 with everything, and is found like others."""
+    monkeypatch.setattr(fake_encoder, "word_vector", _zero_for_nothing)
+    garden.add([Document(id="zeros", text="nothing")])
+    assert [hit.score for hit in garden.search("nothing", k=100)] == [0] * 11
+    assert len(garden.similar("zeros", 100)) == 7
+
+
+@pytest.mark.parametrize("query", ["\0", "\u200b", " \ufffd\n"])
+def test_a_query_without_a_token_is_empty(tmp_path, encoder, query):
+    """Nothing is near to what the model cannot read; neither is it a document."""
+    collection = Collection.create(tmp_path / "one", encoder)
+    assert collection.add([Document(id="a", text=query), "a bee"]).empty == 1
+    with pytest.raises(QueryError, match="empty"):
+        collection.search(query)
+
+
+def test_words_that_the_model_does_not_know_are_told(tmp_path, encoder):
+    """A query in a script that the vocabulary has not is answered with a warning, and counted when it is stored."""
+    collection = Collection.create(tmp_path / "one", encoder)
+    report = collection.add(["ธนาคาร", "a bee", "bank ธนาคาร"])
+    assert (report.unknown, report.tokens_unknown, collection.status().unknown) == (2, 2, 2)
+    with pytest.warns(UnknownTokensWarning, match="does not know 1 tokens"):
+        collection.search("ธนาคาร")
 
 
 WORDS = st.sampled_from(["bee", "fly", "wing", "hill", "garden", "the"])
@@ -192,7 +215,9 @@ class Life(RuleBasedStateMachine):
         report = self.collection.add([Document(id=name, text=text) for name, text in documents.items()])
         assert report.added + report.updated == len(changed)
         lines = {line for name, _, line in passages(documents) if name in changed}
-        assert set(self.encoder.encoded) == lines
+        assert set(self.encoder.encoded) <= lines - {line for _, _, line in passages(self.model)}
+        assert len(self.encoder.encoded) == len(set(self.encoder.encoded)) == report.passages
+        assert report.passages + report.reused == sum(name in changed for name, *_ in passages(documents))
         self.model.update(documents)
         self.model = {name: text for name, text in self.model.items() if text.strip()}
 

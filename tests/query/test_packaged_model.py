@@ -15,7 +15,6 @@ TEXTS = {
     "bread": "Bread is baked from flour.",
     "loan": "The bank grants a loan at five per cent.",
     "蜂": "蜜蜂有翅膀。",
-    "nul": "\0",
     "emoji": "🐝",
 }
 

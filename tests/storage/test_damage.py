@@ -24,10 +24,11 @@ from tests.support.fake_encoder import FakeEncoder
 
 NULLABLE = {
     "documents": ("hash", "passages", "crc", "metadata", "text"),
-    "passages": ("document", "ordinal", "start", "stop", "crc"),
+    "passages": ("document", "ordinal", "start", "stop", "cut", "unknown", "crc"),
     "words": ("first", "number", "spans", "crc"),
-    "blocks": ("rows", "crc"),
-    "word_blocks": ("rows", "crc"),
+    "blocks": ("rows", "sha256"),
+    "readings": ("content", "crc"),
+    "word_blocks": ("rows", "sha256"),
     "meta": ("value",),
     "state": ("generation", "epoch", "rows", "documents", "passages", "dead", "settings", "indexing", "crc"),
 }

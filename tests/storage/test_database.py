@@ -126,7 +126,7 @@ def test_a_damaged_database_file_is_one_clear_error(bees, start, count):
 
 @pytest.mark.parametrize(
     ("value", "error"),
-    [("3", FormatError), ("99", FormatError), ('"x"', DamagedError), ("null", DamagedError), ("{", DamagedError)],
+    [("4", FormatError), ("99", FormatError), ('"x"', DamagedError), ("null", DamagedError), ("{", DamagedError)],
 )
 def test_another_format_is_refused(notes, value, error):
     """A collection of a format that this program does not know is refused, and the way out is named."""

@@ -77,8 +77,8 @@ def test_a_migration_that_fails_changes_nothing(old, monkeypatch):
     """The database stays as it was, and is migrated the next time."""
     content = (old / "collection.db").read_bytes()
 
-    def failing(connection):
-        migrations.add_seal(connection)
+    def failing(connection, folder):
+        migrations.add_seal(connection, folder)
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:

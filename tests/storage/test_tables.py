@@ -22,7 +22,7 @@ class Lengths(Table):
 
     def insert(self, connection: sqlite3.Connection, addition: Addition) -> None:
         """Count the characters of what is added."""
-        rows = ((row, end - start) for row, _, _, (start, end), _ in addition.passages())
+        rows = ((row, end - start) for row, _, _, (start, end) in addition.passages())
         connection.executemany("INSERT INTO lengths VALUES (?, ?)", rows)
 
     def delete_passages(self, connection, number):

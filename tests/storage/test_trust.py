@@ -32,6 +32,9 @@ PLAIN = {
     "rows",
     "self.name",
     "table",
+    "column",
+    "table.name",
+    "used",
 }
 """What may stand inside a statement: names of ours, and question marks."""
 

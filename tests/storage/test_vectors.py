@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 
 import numpy as np
@@ -28,23 +29,24 @@ def opened(file, rows):
 @pytest.fixture(params=DIMENSIONS)
 def file(request, tmp_path):
     """An empty vector file."""
-    found = VectorFile(tmp_path / "vectors-0.f16", request.param)
+    found = VectorFile(tmp_path / "vectors-0.f16", request.param, owner="owner")
     found.create()
     return found
 
 
 def test_the_layout_is_as_documented(file):
-    """A row is its float16 values, zeros up to a multiple of four bytes, and a CRC-32 started with its number."""
+    """A row is its float16 values, zeros up to a multiple of four bytes, and a CRC-32 started with number and salt."""
     matrix = random(5, file.dimension)
-    checksum = file.append(0, matrix)
+    digest = file.append(0, matrix)
+    salt = zlib.crc32(b"owner vectors-0.f16")
     content = file.path.read_bytes()
     expected = b""
     for number, row in enumerate(matrix):
         values = row.astype("<f2").tobytes()
         values += b"\0" * (-len(values) % 4)
-        expected += values + zlib.crc32(values, number).to_bytes(4, "little")
+        expected += values + zlib.crc32(values, number ^ salt).to_bytes(4, "little")
     assert content == expected
-    assert checksum == zlib.crc32(content)
+    assert digest == hashlib.sha256(b"owner vectors-0.f16 0\n" + content).digest()
 
 
 def test_appended_rows_are_read_back(file):
@@ -148,11 +150,12 @@ def test_what_was_found_sound_is_not_read_again(file, monkeypatch):
     earlier.check(np.array([0, 3]))
     file.append(5, random(2, file.dimension))
     looked = []
+    salt = zlib.crc32(b"owner vectors-0.f16")
     crc32 = zlib.crc32
     monkeypatch.setattr(zlib, "crc32", lambda *values: looked.append(values[1]) or crc32(*values))
     later = file.open(7, earlier)
     later.check_span(0, 7)
-    assert looked == [1, 2, 4, 5, 6]
+    assert [value ^ salt for value in looked] == [1, 2, 4, 5, 6]
     later.check_span(0, 7)
     assert len(looked) == 5
 

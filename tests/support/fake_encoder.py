@@ -9,10 +9,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from semsearch.common.documents import Role
 from semsearch.encoder import Encoded, EncoderOptions
 from semsearch.encoder.encoder import TokenVectors
 from semsearch.encoder.tokenizer import TextTokens
 
+UNKNOWN = re.compile("[\u0e00-\u0e7f]+")
+"""Words that this encoder does not know: Thai ones."""
 TOKEN = re.compile(r"\w{1,6}|[^\w\s\0]")
 
 
@@ -46,11 +49,15 @@ class FakeEncoder:
         return np.array(vectors, np.float32).reshape(len(texts), self.dimension)
 
     def encode_counted(self, texts, role=None):
-        """Vectors of passages; every text is noted in ``encoded``."""
-        self.encoded += texts
+        """Vectors; every text that is no query is noted in ``encoded``."""
+        self.encoded += texts if role is not Role.QUERY else []
         room = self.max_seq_length - self.special_count
         cut = [max(len(TOKEN.findall(text)) - room, 0) for text in texts]
-        return Encoded(self.encode(texts, role), np.array(cut, np.int64))
+        unknown = [len(UNKNOWN.findall(text)) for text in texts]
+        return Encoded(self.encode(texts, role), np.array(cut, np.int64), np.array(unknown, np.int64))
+
+    def warn_of_cut(self, cut):
+        """Nobody is warned."""
 
     def encode_tokens(self, texts, layer=-1, special=True):
         """As :meth:`encode_tokens_counted`, without the counts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from semsearch.cli.options import (
     name_argument,
     timeout_option,
 )
+from semsearch.cli.output.asking import confirm
 from semsearch.common.errors import InputError
 
 __all__ = ["command"]
@@ -37,17 +37,7 @@ def command(name: str, yes: bool, timeout: float | None, indexes: Path | None) -
     path = collection_path(indexes, name)
     with Collection.open(path, timeout=timeout) as collection:
         count = collection.status().documents
-        if not yes and not _confirm(f"delete collection {name!r} with {count:,} documents?"):
+        if not yes and not confirm(f"delete collection {name!r} with {count:,} documents?"):
             raise InputError(f"collection {name!r} was not deleted; answer with y, or give --yes")
         collection.drop()
     click.echo(f"{name}: dropped")
-
-
-def _confirm(question: str) -> bool:
-    try:
-        answer = click.confirm(question, err=True)
-    except click.Abort:  # no more input, or Ctrl-C
-        answer = False
-    if not (answer or sys.stdin.isatty()):
-        click.echo(err=True)  # where nobody has pressed Enter, what comes next needs a line of its own
-    return answer

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +24,9 @@ from semsearch.cli.options import (
     run_options,
     timeout_option,
 )
+from semsearch.cli.output.asking import confirm
 from semsearch.cli.output.progress import count_committed, sync_progress
-from semsearch.cli.output.summary import count_noun, summary, tell_truncated
-from semsearch.common.documents import Document
+from semsearch.cli.output.summary import count_noun, summary, tell_unread
 from semsearch.common.errors import InputError
 from semsearch.common.unicode import one_line
 from semsearch.ingest.formats.registry import FORMATS
@@ -45,6 +45,7 @@ class SyncOptions:
     """What is done beside adding."""
 
     prune: bool
+    yes: bool
     dry_run: bool
     reencode: bool
     factory: str | None
@@ -55,6 +56,7 @@ sync_options = as_value(
     "sync",
     (
         click.option("--prune", is_flag=True, help="Remove documents that are gone from these paths."),
+        click.option("--yes", is_flag=True, help="Do not ask before --prune removes more than half of a path's."),
         click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing."),
         click.option("--reencode", is_flag=True, help="Encode all that is stored again first, with --model if given."),
         factory_option,
@@ -101,17 +103,26 @@ def command(
         if sync.reencode:
             return
         raise click.UsageError("Missing argument 'PATH...': name files or folders to index, or - for standard input")
-    reader = reading.reader(paths)
-    documents = _read_first_document(reader, paths)
+    reader = reading.reader(paths, allow_missing=sync.prune and exists(path))
+    if reader.is_empty() and not (sync.prune and exists(path)):
+        _tell_left_out(reader)
+        raise InputError(
+            f"there is no document in {', '.join(paths)}; give files of a known kind ({', '.join(FORMATS)}), "
+            "or name others with --glob"
+        )
     with open_or_make(path, build, run, timeout=timeout, dry_run=sync.dry_run) as store:
         if sync.factory is not None and not sync.dry_run:
             store.use_index(sync.factory)
-        report = _sync(store, documents, reader, sync)
+        report, refused = _sync(store, reader, sync)
+        report = replace(report, removed=report.removed + _remove_doubtful(store, refused))
     _tell_left_out(reader)
     if report.empty and not exists(path) and not sync.dry_run:
         raise InputError(f"every document in {', '.join(paths)} is blank; there is nothing to search in them")
     click.echo(summary(name, report, reader.skipped, sync.dry_run))
-    tell_truncated(report)
+    tell_unread(report)
+    if refused:
+        left = ", ".join(f"{len(one.ids):,} of the {one.total:,} documents of {one.source}" for one in refused)
+        raise InputError(f"{left} seem to be gone and were not removed; look what is there, or give --yes")
 
 
 def _reencode(path: Path, build: BuildOptions, run: RunOptions, timeout: float | None) -> None:
@@ -124,24 +135,43 @@ def _reencode(path: Path, build: BuildOptions, run: RunOptions, timeout: float |
     click.echo(f"{path.name}: {count_noun(report.passages, 'passage')} encoded again with {encoder.name}")
 
 
-def _read_first_document(reader: Reader, paths: tuple[str, ...]) -> Iterable[Document]:
-    """The reader's documents; reading the first one here shows bad input before anything is made."""
-    documents = iter(reader)
-    first = next(documents, None)
-    if first is None:
-        _tell_left_out(reader)
-        raise InputError(
-            f"there is no document in {', '.join(paths)}; give files of a known kind ({', '.join(FORMATS)}), "
-            "or name others with --glob"
-        )
-    return chain([first], documents)
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """Documents that seem to be gone from a source, so many of its ``total`` that somebody should look."""
+
+    source: str
+    ids: Sequence[str]
+    total: int
 
 
-def _sync(store: Store, documents: Iterable[Document], reader: Reader, sync: SyncOptions) -> SyncReport:
-    """Sync under a progress bar that counts bytes."""
+def _sync(store: Store, reader: Reader, sync: SyncOptions) -> tuple[SyncReport, list[Doubtful]]:
+    """Sync under a progress bar that counts bytes; gives what was done, and what was not removed without asking."""
+    doubtful: list[Doubtful] = []
+
+    def may_remove(source: str, ids: Sequence[str], total: int) -> bool:
+        if sync.yes or sync.dry_run or len(ids) == 1 or 2 * len(ids) <= total:
+            return True
+        doubtful.append(Doubtful(source, ids, total))
+        return False
+
     sources = reader.sources if sync.prune else None
     with sync_progress(reader.bytes_total, count_committed(lambda _: reader.bytes_read)) as progress:
-        return store.sync(documents, prune=sources, dry_run=sync.dry_run, progress=progress)
+        report = store.sync(reader, prune=sources, dry_run=sync.dry_run, progress=progress, may_remove=may_remove)
+    return report, doubtful
+
+
+def _remove_doubtful(store: Store, doubtful: list[Doubtful]) -> int:
+    """Ask for each source whether its documents are to be removed, if there is anybody to ask.
+
+    What was removed is taken out of the list.
+    """
+    removed = 0
+    for one in list(doubtful):
+        question = f"{len(one.ids):,} of the {one.total:,} documents of {one.source} are gone: remove them?"
+        if sys.stdin.isatty() and confirm(question):
+            removed += store.delete(one.ids)
+            doubtful.remove(one)
+    return removed
 
 
 def _tell_left_out(reader: Reader) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from semsearch.storage.sync import SyncReport
     from semsearch.storage.upkeep.status import Status
 
-__all__ = ["count_noun", "measured_text", "size_text", "summary", "tell_truncated", "warn_of_age"]
+__all__ = ["count_noun", "measured_text", "size_text", "summary", "tell_unread", "warn_of_age"]
 
 
 def summary(name: str, report: SyncReport, skipped: int, dry_run: bool) -> str:
@@ -25,15 +25,22 @@ def summary(name: str, report: SyncReport, skipped: int, dry_run: bool) -> str:
     )
     documents = ", ".join(f"{count:,} {word}" for count, word in counts if count)
     passages = f"{count_noun(report.passages, 'passage')} {'to encode' if dry_run else 'encoded'}"
+    passages += f", {report.reused:,} known already" if report.reused else ""
     return f"{name}{' (dry run)' if dry_run else ''}: {documents or 'nothing to do'}; {passages}"
 
 
-def tell_truncated(report: SyncReport) -> None:
-    """Warn on stderr of what the vectors do not cover."""
+def tell_unread(report: SyncReport) -> None:
+    """Warn on stderr of what the vectors do not cover, and of what the model cannot tell apart."""
     if report.truncated:
         click.echo(
             f"warning: {count_noun(report.truncated, 'passage')} longer than the model reads: "
             f"{count_noun(report.tokens_cut, 'token')} not in the vectors; --unit window cuts nothing off",
+            err=True,
+        )
+    if report.unknown:
+        click.echo(
+            f"warning: {count_noun(report.unknown, 'passage')} with words that the model does not know: "
+            f"{count_noun(report.tokens_unknown, 'token')} read as if all were the same; take a model of the language",
             err=True,
         )
 

@@ -27,7 +27,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where documents are from: the file's ``id``, which theirs begin with, its ``source``, its name in messages."""
+    """Where documents are from: what stands for the file in their ids, its ``source``, its name in messages."""
 
     id: str
     source: str

@@ -26,7 +26,7 @@ __all__ = [
     "statements",
 ]
 
-FORMAT = 2
+FORMAT = 3
 """Version of the collection format; see docs/format.md. A change comes with a migration."""
 NEEDS = "0.1.0"
 """The first semsearch that reads this format; an older one names it in its error."""

@@ -7,6 +7,7 @@ renews it at the end of every transaction, and checks it before its first: damag
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from semsearch.storage.database.connection import folder_of
@@ -14,7 +15,7 @@ from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables import tables_in
 from semsearch.storage.tables.dead import DEAD
 from semsearch.storage.tables.meta import META
-from semsearch.storage.tables.table import values_crc
+from semsearch.storage.tables.table import Table, values_crc
 
 __all__ = ["STATE_DDL", "State", "check_seal", "index_checksum", "read_state", "seal", "start"]
 
@@ -78,22 +79,25 @@ def seal(connection: sqlite3.Connection) -> None:
     )
 
 
-def check_seal(connection: sqlite3.Connection) -> None:
+def check_seal(connection: sqlite3.Connection, tables: Sequence[Table] | None = None) -> None:
     """Compare all that the seal covers; raises :class:`DamagedError` that names the table."""
     state = read_state(connection)
-    for tables, matches in (
+    for what, matches in (
         ("documents and passages", connection.execute(COUNTS).fetchone() == (state.documents, state.passages)),
         ("deleted rows", DEAD.checksum(connection) == state.dead),
         ("settings", META.checksum(connection) == state.settings),
-        ("index files", index_checksum(connection) == state.indexing),
+        ("index files", index_checksum(connection, tables) == state.indexing),
     ):
         if not matches:
-            raise damage_error(folder_of(connection), f"the table of {tables} does not match its checksum")
+            raise damage_error(folder_of(connection), f"the table of {what} does not match its checksum")
 
 
-def index_checksum(connection: sqlite3.Connection) -> int:
-    """Checksum of what each table has sealed: what is said of indexes, and which rows are words of passages."""
-    tables = tables_in(connection)
+def index_checksum(connection: sqlite3.Connection, tables: Sequence[Table] | None = None) -> int:
+    """Checksum of what each table has sealed: what is said of indexes, and which rows are words of passages.
+
+    The tables are those that the settings ask for, unless told otherwise.
+    """
+    tables = tables_in(connection) if tables is None else tables
     checksum = values_crc(row for table in tables for row in table.sealed_rows(connection))
     for table in tables:
         checksum ^= table.sealed_sum(connection) & 0xFFFFFFFF

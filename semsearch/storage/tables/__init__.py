@@ -16,6 +16,8 @@ from semsearch.storage.tables.documents import DOCUMENTS
 from semsearch.storage.tables.indexes import INDEXES, WORD_INDEXES, Indexes
 from semsearch.storage.tables.meta import META
 from semsearch.storage.tables.passages import PASSAGES
+from semsearch.storage.tables.readings import READINGS
+from semsearch.storage.tables.sources import SOURCES
 from semsearch.storage.tables.table import Table
 from semsearch.storage.tables.tuning import TUNING, WORD_TUNING, Tuning
 from semsearch.storage.tables.words import WORDS
@@ -25,8 +27,10 @@ __all__ = ["BLOCKS_OF", "INDEXES_OF", "TABLES", "TUNING_OF", "tables_in", "table
 
 TABLES: tuple[Table, ...] = (
     META,
+    SOURCES,
     DOCUMENTS,
     PASSAGES,
+    READINGS,
     DEAD,
     BLOCKS,
     INDEXES,

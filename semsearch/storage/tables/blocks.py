@@ -1,9 +1,8 @@
-"""The tables ``blocks`` and ``word_blocks``: every append to a vector file, with a checksum of its bytes."""
+"""The tables ``blocks`` and ``word_blocks``: every append to a vector file, with the SHA-256 of its bytes."""
 
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,9 +26,9 @@ class Blocks(Table):
         self.name = f"{kind.table_prefix}blocks"
         self.ddl = f"""
 CREATE TABLE {self.name} (              -- every append to the vector file
-    first INTEGER PRIMARY KEY,
-    rows  INTEGER NOT NULL,
-    crc   INTEGER NOT NULL
+    first  INTEGER PRIMARY KEY,
+    rows   INTEGER NOT NULL,
+    sha256 BLOB NOT NULL                -- see storage/vectors/file.py
 );
 """
 
@@ -68,8 +67,8 @@ CREATE TABLE {self.name} (              -- every append to the vector file
         file = vector_file(inspection.folder, inspection.state.epoch, inspection.definition, self._kind)
         committed = self.count(inspection.connection, inspection.state)
         expected = 0
-        query = f"SELECT first, rows, crc FROM {self.name} ORDER BY first"  # noqa: S608 - a name of ours
-        for first, count, crc in inspection.connection.execute(query):
+        query = f"SELECT first, rows, sha256 FROM {self.name} ORDER BY first"  # noqa: S608 - a name of ours
+        for first, count, digest in inspection.connection.execute(query):
             if first != expected or not 0 < count <= committed - first:
                 yield (
                     FindingKind.DATABASE,
@@ -79,7 +78,7 @@ CREATE TABLE {self.name} (              -- every append to the vector file
                 return
             with file.path.open("rb") as stream:
                 stream.seek(first * file.stride)
-                if zlib.crc32(stream.read(count * file.stride)) != crc:
+                if file.digest(first, stream.read(count * file.stride)) != digest:
                     rows = f"{first}-{first + count - 1}"
                     yield FindingKind.VECTOR, file.row_name(rows), "do not match their append's checksum"
             expected += count

@@ -31,6 +31,7 @@ __all__ = [
     "DOCUMENTS",
     "DOCUMENT_COLUMNS",
     "KnownDocument",
+    "SourcedDocument",
     "UnsavedDocument",
     "check_document",
     "content_hash",
@@ -53,6 +54,15 @@ class KnownDocument:
     number: int
     hash: bytes
     source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedDocument:
+    """A document's id and source, and whether it is in the table ``seen`` of those that a run has come across."""
+
+    id: str
+    source: str
+    seen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +180,26 @@ CREATE TABLE documents (
             raise damage_error(folder, f"the index of ids finds {document.id!r} for {identifier!r}")
         return row[0], row[3], document
 
-    def unseen_ids(self, connection: sqlite3.Connection, source: str) -> list[str]:
-        """Ids of the documents that come from a source, or from below it, and are not in the table ``seen``."""
+    def source_of(self, connection: sqlite3.Connection, identifier: str) -> str | None:
+        """The source of the document of this id; ``None`` if it has none, or there is no such document."""
+        row = connection.execute("SELECT source FROM documents WHERE id = ?", (identifier,)).fetchone()
+        return None if row is None else row[0]
+
+    def sources_named(self, connection: sqlite3.Connection, name: str) -> list[str | None]:
+        """The sources of a document called ``name``, and of one at a place in a file called so, such as ``name:12``."""
+        query = "SELECT source FROM documents WHERE id = ?1 UNION ALL SELECT source FROM (SELECT source FROM documents "
+        query += "WHERE id > ?1 || ':' AND id < ?1 || ';' LIMIT 1)"
+        return [source for (source,) in connection.execute(query, (name,))]
+
+    def of_sources(self, connection: sqlite3.Connection, root: str, others: Sequence[str]) -> list[SourcedDocument]:
+        """The documents that come from ``root``, from below it, or from one of the other sources."""
+        query = "SELECT id, source, id IN (SELECT id FROM seen) FROM documents WHERE "
         rows = connection.execute(
-            "SELECT id FROM documents WHERE id NOT IN (SELECT id FROM seen) "
-            "AND (source = ?1 OR substr(source, 1, length(?2)) = ?2)",
-            (source, source.rstrip("/") + "/"),
-        )
-        return [row[0] for row in rows]
+            f"{query}source = ?1 OR substr(source, 1, length(?2)) = ?2", (root, root.rstrip("/") + "/")
+        ).fetchall()
+        for part in chunks(others, PARAMETERS):
+            rows += connection.execute(f"{query}source IN ({placeholders(part)})", part)
+        return [SourcedDocument(identifier, source, bool(seen)) for identifier, source, seen in dict.fromkeys(rows)]
 
     def verify(self, inspection: Inspection) -> Iterator[TableFinding]:
         """Hashes of texts and metadata; spans inside the text, as many as there must be."""

@@ -26,8 +26,9 @@ from semsearch.storage.tables.table import (
 
 __all__ = ["PASSAGES", "SalvagedPassage", "StoredPassage", "passage_crc"]
 
-COLUMNS = "vector, document, ordinal, start, stop, cut, crc"
+COLUMNS = "vector, document, ordinal, start, stop, cut, unknown, crc"
 """The names on disk; ``vector`` is the row of the vector file, ``stop`` the end of the span."""
+INSERT = "INSERT INTO passages VALUES (?,?,?,?,?,?,?,?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class SalvagedPassage:
     row: int
     span: Span
     cut: int
+    unknown: int
 
 
 class Passages(Table):
@@ -67,7 +69,8 @@ CREATE TABLE passages (
     start    INTEGER NOT NULL,     -- span in the document's text, in characters
     stop     INTEGER NOT NULL,
     cut      INTEGER NOT NULL,     -- tokens that did not fit the model and are not in the vector
-    crc      INTEGER NOT NULL      -- of the six above
+    unknown  INTEGER NOT NULL,     -- tokens in the vector that the model does not know
+    crc      INTEGER NOT NULL      -- of the seven above
 );
 CREATE INDEX passages_of_document ON passages (document);
 """
@@ -75,9 +78,12 @@ CREATE INDEX passages_of_document ON passages (document);
     def insert(self, connection: sqlite3.Connection, addition: Addition) -> None:
         """Add the passages of a commit."""
         rows = (
-            _append_crc(row, number, ordinal, *span, cut) for row, number, ordinal, span, cut in addition.passages()
+            _append_crc(row, number, ordinal, *span, cut, unknown)
+            for (row, number, ordinal, span), cut, unknown in zip(
+                addition.passages(), addition.cut.tolist(), addition.unknown.tolist(), strict=True
+            )
         )
-        connection.executemany("INSERT INTO passages VALUES (?,?,?,?,?,?,?)", rows)
+        connection.executemany(INSERT, rows)
 
     def delete_passages(self, connection: sqlite3.Connection, number: int) -> None:
         """Forget the passages of a document; what their rows were is in the table ``dead`` by now."""
@@ -91,16 +97,17 @@ CREATE INDEX passages_of_document ON passages (document);
         connection.execute("CREATE TEMP TABLE former AS SELECT * FROM passages ORDER BY vector")
         connection.execute("DELETE FROM passages")
         former = connection.execute(f"SELECT {COLUMNS} FROM former ORDER BY vector")  # noqa: S608 - a constant
-        connection.executemany("INSERT INTO passages VALUES (?,?,?,?,?,?,?)", _renumber_rows(former, folder))
+        connection.executemany(INSERT, _renumber_rows(former, folder))
         connection.execute("DROP TABLE former")
 
     def live_rows(self, connection: sqlite3.Connection) -> list[int]:
         """Rows of all passages, ascending."""
         return [row for (row,) in connection.execute("SELECT vector FROM passages ORDER BY vector")]
 
-    def count_truncated(self, connection: sqlite3.Connection) -> int:
-        """How many passages did not fit the model."""
-        return int(connection.execute("SELECT total(cut > 0) FROM passages").fetchone()[0])
+    def count_unread(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """How many passages did not fit the model, and in how many there are tokens that it does not know."""
+        truncated, unknown = connection.execute("SELECT total(cut > 0), total(unknown > 0) FROM passages").fetchone()
+        return int(truncated), int(unknown)
 
     def read(self, connection: sqlite3.Connection, rows: Sequence[int], folder: Path) -> dict[int, StoredPassage]:
         """The passages of live rows, each compared with its checksum, and its document with its hash."""
@@ -171,22 +178,22 @@ CREATE INDEX passages_of_document ON passages (document);
 
     def salvage(self, read_rows: ReadRows, kept: sqlite3.Connection) -> None:
         """Keep the passages that match their checksums."""
-        kept.execute("CREATE TABLE passages (vector INTEGER PRIMARY KEY, document, ordinal, start, stop, cut)")
+        kept.execute("CREATE TABLE passages (vector INTEGER PRIMARY KEY, document, ordinal, start, stop, cut, unknown)")
         for values in read_rows("passages", COLUMNS, "vector"):
             if passage_crc(values[:-1]) == values[-1]:
-                kept.execute("INSERT OR IGNORE INTO passages VALUES (?,?,?,?,?,?)", values[:-1])
+                kept.execute("INSERT OR IGNORE INTO passages VALUES (?,?,?,?,?,?,?)", values[:-1])
         kept.execute("CREATE INDEX passages_of_document ON passages (document)")
 
     def salvaged_of(
         self, kept: sqlite3.Connection, number: int, count: int, length: int
     ) -> list[SalvagedPassage] | None:
         """The passages of a document of ``length`` characters that were kept; ``None`` if not all ``count`` were."""
-        query = "SELECT ordinal, vector, start, stop, cut FROM passages WHERE document = ? ORDER BY ordinal"
+        query = "SELECT ordinal, vector, start, stop, cut, unknown FROM passages WHERE document = ? ORDER BY ordinal"
         rows = kept.execute(query, (number,)).fetchall()
-        inside = all(0 <= start <= end <= length for _, _, start, end, _ in rows)
+        inside = all(0 <= start <= end <= length for _, _, start, end, *_ in rows)
         if [values[0] for values in rows] != list(range(count)) or not inside:
             return None
-        return [SalvagedPassage(row, (start, end), cut) for _, row, start, end, cut in rows]
+        return [SalvagedPassage(row, (start, end), cut, unknown) for _, row, start, end, cut, unknown in rows]
 
 
 def passage_crc(values: Row) -> int:
@@ -205,9 +212,9 @@ def _check_crc(values: Row, folder: Path) -> None:
 
 def _check_passage(values: Row, folder: Path, documents: dict[int, Document]) -> StoredPassage:
     """A passage from its row joined with its document's; the document is checked once, and kept in ``documents``."""
-    _check_crc(values[:7], folder)
+    _check_crc(values[:8], folder)
     row, number, ordinal, start, end = values[:5]
-    document = documents[number] = documents.get(number) or check_document(values[7:], folder)
+    document = documents[number] = documents.get(number) or check_document(values[8:], folder)
     if not 0 <= start <= end <= len(document.text):
         raise damage_error(folder, f"passage {row} is not inside its document")
     return StoredPassage(row, ordinal, start, end, document)

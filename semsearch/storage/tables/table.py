@@ -49,38 +49,40 @@ PARAMETERS = 500
 
 
 class Append(NamedTuple):
-    """An append to a vector file: its first row, how many rows it has, and a checksum of them all."""
+    """An append to a vector file: its first row, how many rows it has, and the SHA-256 of them all."""
 
     first: int
     rows: int
-    crc: int
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Addition:
     """What one commit adds: documents under ``numbers``, and their passages, whose vectors begin at ``first_row``.
 
-    ``cut`` counts for each passage the tokens that its vector does not cover. ``words`` are those of each passage,
-    where they are kept; their vectors begin at ``first_word_row``. ``appends`` are the rows that have been written.
+    ``cut`` counts for each passage the tokens that its vector does not cover, ``unknown`` those in it that the model
+    does not know. ``words`` are those of each passage, where they are kept; their vectors begin at ``first_word_row``.
+    ``appends`` are the rows that have been written.
     """
 
     documents: Sequence[Prepared]
     numbers: Sequence[int]
     first_row: int
     cut: Int64
+    unknown: Int64
     words: Sequence[PassageWords] | None
     first_word_row: int
     appends: Mapping[VectorKind, Append]
 
-    def passages(self) -> Iterator[tuple[int, int, int, Span, int]]:
-        """Row, document number, ordinal, span and tokens cut of each passage."""
+    def passages(self) -> Iterator[tuple[int, int, int, Span]]:
+        """Row, document number, ordinal and span of each passage."""
         places = (
             (number, ordinal, span)
             for number, prepared in zip(self.numbers, self.documents, strict=True)
             for ordinal, span in enumerate(prepared.spans)
         )
         for offset, (number, ordinal, span) in enumerate(places):
-            yield self.first_row + offset, number, ordinal, span, int(self.cut[offset])
+            yield self.first_row + offset, number, ordinal, span
 
 
 class FindingKind(enum.StrEnum):

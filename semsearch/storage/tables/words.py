@@ -49,6 +49,11 @@ class StoredWords:
     first: int
     spans: Int64
 
+    @property
+    def rows(self) -> range:
+        """The rows of all their vectors."""
+        return range(self.first, self.first + len(self.spans))
+
 
 class Words(Table):
     """One row a passage, in collections that keep word vectors."""
@@ -119,6 +124,19 @@ CREATE INDEX words_by_row ON words (first, number);
             rows |= {values[0]: values for values in connection.execute(query, part)}
         return [_check_words(rows.get(passage.row), passage, folder) for passage in passages]
 
+    def read_spans(self, connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, StoredWords]:
+        """The words of those of these rows that are passages, with spans from the beginning of the passage.
+
+        What does not match its checksum is left out.
+        """
+        words: dict[int, StoredWords] = {}
+        for part in chunks(rows, PARAMETERS):
+            query = f"SELECT {COLUMNS} FROM words WHERE passage IN ({placeholders(part)})"  # noqa: S608 - ? marks
+            for row, first, number, packed, crc in connection.execute(query, part):
+                if values_crc((row, first, number, packed)) == crc:
+                    words[row] = StoredWords(first, unpack_spans(packed, 0))
+        return words
+
     def read_places(
         self, connection: sqlite3.Connection, rows: Sequence[int], folder: Path
     ) -> list[tuple[StoredPassage, Span]]:
@@ -185,7 +203,7 @@ def unpack_spans(content: bytes, start: int) -> Int64:
 
 def _rows_of(addition: Addition) -> Iterator[Row]:
     first = addition.first_word_row
-    for (row, _, _, (start, _), _), words in zip(addition.passages(), addition.words or (), strict=True):
+    for (row, _, _, (start, _)), words in zip(addition.passages(), addition.words or (), strict=True):
         yield _append_crc(row, first, len(words.spans), pack_spans(words.spans, start))
         first += len(words.spans)
 

@@ -30,10 +30,11 @@ from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.schema import create_schema
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import last_noted
+from semsearch.storage.encoding import EncodedPassages, encode_new, join_passages
 from semsearch.storage.folder import DATABASE, is_own
 from semsearch.storage.locking import writer_lock
-from semsearch.storage.prepare import EncodedPassages, Prepared, encode_prepared, prepare
-from semsearch.storage.settings import Definition, StoredEncoder
+from semsearch.storage.prepare import Prepared, prepare
+from semsearch.storage.settings import Definition, StoredEncoder, random_id
 from semsearch.storage.tables.documents import CONTENT, UnsavedDocument
 from semsearch.storage.tables.words import StoredWords
 from semsearch.storage.upkeep.salvage import UNKNOWN, Salvage, SalvagedDocument
@@ -74,7 +75,7 @@ def repair_folder(folder: Path, load: LoadEncoder, timeout: float | None = None)
     message names.
     """
     with writer_lock(folder, timeout), translate_errors(folder), Salvage(folder) as salvage:
-        meta = {"created": "", **salvage.meta()}  # when the collection was made may be lost
+        meta = {"created": "", "id": random_id(), **salvage.meta()}  # these may be lost
         try:
             definition = Definition.from_meta(meta)
         except (KeyError, TypeError, ValueError, SemsearchError) as error:
@@ -107,6 +108,8 @@ class _Repair:
                 writer = Writer(connection, self._folder, self._definition)
                 for numbers in chunks(self._salvage.numbers(), BATCH):
                     self._copy(writer, numbers, old)
+                if sources := self._salvage.sources():
+                    writer.note_sources(sources)
                 writer.indexes.keep_choice(salvage_choice(self._salvage.tuning()))
                 self._kept = read_state(connection).documents
             self._count_lost()
@@ -138,7 +141,8 @@ class _Repair:
         if lost:
             encoder, settings = self._load_encoder(), self._definition.settings
             prepared = prepare(lost, settings, encoder)
-            writer.commit(prepared, encode_prepared(prepared, settings, encoder))
+            anew = encode_new(prepared, settings, encoder, {})
+            writer.commit(prepared, join_passages(prepared, anew, settings))
         self._encoded += len(lost)
 
     def _take_newest(self, numbers: Sequence[int]) -> Iterable[SalvagedDocument]:
@@ -251,7 +255,8 @@ def _read_sound_vectors(old: OldRows, salvaged: SalvagedDocument, definition: De
     vectors = _take_sound(old, PASSAGE_VECTORS, rows, definition)
     if vectors is None:
         return None
-    pooled = Encoded(vectors, np.array([passage.cut for passage in salvaged.passages], np.int64))
+    counts = np.array([(passage.cut, passage.unknown) for passage in salvaged.passages], np.int64).reshape(-1, 2)
+    pooled = Encoded(vectors, *counts.T)
     if not definition.word_vectors:
         return EncodedPassages(pooled)
     words = [_read_sound_words(old, stored, definition) for stored in salvaged.words]
@@ -276,8 +281,8 @@ def _take_sound(old: OldRows, kind: VectorKind, rows: Sequence[int], definition:
 
 
 def _join(parts: Sequence[EncodedPassages]) -> EncodedPassages:
-    vectors = np.concatenate([part.pooled.vectors for part in parts])
-    pooled = Encoded(vectors, np.concatenate([part.pooled.cut for part in parts]))
+    columns = zip(*((part.pooled.vectors, part.pooled.cut, part.pooled.unknown) for part in parts), strict=True)
+    pooled = Encoded(*map(np.concatenate, columns))
     if parts[0].words is None:
         return EncodedPassages(pooled)
     return EncodedPassages(pooled, [words for part in parts for words in part.words or []])

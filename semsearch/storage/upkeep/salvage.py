@@ -17,6 +17,7 @@ from semsearch.storage.tables import TABLES
 from semsearch.storage.tables.documents import DOCUMENTS, UnsavedDocument
 from semsearch.storage.tables.meta import META
 from semsearch.storage.tables.passages import PASSAGES, SalvagedPassage
+from semsearch.storage.tables.sources import SOURCES, KnownSource
 from semsearch.storage.tables.tuning import TUNING
 from semsearch.storage.tables.words import WORDS, StoredWords
 
@@ -69,6 +70,10 @@ class Salvage:
     def tuning(self) -> dict[str, Any]:
         """The user's choices for the index, as far as they can be read."""
         return TUNING.read_salvageable(self._connection)
+
+    def sources(self) -> list[KnownSource]:
+        """The names of files that match their checksums."""
+        return SOURCES.salvaged(self._kept)
 
     def generation(self) -> int:
         """Number of the last commit, or a guess that is not too low."""

@@ -20,7 +20,8 @@ __all__ = ["Status", "read_status"]
 class Status:
     """A collection in figures. ``bytes`` is its size on disk; ``tail`` counts rows behind the index.
 
-    ``words`` is the number of words that have a vector, ``None`` if none are kept.
+    ``words`` is the number of words that have a vector, ``None`` if none are kept. ``truncated`` passages were longer
+    than the model reads; ``unknown`` ones have tokens that its vocabulary has not.
 
     ``index`` is a FAISS factory string, or ``exact``. ``recall`` is recall@10 of the index as it was
     measured on ``measured_rows`` rows, with its 95 % confidence interval and the milliseconds of a query;
@@ -33,6 +34,7 @@ class Status:
     passages: int
     words: int | None
     truncated: int
+    unknown: int
     deleted: int
     model: str
     dimension: int
@@ -58,13 +60,15 @@ def read_status(connection: sqlite3.Connection, state: State, folder: Path, defi
     """The figures of the state that the connection reads."""
     index = read_indexing(connection, state, folder)
     measured = index.measured
+    truncated, unknown = PASSAGES.count_unread(connection)
     return Status(
         name=folder.name,
         path=str(folder),
         documents=state.documents,
         passages=state.passages,
         words=WORDS.count(connection) if definition.word_vectors else None,
-        truncated=PASSAGES.count_truncated(connection),
+        truncated=truncated,
+        unknown=unknown,
         deleted=state.rows - state.passages,
         model=definition.encoder.model,
         dimension=definition.encoder.dimension,

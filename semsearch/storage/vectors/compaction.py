@@ -6,7 +6,7 @@ Files, indexes and numbers are put in place in one commit; until then, and after
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from semsearch.storage.vectors.index_state import IndexState, write_index_state
 from semsearch.storage.vectors.index_writer import IndexWriter
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
-__all__ = ["compact"]
+__all__ = ["compact", "copy_rows"]
 
 COPIED_ROWS = 16_384
 """Rows that are copied at a time."""
@@ -55,16 +55,18 @@ def _compact_file(
     target = vectors.file(kind, epoch)
     target.path.unlink(missing_ok=True)  # of a compaction that was interrupted
     target.create()
-    appends = list(_copy_rows(vectors, kind, _live_rows(connection, kind), target))
+    appends = list(copy_rows(vectors, kind, _live_rows(connection, kind), target))
     return appends, indexes.build_over(kind, target.open(sum(append.rows for append in appends)))
 
 
-def _copy_rows(vectors: CommittedVectors, kind: VectorKind, live: Int64, target: VectorFile) -> Iterator[Append]:
-    """Append rows to another file; yields what is to be noted of each append."""
+def copy_rows(
+    vectors: CommittedVectors, kind: VectorKind, live: Sequence[int] | Int64, target: VectorFile
+) -> Iterator[Append]:
+    """Append committed rows to another file; yields what is to be noted of each append."""
     source = vectors.rows(kind)
     first = 0
     for part in chunks(live, COPIED_ROWS):
-        copied = source.take(part)
+        copied = source.take(np.asarray(part, np.int64))
         yield Append(first, len(copied), target.append(first, copied))
         first += len(copied)
 

@@ -4,14 +4,17 @@ Layout, little-endian, no header, row after row (the row number is what the tabl
 
     code[dimension]     the vector, in float16 or uint8 (semsearch.index.codes)
     0-3 bytes           zeros, up to a multiple of 4
-    uint32              CRC-32 (zlib) of the two above, started with the row number
+    uint32              CRC-32 (zlib) of the two above, started with the row number xor the file's salt
 
-The row number in the checksum makes a row that is right but in the wrong place an error too.
-How many rows count is said by the database: what stands behind them was never committed.
+The row number in the checksum makes a row that is right but in the wrong place an error too, and the salt, made of the
+collection's id, the kind of vectors and the epoch, a row of another file. How many rows count is said by the database:
+what stands behind them was never committed. An append has a SHA-256 of its own there: a CRC over rows that end with
+their own CRC would be the same for any rows.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Iterator
@@ -35,12 +38,15 @@ CRC_BYTES = 4
 class VectorFile:
     """Creates, appends and opens; the first two are the writer's alone."""
 
-    def __init__(self, path: Path, dimension: int, kind: VectorKind = PASSAGE_VECTORS) -> None:
+    def __init__(self, path: Path, dimension: int, kind: VectorKind = PASSAGE_VECTORS, owner: str = "") -> None:
+        """``owner`` is whose vectors these are, which every checksum depends on."""
         self.path = path
         self.dimension = dimension
         self.code = kind.code
         self.stride = -(-kind.code.size(dimension) // CRC_BYTES) * CRC_BYTES + CRC_BYTES
         self._kind = kind
+        self._owner = f"{owner} {path.name}".encode()
+        self._salt = zlib.crc32(self._owner)
 
     def row_name(self, row: int | str) -> str:
         """A row, or several, as findings call it."""
@@ -51,19 +57,27 @@ class VectorFile:
         with self.path.open("xb") as file:
             flush(file)
 
-    def append(self, first: int, vectors: Float32) -> int:
-        """Write rows ``first``, ``first`` + 1, … and fsync; returns the CRC-32 of the bytes written.
+    def append(self, first: int, vectors: Float32) -> bytes:
+        """Write rows ``first``, ``first`` + 1, … and fsync; returns the digest of the bytes written.
 
         Rows from ``first`` on that an earlier, interrupted write left behind are overwritten.
         """
-        content = self._encode(first, vectors).tobytes()
+        return self.append_encoded(first, self._encode(first, vectors))
+
+    def append_encoded(self, first: int, rows: npt.NDArray[np.uint8]) -> bytes:
+        """The same for rows as they are stored, uint8[n, stride]."""
+        content = rows.tobytes()
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b") as file:
             file.seek(first * self.stride)
             file.write(content)
             file.truncate()
             flush(file)
-        return zlib.crc32(content)
+        return self.digest(first, content)
+
+    def digest(self, first: int, content: bytes) -> bytes:
+        """SHA-256 of the bytes of rows from ``first`` on, begun with whose they are."""
+        return hashlib.sha256(b"%s %d\n%s" % (self._owner, first, content)).digest()
 
     def open(self, rows: int, earlier: StoredRows | None = None) -> StoredRows:
         """The first ``rows`` rows, memory-mapped; raises :class:`DamagedError` if the file is shorter.
@@ -71,7 +85,7 @@ class VectorFile:
         What has been found sound in ``earlier``, of the same file, is not looked at again.
         """
         if rows == 0:
-            return StoredRows(self.path, np.empty((0, self.stride), np.uint8), self.code)
+            return StoredRows(self.path, np.empty((0, self.stride), np.uint8), self.code, self._salt)
         try:
             matrix = np.asarray(np.memmap(self.path, np.uint8, "r", shape=(rows, self.stride)))
         except (FileNotFoundError, ValueError) as error:
@@ -79,7 +93,7 @@ class VectorFile:
                 f"vector file {self.path} does not hold the {rows} committed rows ({error}); "
                 f"run: semsearch verify {self.path.parent.name}"
             ) from error
-        return StoredRows(self.path, matrix, self.code, earlier)
+        return StoredRows(self.path, matrix, self.code, self._salt, earlier)
 
     def _encode(self, first: int, vectors: Float32) -> npt.NDArray[np.uint8]:
         rows = np.zeros((len(vectors), self.stride), np.uint8)
@@ -90,23 +104,28 @@ class VectorFile:
             )
         numbers = self.code.encode(vectors)
         rows[:, : numbers.shape[1]] = numbers
-        checksums = np.fromiter(_checksums(rows, range(len(rows)), first), "<u4", len(rows))
-        rows[:, -CRC_BYTES:] = checksums.view(np.uint8).reshape(-1, CRC_BYTES)
+        self.seal(first, rows)
         return rows
+
+    def seal(self, first: int, rows: npt.NDArray[np.uint8]) -> None:
+        """Write the checksums of rows ``first``, ``first`` + 1, … into them."""
+        checksums = np.fromiter(_checksums(rows, range(len(rows)), self._salt, first), "<u4", len(rows))
+        rows[:, -CRC_BYTES:] = checksums.view(np.uint8).reshape(-1, CRC_BYTES)
 
 
 def vector_file(folder: Path, epoch: int, definition: Definition, kind: VectorKind) -> VectorFile:
     """The vector file of a collection for one of the kinds of vectors that it keeps."""
-    return VectorFile(kind.vector_path(folder, epoch), definition.dimensions[kind], kind)
+    return VectorFile(kind.vector_path(folder, epoch), definition.dimensions[kind], kind, definition.id)
 
 
 class StoredRows:
     """Committed rows, mapped; each is compared with its checksum before its numbers count, once a process."""
 
     def __init__(
-        self, path: Path, matrix: npt.NDArray[np.uint8], code: Code, earlier: StoredRows | None = None
+        self, path: Path, matrix: npt.NDArray[np.uint8], code: Code, salt: int, earlier: StoredRows | None = None
     ) -> None:
         self._path = path
+        self._salt = salt
         self.matrix = matrix
         self.code = code
         self._sound = np.zeros(len(matrix), dtype=bool)
@@ -140,13 +159,13 @@ class StoredRows:
         return np.ascontiguousarray(self.matrix[rows, -CRC_BYTES:]).view("<u4").reshape(-1)
 
     def _compute_checksums(self, rows: Int64) -> npt.NDArray[np.uint32]:
-        return np.fromiter(_checksums(self.matrix, rows.tolist()), np.uint32, len(rows))
+        return np.fromiter(_checksums(self.matrix, rows.tolist(), self._salt), np.uint32, len(rows))
 
 
-def _checksums(matrix: npt.NDArray[np.uint8], rows: Iterable[int], first: int = 0) -> Iterator[int]:
+def _checksums(matrix: npt.NDArray[np.uint8], rows: Iterable[int], salt: int, first: int = 0) -> Iterator[int]:
     """CRC-32 of rows but for their last four bytes, begun with the row's number counted from ``first``."""
     stride = matrix.shape[1]
     content = matrix.data.cast("B")
     size = stride - CRC_BYTES
     for row in rows:
-        yield zlib.crc32(content[row * stride : row * stride + size], (first + row) & 0xFFFFFFFF)
+        yield zlib.crc32(content[row * stride : row * stride + size], ((first + row) ^ salt) & 0xFFFFFFFF)

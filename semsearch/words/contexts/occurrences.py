@@ -15,7 +15,7 @@ from semsearch.common.documents import Metadata, Span
 from semsearch.common.errors import QueryError, SampleWarning
 from semsearch.common.suggestions import suggest
 from semsearch.encoder.words import PassageWords, encode_words
-from semsearch.storage.prepare import read_text
+from semsearch.storage.prepare import Prepared
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
 from semsearch.storage.tables.passages import StoredPassage
@@ -132,7 +132,7 @@ def _sample_passages(store: Store, candidates: Sequence[int]) -> list[StoredPass
 
 def _encode_words(store: Store, passages: Sequence[StoredPassage]) -> list[PassageWords]:
     spans = [(passage.start, passage.end) for passage in passages]
-    texts = [read_text(passage.document, span) for passage, span in zip(passages, spans, strict=True)]
+    texts = [Prepared(passage.document, (span,)).texts()[0] for passage, span in zip(passages, spans, strict=True)]
     return encode_words(store.encoder, texts, spans)
 
 
