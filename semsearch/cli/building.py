@@ -85,7 +85,8 @@ class BuildOptions:
         stored = store.definition.encoder if store else None
         stored_options = stored.options.to_json() if stored and keep_options else {}
         model = (stored.model if stored else DEFAULT_MODEL) if self.model is None else self.model
-        return run.load(model, EncoderOptions.from_json({**stored_options, **self._collect_given(ENCODING)}))
+        options = EncoderOptions.from_json({**stored_options, **self._collect_given(ENCODING)})
+        return run.load(model, options, local_only=stored is not None and self.model is None)
 
     def refuse_others(self, store: Store) -> None:
         """Refuse options that a collection was not made with."""

@@ -38,7 +38,7 @@ def open_collection(path: Path, run: RunOptions) -> Collection:
 def encoder_of(store: Store, run: RunOptions) -> Encoder:
     """The encoder of a collection's vectors."""
     stored = store.definition.encoder
-    return run.load(stored.model, stored.options)
+    return run.load(stored.model, stored.options, local_only=True)
 
 
 def open_space(options: SpaceOptions, run: RunOptions) -> Space:

@@ -53,8 +53,8 @@ class RunOptions:
     precision: str
     threads: int | None
 
-    def load(self, model: str, options: EncoderOptions | None = None) -> Encoder:
-        """The encoder of a model, run so."""
+    def load(self, model: str, options: EncoderOptions | None = None, *, local_only: bool = False) -> Encoder:
+        """The encoder of a model, run so; ``local_only`` fetches nothing."""
         from semsearch.encoder import Encoder
 
         return Encoder.load(
@@ -64,6 +64,7 @@ class RunOptions:
             precision=self.precision,
             threads=self.threads,
             options=options,
+            local_only=local_only,
         )
 
     @property

@@ -93,17 +93,18 @@ class Encoder:
         precision: str = "auto",
         threads: int | None = None,
         options: EncoderOptions | None = None,
+        local_only: bool = False,
         **chosen: Any,
     ) -> Encoder:
         """Load ``model``: a folder, a packaged name, or a Hub id, looked up in that order.
 
         ``runtime`` is ``auto``, ``openvino`` or ``torch``; ``precision`` is ``auto``, ``f32`` or ``bf16``.
         Fields of :class:`EncoderOptions` given by name replace those of ``options``. Raises a
-        :class:`ModelError`; makes no network call if everything is on this machine. The log tells of slow
-        first-time work.
+        :class:`ModelError`; makes no network call if everything is on this machine, nor with ``local_only``. The log
+        tells of slow first-time work.
         """
         options = replace(options or EncoderOptions(), **chosen)
-        folder = locate(str(model), options.trust_remote_code)
+        folder = locate(str(model), options.trust_remote_code, local_only)
         spec = read_spec(folder, options)
         wanted = _parse_choice(precision, Precision, "precision")
         loaded = _load_runtime(spec, options, runtime, device, wanted, threads)

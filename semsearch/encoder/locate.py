@@ -25,12 +25,13 @@ DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*
 LEFT_ON_THE_HUB = ["onnx/*", "openvino/*", "*.msgpack", "*.h5"]
 
 
-def locate(model: str, code: bool = False) -> Path:
+def locate(model: str, code: bool = False, local_only: bool = False) -> Path:
     """The folder of ``model``, which is a folder, a short name or a Hub id, with its weights checked.
 
-    Python files are fetched from the Hub only with ``code``: the caller means to run them.
+    Python files are fetched from the Hub only with ``code``: the caller means to run them. With ``local_only`` nothing
+    is fetched.
     """
-    folder = _find_folder(model) or _find_packaged(model) or _find_on_hub(model, code)
+    folder = _find_folder(model) or _find_packaged(model) or _find_on_hub(model, code, local_only)
     if not any(folder.rglob("*.safetensors")):
         raise UnsupportedModelError(
             f"model {model!r} has no .safetensors weights in {folder}; other formats can hide code, "
@@ -71,7 +72,7 @@ def _find_packaged(model: str) -> Path | None:
     return folder
 
 
-def _find_on_hub(model: str, code: bool) -> Path:
+def _find_on_hub(model: str, code: bool, local_only: bool) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -95,6 +96,11 @@ def _find_on_hub(model: str, code: bool) -> Path:
         pass
     except HFValidationError as error:
         raise ModelNotFoundError(f"{model!r} is neither a folder nor a model name; check it") from error
+    if local_only:
+        raise ModelNotFoundError(
+            f"the model {model!r} is not on this machine, and is not fetched because a collection asks for it; "
+            f"if you trust it, fetch it once: semsearch tokenize hello --model {model}"
+        )
     try:
         return snapshot(local=False)
     except (HfHubHTTPError, OSError, RuntimeError, ValueError) as error:

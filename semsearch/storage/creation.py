@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import errno
-import secrets
-import shutil
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from semsearch.common.durable import sync_folder
+from semsearch.common.durable import create_file, sync_folder
 from semsearch.encoder import Encoder
 from semsearch.storage.canary import make_canary
 from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.schema import create_schema
 from semsearch.storage.folder import DATABASE, check_name, taken_error
+from semsearch.storage.growing import growing_folder
 from semsearch.storage.settings import CollectionSettings, Definition, StoredEncoder, random_id
 from semsearch.storage.vectors.file import vector_file
 
@@ -37,19 +36,15 @@ def create_folder(path: Path, encoder: Encoder, settings: CollectionSettings) ->
         if path.exists():
             raise taken_error(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-        scratch.mkdir()
-        try:
-            fill_folder(scratch, meta)
-            _rename(scratch, path)
+        with growing_folder(path.parent) as folder:
+            fill_folder(folder, meta)
+            _rename(folder, path)
             sync_folder(path.parent)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def fill_folder(folder: Path, meta: dict[str, Any]) -> None:
     """Put the files of an empty collection into an empty folder, durably."""
-    (folder / DATABASE).touch()
+    create_file(folder / DATABASE).close()
     with closing(connect(folder / DATABASE, write=True)) as connection:
         create_schema(connection, meta)
     definition = Definition.from_meta(meta)

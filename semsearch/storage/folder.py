@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-from semsearch.common.errors import CollectionError, CollectionExistsError, CollectionNotFoundError
+from semsearch.common.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, DamagedError
 from semsearch.common.suggestions import suggest
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "is_own",
     "list_collections",
     "not_found_error",
+    "refuse_links",
     "taken_error",
 ]
 
@@ -36,6 +38,20 @@ NAMED = 8
 def exists(path: Path) -> bool:
     """Whether there is a collection in the folder ``path``."""
     return (path / DATABASE).is_file()
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse what is no plain file in a collection's folder: writing through a link would destroy another file.
+
+    A pipe would be waited for. Raises :class:`DamagedError`.
+    """
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
+                raise DamagedError(
+                    f"{entry.name} in collection {folder} is a link, a pipe or a device, and collections have plain "
+                    "files alone; remove it, or put the file in its place that it leads to"
+                )
 
 
 def is_own(name: str) -> bool:

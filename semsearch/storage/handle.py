@@ -18,7 +18,7 @@ from semsearch.storage.database.migrations import migrate
 from semsearch.storage.database.schema import FORMAT, format_of, read_meta
 from semsearch.storage.database.state import State, check_seal, read_state
 from semsearch.storage.database.transaction import check_commits, last_noted
-from semsearch.storage.folder import DATABASE, exists, not_found_error
+from semsearch.storage.folder import DATABASE, exists, not_found_error, refuse_links
 from semsearch.storage.locking import writer_lock
 from semsearch.storage.settings import Definition
 from semsearch.storage.snapshot import Snapshot, SnapshotLoader
@@ -38,6 +38,7 @@ class Handle:
     ) -> None:
         if not exists(folder):
             raise not_found_error(folder)
+        refuse_links(folder)
         self.folder = folder
         self._device = device
         self._threads = thread_count(threads)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from semsearch.common.errors import LockedError, StorageError
 from semsearch.storage.database.errors import translate_errors
-from semsearch.storage.folder import exists, not_found_error
+from semsearch.storage.folder import exists, not_found_error, refuse_links
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
-__all__ = ["LOCK", "LOCK_SECONDS", "clear", "writer_lock"]
+__all__ = ["LOCK", "LOCK_SECONDS", "clear", "try_lock", "writer_lock"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ def writer_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
     lock = FileLock(path / LOCK)
     with translate_errors(path):
         try:
+            refuse_links(path)
             _refuse_no_locks(path)
             _acquire(lock, path, seconds)
         except FileNotFoundError:
@@ -58,6 +59,23 @@ def writer_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def try_lock(path: Path) -> Iterator[None]:
+    """Hold a lock on a file, which is made if it is not there; raises :class:`BlockingIOError` if somebody holds it.
+
+    Only on POSIX there are such locks; elsewhere nothing is held.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)  # which ends the lock
 
 
 def clear(folder: Path) -> None:

@@ -91,8 +91,8 @@ class StoredEncoder:
         return cls(encoder.name, encoder.options, encoder.fingerprint, encoder.dimension, hidden_size)
 
     def load(self) -> Encoder:
-        """The encoder itself."""
-        return Encoder.load(self.model, options=self.options)
+        """The encoder itself. A collection may come from a stranger: nothing is fetched because it says so."""
+        return Encoder.load(self.model, options=self.options, local_only=True)
 
     def check(self, encoder: Encoder, collection: str) -> Encoder:
         """The encoder, if it makes vectors of the same space; raises :class:`SpaceMismatchError`."""

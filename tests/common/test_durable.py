@@ -6,8 +6,7 @@ import os
 
 import pytest
 
-from semsearch.common import durable
-from semsearch.common.durable import link_or_copy, write_beside
+from semsearch.common.durable import write_beside
 
 
 def test_a_file_takes_its_name_when_it_is_whole(tmp_path, monkeypatch):
@@ -38,12 +37,14 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
     assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("file", b"before")]
 
 
-@pytest.mark.parametrize("links", [True, False])
-def test_a_second_name_or_a_copy(tmp_path, monkeypatch, links):
-    """Where there are no links the bytes are copied and flushed."""
-    (tmp_path / "one").write_bytes(b"content")
-    if not links:
-        monkeypatch.setattr(durable.os, "link", lambda *_: (_ for _ in ()).throw(OSError("no links")))
-    link_or_copy(tmp_path / "one", tmp_path / "other")
-    assert (tmp_path / "other").read_bytes() == b"content"
-    assert (tmp_path / "one").samefile(tmp_path / "other") is links
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o770])
+def test_a_file_has_the_permissions_of_its_folder(tmp_path, mode):
+    """Who may not read in the folder may not read the file, whatever the process's mask."""
+    tmp_path.chmod(mode)
+    before = os.umask(0)
+    try:
+        with write_beside(tmp_path / "file"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode & 0o666

@@ -169,8 +169,8 @@ def test_the_model_is_loaded_when_it_is_first_needed(notes, monkeypatch):
     notes.add(["A bee."])
     asked = []
 
-    def load(model, *, options):
-        asked.append((model, options))
+    def load(model, *, options, local_only):
+        asked.append((model, options, local_only))
         return FakeEncoder()
 
     monkeypatch.setattr(settings_module.Encoder, "load", load)
@@ -179,7 +179,7 @@ def test_the_model_is_loaded_when_it_is_first_needed(notes, monkeypatch):
     assert opened.delete(["nothing"]) == 0
     assert asked == []
     assert len(opened.search("bee")) == len(opened.search("bee")) == 1
-    assert asked == [("fake", FakeEncoder().options)]
+    assert asked == [("fake", FakeEncoder().options, True)]
 
 
 def test_a_stored_model_that_has_changed_is_refused(notes, monkeypatch):

@@ -27,7 +27,7 @@ from semsearch.cli.options import (
 from semsearch.cli.output.asking import confirm
 from semsearch.cli.output.progress import count_committed, sync_progress
 from semsearch.cli.output.summary import count_noun, summary, tell_unread
-from semsearch.common.errors import InputError
+from semsearch.common.errors import CollectionNotFoundError, InputError
 from semsearch.common.unicode import one_line
 from semsearch.ingest.formats.registry import FORMATS
 from semsearch.storage.folder import exists
@@ -110,11 +110,10 @@ def command(
             f"there is no document in {', '.join(paths)}; give files of a known kind ({', '.join(FORMATS)}), "
             "or name others with --glob"
         )
-    with open_or_make(path, build, run, timeout=timeout, dry_run=sync.dry_run) as store:
-        if sync.factory is not None and not sync.dry_run:
-            store.use_index(sync.factory)
-        report, refused = _sync(store, reader, sync)
-        report = replace(report, removed=report.removed + _remove_doubtful(store, refused))
+    try:
+        report, refused = _write(path, reader, build, run, sync, timeout)
+    except CollectionNotFoundError:  # whoever had made it gave up while we waited for the lock, and dropped it
+        report, refused = _write(path, reader, build, run, sync, timeout)
     _tell_left_out(reader)
     if report.empty and not exists(path) and not sync.dry_run:
         raise InputError(f"every document in {', '.join(paths)} is blank; there is nothing to search in them")
@@ -133,6 +132,18 @@ def _reencode(path: Path, build: BuildOptions, run: RunOptions, timeout: float |
         with sync_progress(store.status().documents, lambda report: report.added + report.unchanged) as progress:
             report = store.reencode(encoder, progress)
     click.echo(f"{path.name}: {count_noun(report.passages, 'passage')} encoded again with {encoder.name}")
+
+
+def _write(
+    path: Path, reader: Reader, build: BuildOptions, run: RunOptions, sync: SyncOptions, timeout: float | None
+) -> tuple[SyncReport, list[Doubtful]]:
+    """Bring the collection up to date; gives what was done, and what was not removed."""
+    with open_or_make(path, build, run, timeout=timeout, dry_run=sync.dry_run) as store:
+        if sync.factory is not None and not sync.dry_run:
+            store.use_index(sync.factory)
+        report, doubtful = _sync(store, reader, sync)
+        removed = _remove_doubtful(store, doubtful)
+    return replace(report, removed=report.removed + removed), doubtful
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ __all__ = ["Connection", "connect", "discard", "folder_of", "merge_log"]
 READING = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; SELECT generation FROM state"
 WRITING = (
     "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; "
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON"
 )
 COMPANIONS = ("-wal", "-shm", "-journal")
 """How the names of SQLite's files beside a database end."""

@@ -13,6 +13,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+from semsearch.common.durable import share_as_folder
 from semsearch.storage.database.errors import damage_error
 from semsearch.storage.database.state import read_state, seal
 from semsearch.storage.folder import DATABASE
@@ -52,8 +53,10 @@ def note_commit(folder: Path, generation: int) -> None:
     """Note that this generation is durable; where that is impossible, there is no note."""
     number = str(generation).encode()
     with suppress(OSError):
-        descriptor = os.open(folder / NOTE, os.O_WRONLY | os.O_CREAT, 0o644)
+        descriptor = os.open(folder / NOTE, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
+            if os.fstat(descriptor).st_size == 0:
+                share_as_folder(folder / NOTE)
             os.write(descriptor, b"%-20s %08x\n" % (number, zlib.crc32(number)))  # always as long
         finally:
             os.close(descriptor)

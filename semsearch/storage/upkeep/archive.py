@@ -19,7 +19,6 @@ import hashlib
 import io
 import json
 import re
-import secrets
 import shutil
 import sqlite3
 import tarfile
@@ -30,7 +29,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO, Any
 
-from semsearch.common.durable import flush, sync_folder
+from semsearch.common.durable import create_file, flush, sync_folder
 from semsearch.common.errors import DamagedError, FormatError, InputError, StorageError
 from semsearch.storage.database.connection import connect, merge_log
 from semsearch.storage.database.errors import translate_errors
@@ -38,6 +37,7 @@ from semsearch.storage.database.migrations import migrate
 from semsearch.storage.database.schema import FORMAT, NEEDS, format_of, read_meta, refuse_programs, schema_of
 from semsearch.storage.database.state import read_state, seal
 from semsearch.storage.folder import DATABASE, check_name, taken_error
+from semsearch.storage.growing import growing_folder
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import BLOCKS_OF, tables_in
 from semsearch.storage.upkeep.verify import verify_folder
@@ -53,7 +53,22 @@ HEADER = 512
 SMALL = 1 << 16
 """Most bytes of the two JSON members."""
 BLOCK = 1 << 20
-BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError, LookupError, TypeError)
+BROKEN = (
+    tarfile.TarError,
+    EOFError,
+    gzip.BadGzipFile,
+    zlib.error,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+)
+"""What bytes that are no archive may raise."""
+MOST_PADDING = 1 << 16
+"""Zeros behind the last member; tar fills up to 10 KiB."""
 
 
 def export_archive(folder: Path, definition: Definition, target: IO[bytes]) -> None:
@@ -101,21 +116,20 @@ def import_archive(source: IO[bytes], indexes: Path, name: str | None = None) ->
         raise taken_error(indexes / name)
     with translate_errors(indexes):
         indexes.mkdir(parents=True, exist_ok=True)
-        scratch = indexes / f".import-{secrets.token_hex(4)}"
-        scratch.mkdir()
-        try:
-            own_name = _unpack(source, scratch)
-            path = indexes / check_name(own_name if name is None else name)
-            _check_contents(scratch, path.name)
+        with growing_folder(indexes) as folder:
+            try:
+                own_name = _unpack(source, folder)
+                path = indexes / check_name(own_name if name is None else name)
+                _check_contents(folder, path.name)
+            except BROKEN as error:
+                raise InputError(
+                    f"this is no whole archive of semsearch ({error}); export the collection again"
+                ) from error
             if path.exists():
                 raise taken_error(path)
-            sync_folder(scratch)
-            scratch.rename(path)
+            sync_folder(folder)
+            folder.rename(path)
             sync_folder(indexes)
-        except BROKEN as error:
-            raise InputError(f"this is no whole archive of semsearch ({error}); export the collection again") from error
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
     return path
 
 
@@ -171,7 +185,8 @@ def _unpack(source: IO[bytes], folder: Path) -> str:
         for name, sum_and_size in written.items():
             if sums[name] != sum_and_size:
                 raise ValueError(f"{name} does not match its checksum")
-        if stream.read(HEADER).strip(b"\0"):
+        padding = stream.read(MOST_PADDING)
+        if padding.strip(b"\0") or stream.read(1):
             raise ValueError("there is more in it than a collection")
         return str(manifest["name"])
 
@@ -235,7 +250,7 @@ def _write_member(stream: IO[bytes] | gzip.GzipFile, name: str, path: Path, expe
             "make room, or give another folder with --indexes"
         )
     digest = hashlib.sha256()
-    with path.open("xb") as target:
+    with create_file(path) as target:
         for part in _read_body(stream, size):
             digest.update(part)
             target.write(part)

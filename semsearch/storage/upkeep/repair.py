@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
@@ -20,7 +21,7 @@ import numpy as np
 
 from semsearch.common.arrays import Float32, chunks
 from semsearch.common.documents import Document
-from semsearch.common.durable import flush, sync_folder
+from semsearch.common.durable import create_file, flush, sync_folder
 from semsearch.common.errors import DamagedError, SemsearchError
 from semsearch.encoder import Encoded, Encoder
 from semsearch.encoder.words import PassageWords
@@ -31,7 +32,8 @@ from semsearch.storage.database.schema import create_schema
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import last_noted
 from semsearch.storage.encoding import EncodedPassages, encode_new, join_passages
-from semsearch.storage.folder import DATABASE, is_own
+from semsearch.storage.folder import DATABASE, SCRATCH, is_own
+from semsearch.storage.growing import sweep_unfinished
 from semsearch.storage.locking import writer_lock
 from semsearch.storage.prepare import Prepared, prepare
 from semsearch.storage.settings import Definition, StoredEncoder, random_id
@@ -123,6 +125,8 @@ class _Repair:
         finally:
             discard(scratch)
         self._finish()
+        shutil.rmtree(self._folder / SCRATCH, ignore_errors=True)
+        sweep_unfinished(self._folder.parent)
         return Repaired(self._kept, self._encoded, len(self._aside), aside)
 
     def _copy(self, writer: Writer, numbers: Sequence[int], old: OldRows) -> None:
@@ -218,7 +222,7 @@ def _save_documents(folder: Path, salvage: Salvage, error: Exception) -> Damaged
 
 
 def _create_database(scratch: Path, meta: dict[str, Any], generation: int, epoch: int) -> sqlite3.Connection:
-    scratch.touch()
+    create_file(scratch).close()
     connection = connect(scratch, write=True)
     create_schema(connection, meta, generation, epoch)
     return connection
@@ -293,10 +297,11 @@ def _write_aside(folder: Path, generation: int, unsaved: Sequence[UnsavedDocumen
     if not unsaved:
         return None
     path = folder / f"damaged-{generation}.jsonl"
-    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+    with create_file(path) as file:
         for left in unsaved:
             fields = {name: _decode_value(value) for name, value in left.fields.items() if value is not None}
-            file.write(json.dumps({**fields, "problem": problem}, ensure_ascii=False) + "\n")
+            line = json.dumps({**fields, "problem": problem}, ensure_ascii=False) + "\n"
+            file.write(line.encode("utf-8", "backslashreplace"))
         flush(file)
     return str(path)
 

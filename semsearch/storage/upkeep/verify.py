@@ -21,7 +21,7 @@ from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.state import check_seal, read_state
 from semsearch.storage.database.transaction import last_noted
-from semsearch.storage.folder import DATABASE, is_own
+from semsearch.storage.folder import DATABASE, is_own, refuse_links
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import BLOCKS_OF, INDEXES_OF, tables_of
 from semsearch.storage.tables.meta import META
@@ -82,6 +82,7 @@ def verify_folder(folder: Path) -> Report:
     """
     while True:
         try:
+            refuse_links(folder)
             report = _verify_state(folder)
         except DamagedError as error:  # it cannot even be opened
             finding = _finding(FindingKind.DATABASE, DATABASE, _problem(error))

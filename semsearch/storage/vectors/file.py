@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.common.arrays import Float32, Int64
-from semsearch.common.durable import flush
+from semsearch.common.durable import create_file, flush
 from semsearch.common.errors import DamagedError, InputError
 from semsearch.index import Code
 from semsearch.storage.settings import Definition
@@ -54,7 +54,7 @@ class VectorFile:
 
     def create(self) -> None:
         """Make the empty file."""
-        with self.path.open("xb") as file:
+        with create_file(self.path) as file:
             flush(file)
 
     def append(self, first: int, vectors: Float32) -> bytes:
@@ -67,7 +67,7 @@ class VectorFile:
     def append_encoded(self, first: int, rows: npt.NDArray[np.uint8]) -> bytes:
         """The same for rows as they are stored, uint8[n, stride]."""
         content = rows.tobytes()
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(self.path, os.O_RDWR)
         with os.fdopen(descriptor, "r+b") as file:
             file.seek(first * self.stride)
             file.write(content)

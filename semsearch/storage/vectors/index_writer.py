@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 from semsearch.common.durable import sync_folder
 from semsearch.index import Target, check_factory
+from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translates_errors
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import Transaction
-from semsearch.storage.folder import is_own
+from semsearch.storage.folder import DATABASE, SCRATCH, is_own
+from semsearch.storage.tables.meta import META
 from semsearch.storage.vectors.committed import CommittedVectors
 from semsearch.storage.vectors.file import StoredRows
 from semsearch.storage.vectors.index_builder import IndexBuilder
@@ -69,12 +73,26 @@ class IndexWriter:
     @translates_errors
     def sweep(self) -> None:
         """Remove the files of earlier states, and what a crash left behind; who has them open keeps them."""
+        self._sweep_reencoded()
         kinds = self._vectors.kinds
         wanted = {self._vectors.file(kind).path.name for kind in kinds}
         wanted |= {part.file for kind in kinds for part in read_index_state(self._connection, kind).files}
         for file in self.folder.iterdir():
             if is_own(file.name) and not file.name.startswith(".repair") and file.name not in wanted:
                 file.unlink(missing_ok=True)
+
+    def _sweep_reencoded(self) -> None:
+        """Remove what is left of a re-encoding that has become this state; one that is not done can still go on."""
+        scratch = self.folder / SCRATCH
+        if not scratch.exists():
+            return
+        try:
+            with closing(connect(scratch / DATABASE)) as connection:
+                encoder = META.read(connection)["encoder"]
+        except (sqlite3.DatabaseError, OSError, LookupError, ValueError, TypeError):
+            encoder = None
+        if encoder is None or encoder == META.read(self._connection)["encoder"]:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def _builder(self, kind: VectorKind, stored: StoredRows | None = None) -> IndexBuilder:
         """A builder over the committed rows, or over those of another vector file."""
