@@ -56,10 +56,7 @@ def test_only_new_passages_are_encoded(lines, fake, document, encoded):
     check_scores(lines)
     if lines.settings.word_vectors:
         found = {(one.document, one.start, one.word) for one in lines.contexts("heron", k=100, same_word=True)}
-        texts = {
-            hit.document: document.text if hit.document == document.id else "\n".join(LINES)
-            for hit in lines.search("x")
-        }
+        texts = {hit.document: "\n".join(LINES) for hit in lines.search("x")} | {document.id: document.text}
         assert found == {(name, text.index("heron"), "heron") for name, text in texts.items()}
 
 

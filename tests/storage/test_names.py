@@ -8,6 +8,7 @@ import os
 import pytest
 
 from semsearch.common.errors import DamagedError, InputError
+from semsearch.ingest.files import is_gone
 from semsearch.ingest.formats.registry import FORMATS
 from semsearch.ingest.reader import Reader
 from tests.storage.test_database import change
@@ -35,13 +36,13 @@ def index(collection, *paths, prune=False, **options):
 
 def test_a_file_keeps_its_id_however_its_path_is_given(notes, put, monkeypatch):
     """Through its folder, by itself, through a folder above or below, relative or by a link: one document."""
-    root = put(notes__sub__a_md="a heron", notes__b_md="a loan")
-    index(notes, root / "notes")
-    ids = ["notes/b.md", "notes/sub/a.md"]
-    (root / "link").symlink_to(root / "notes")
-    monkeypatch.chdir(root / "notes" / "sub")
-    for path in (root / "notes" / "sub" / "a.md", root / "notes" / "sub", root, "a.md", "..", root / "link" / "b.md"):
-        (root / "notes" / "sub" / "a.md").write_text(f"a heron seen from {path}")
+    root = put(docs__sub__a_md="a heron", docs__b_md="a loan")
+    index(notes, root / "docs")
+    ids = ["docs/b.md", "docs/sub/a.md"]
+    (root / "link").symlink_to(root / "docs")
+    monkeypatch.chdir(root / "docs" / "sub")
+    for path in (root / "docs" / "sub" / "a.md", root / "docs" / "sub", root, "a.md", "..", root / "link" / "b.md"):
+        (root / "docs" / "sub" / "a.md").write_text(f"a heron seen from {path}")
         index(notes, path)
         assert notes.ids() == ids
 
@@ -94,13 +95,13 @@ def test_a_second_pipe_adds_to_the_first(notes):
 
 def test_a_moved_folder_keeps_its_ids(notes, put):
     """Whoever is not there any more is no owner of a name."""
-    root = put(old__notes__a_md="a heron")
-    index(notes, root / "old" / "notes")
+    root = put(old__docs__a_md="a heron")
+    index(notes, root / "old" / "docs")
     (root / "old").rename(root / "new")
-    report = index(notes, root / "new" / "notes")
+    report = index(notes, root / "new" / "docs")
     assert (report.updated, report.passages) == (1, 0)
-    assert notes.ids() == ["notes/a.md"]
-    assert index(notes, root / "new" / "notes" / "a.md").unchanged == 1
+    assert notes.ids() == ["docs/a.md"]
+    assert index(notes, root / "new" / "docs" / "a.md").unchanged == 1
 
 
 @pytest.mark.parametrize("again", [{"prune": True}, {"prune": True, "globs": ["*.txt"]}])
@@ -149,30 +150,28 @@ def test_what_was_skipped_is_not_gone(notes, put, broken):
 
 def test_documents_behind_a_link_are_pruned_with_the_link(notes, put):
     """They come from elsewhere, and were found below this path."""
-    root = put(notes__a_md="a heron", elsewhere__b_md="a loan")
-    (root / "notes" / "more").symlink_to(root / "elsewhere")
-    index(notes, root / "notes")
-    assert notes.ids() == ["notes/a.md", "notes/more/b.md"]
-    assert index(notes, root / "notes", prune=True).removed == 0
-    (root / "notes" / "more").unlink()
-    assert index(notes, root / "notes", prune=True).removed == 1
+    root = put(docs__a_md="a heron", elsewhere__b_md="a loan")
+    (root / "docs" / "more").symlink_to(root / "elsewhere")
+    index(notes, root / "docs")
+    assert notes.ids() == ["docs/a.md", "docs/more/b.md"]
+    assert index(notes, root / "docs", prune=True).removed == 0
+    (root / "docs" / "more").unlink()
+    assert index(notes, root / "docs", prune=True).removed == 1
     assert (root / "elsewhere" / "b.md").exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes are POSIX")
-def test_a_file_that_cannot_be_looked_at_is_not_gone(notes, put, monkeypatch):
-    """Only "there is no such file" says so."""
-    root = put(f__a_md="a heron", f__b_md="a loan")
-    index(notes, root / "f")
-    stat = os.stat
+@pytest.mark.parametrize(
+    ("error", "gone"),
+    [(FileNotFoundError, True), (NotADirectoryError, True), (PermissionError, False), (OSError, False)],
+)
+def test_only_what_is_known_to_be_gone_is_gone(monkeypatch, error, gone):
+    """A file that cannot be looked at may be there."""
 
-    def refuse(path, *arguments, **named):
-        if str(path).endswith("b.md"):
-            raise PermissionError(13, "Permission denied")
-        return stat(path, *arguments, **named)
+    def refuse(*_, **__):
+        raise error
 
     monkeypatch.setattr(os, "stat", refuse)
-    assert index(notes, root / "f", prune=True, globs=["a.md"]).removed == 0
+    assert is_gone("/f/b.md") is gone
 
 
 def test_a_damaged_source_is_not_taken_for_one_that_is_gone(notes, put):
