@@ -11,6 +11,7 @@ from semsearch.common.suggestions import suggest
 
 __all__ = [
     "DATABASE",
+    "FINISHED",
     "SCRATCH",
     "check_name",
     "exists",
@@ -24,6 +25,8 @@ __all__ = [
 DATABASE = "collection.db"
 SCRATCH = ".reencode"
 """The folder, inside a collection's, of a re-encoding that is not done yet."""
+FINISHED = ".reencoded"
+"""The same when it is done, until it is removed."""
 NAME = re.compile(r"\w[\w.+ -]{0,99}", re.UNICODE)
 OWN = re.compile(
     r"\.?(word-)?index-[\w-]+\.faiss(-[0-9a-f]{8})?(\.tmp)?|vectors-\d+\.f16|words-\d+\.u8"
@@ -70,7 +73,7 @@ def check_name(name: str) -> str:
     """Refuse collection names that are not plain folder names."""
     if not NAME.fullmatch(name):
         raise CollectionError(
-            f"{name!r} cannot name a collection; use letters, digits, '.', '_', '-', '+' and spaces, "
+            f"{name!r:.120} cannot name a collection; use letters, digits, '.', '_', '-', '+' and spaces, "
             "beginning with a letter or digit, at most 100"
         )
     return name

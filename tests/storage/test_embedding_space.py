@@ -116,26 +116,38 @@ def test_a_stopped_run_serves_the_old_state_and_is_taken_up(notes):
     assert verify_folder(notes.path).sound
 
 
-@pytest.mark.parametrize("step", [1, 3, 6, 9, 11, 12, 13, 14, 15])
-def test_a_run_that_is_killed_leaves_the_old_state_or_the_new(notes, run, step):
-    """Wherever it is killed, searches with the model of the state that is there find everything."""
-    notes.add([Document(f"bee {n}", id=f"d{n}") for n in range(5)])
-    notes.close()
-    out = run(
-        """
+REENCODING = """
 import os, signal
 from tests.support.kill_harness import Faults, forked
 def work():
     with Collection.open(path) as collection:
         encoder = FakeEncoder(dimension=24, name="other", fingerprint="e" * 32)
-        Faults(int(sys.argv[2]), None)
+        faults = Faults(int(sys.argv[2]), None)
         collection.reencode(encoder)
+        os.write(1, b"%d " % faults.count)
 print(forked(work))
-""",
-        notes.path,
-        step,
-    )
-    assert int(out) == -signal.SIGKILL
+"""
+STEPS = 27
+"""Durable steps of a re-encoding in all, as the next test says."""
+
+
+def fill(notes):
+    """Five documents."""
+    notes.add([Document(f"bee {n}", id=f"d{n}") for n in range(5)])
+    notes.close()
+
+
+def test_a_run_has_so_many_durable_steps(notes, run):
+    """Nobody kills it, and each is counted; the kills below are of all of them."""
+    fill(notes)
+    assert run(REENCODING, notes.path, 1000).split() == [str(STEPS), "0"]
+
+
+@pytest.mark.parametrize("step", range(1, STEPS + 1))
+def test_a_run_that_is_killed_leaves_the_old_state_or_the_new(notes, run, step):
+    """Wherever it is killed, searches with the model of the state that is there find everything."""
+    fill(notes)
+    assert int(run(REENCODING, notes.path, step)) == -signal.SIGKILL
     stored = Collection.open(notes.path)._store.definition.encoder
     encoder = other() if stored.dimension == 24 else FakeEncoder()
     with Collection.open(notes.path, encoder) as collection:
@@ -143,3 +155,58 @@ print(forked(work))
         collection.reencode(other())
         assert len(collection.search("bee", k=100)) == 5
     assert verify_folder(notes.path).sound
+    assert not list(notes.path.glob(".reencode*"))
+
+
+LEFT = """
+import os, shutil
+from tests.support.kill_harness import forked
+def work():
+    with Collection.open(path) as collection:
+        shutil.rmtree = lambda path, **_: path.exists() and os._exit(7)
+        collection.reencode(FakeEncoder(dimension=24, name="other", fingerprint="e" * 32))
+print(forked(work))
+"""
+
+
+def stop(_):
+    """The progress of a run that is stopped after its first commit."""
+    raise KeyboardInterrupt
+
+
+def leave_finished(notes, run):
+    """A run of the model ``other`` that dies between its commit and the removal of its scratch folder."""
+    with Collection.open(notes.path) as collection, pytest.raises(KeyboardInterrupt):
+        collection.reencode(other(), progress=stop)  # so that the next run has nothing to remove before it
+    assert int(run(LEFT, notes.path)) == 7
+    assert (notes.path / ".reencoded").exists()
+
+
+def test_what_a_death_after_the_swap_leaves_is_shared_with_nobody(notes, run):
+    """Another run, which dies too, does not write into the committed vectors."""
+    fill(notes)
+    leave_finished(notes, run)
+    committed = {file.stat().st_ino for file in notes.path.iterdir() if file.is_file()}
+    assert committed.isdisjoint(file.stat().st_ino for file in (notes.path / ".reencoded").iterdir())
+    (notes.path / ".reencoded").rename(notes.path / ".reencode")  # as a death just before the rename leaves it
+    with Collection.open(notes.path) as collection, pytest.raises(KeyboardInterrupt):
+        collection.reencode(FakeEncoder(dimension=24, name="third", fingerprint="d" * 32), progress=stop)
+    with Collection.open(notes.path, other()) as collection:
+        hits = collection.search("bee 3", k=100)
+        texts = [hit.text for hit in hits]
+        assert [hit.score for hit in hits] == pytest.approx(cosines("bee 3", texts, dimension=24), abs=1e-5)
+    assert {finding.part for finding in verify_folder(notes.path).findings} <= {"file"}
+
+
+def test_a_finished_run_is_swept_by_the_next_write_and_one_that_is_not_done_stays(notes, run):
+    """A write tells the two apart by the encoder."""
+    fill(notes)
+    with Collection.open(notes.path) as collection, pytest.raises(KeyboardInterrupt):
+        collection.reencode(other(), progress=stop)
+    notes.add(["a fly"])
+    assert (notes.path / ".reencode").exists()
+    notes.close()
+    leave_finished(notes, run)
+    with Collection.open(notes.path, other()) as collection:
+        collection.add(["a wasp"])
+    assert not list(notes.path.glob(".reencode*"))

@@ -123,7 +123,7 @@ def import_archive(source: IO[bytes], indexes: Path, name: str | None = None) ->
                 _check_contents(folder, path.name)
             except BROKEN as error:
                 raise InputError(
-                    f"this is no whole archive of semsearch ({error}); export the collection again"
+                    f"this is no whole archive of semsearch ({error!s:.200}); export the collection again"
                 ) from error
             if path.exists():
                 raise taken_error(path)
@@ -188,7 +188,9 @@ def _unpack(source: IO[bytes], folder: Path) -> str:
         padding = stream.read(MOST_PADDING)
         if padding.strip(b"\0") or stream.read(1):
             raise ValueError("there is more in it than a collection")
-        return str(manifest["name"])
+        if not isinstance(manifest["name"], str):
+            raise ValueError("it has no name")
+        return manifest["name"]
 
 
 def _members(folder: Path, manifest: Any) -> Iterator[tuple[str, int | None]]:

@@ -24,7 +24,7 @@ from semsearch.storage.database.connection import Connection, connect, discard, 
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.schema import read_meta
 from semsearch.storage.database.state import read_state, seal
-from semsearch.storage.folder import DATABASE, SCRATCH
+from semsearch.storage.folder import DATABASE, FINISHED, SCRATCH
 from semsearch.storage.handle import Handle
 from semsearch.storage.settings import Definition, StoredEncoder
 from semsearch.storage.sync import Sync, SyncReport
@@ -49,13 +49,15 @@ def reencode_folder(
     beside it the new one as far as it has come; a death after it leaves only files that the next write removes.
     """
     with translate_errors(folder):
+        shutil.rmtree(folder / FINISHED, ignore_errors=True)
         scratch = _open_scratch(folder, meta, encoder)
         try:
             report = _encode_documents(folder, scratch, encoder, progress)
         finally:
             scratch.close()
         _swap_in(folder)
-    shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+        done = (folder / SCRATCH).rename(folder / FINISHED)  # half removed, it must not be taken for one to go on with
+    shutil.rmtree(done, ignore_errors=True)
     return report
 
 
@@ -66,6 +68,8 @@ def _open_scratch(folder: Path, meta: dict[str, Any], encoder: Encoder) -> Handl
     with suppress(SemsearchError, OSError):
         scratch = Handle(path)
         begun = scratch.definition
+        with scratch.pinned():
+            pass  # its vectors are there
         if (begun.id, begun.settings, begun.encoder.fingerprint) == (meta["id"], settings, encoder.fingerprint):
             return scratch
         scratch.close()

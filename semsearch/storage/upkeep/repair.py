@@ -32,7 +32,7 @@ from semsearch.storage.database.schema import create_schema
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import last_noted
 from semsearch.storage.encoding import EncodedPassages, encode_new, join_passages
-from semsearch.storage.folder import DATABASE, SCRATCH, is_own
+from semsearch.storage.folder import DATABASE, FINISHED, SCRATCH, is_own
 from semsearch.storage.growing import sweep_unfinished
 from semsearch.storage.locking import writer_lock
 from semsearch.storage.prepare import Prepared, prepare
@@ -125,7 +125,8 @@ class _Repair:
         finally:
             discard(scratch)
         self._finish()
-        shutil.rmtree(self._folder / SCRATCH, ignore_errors=True)
+        for left in (SCRATCH, FINISHED):
+            shutil.rmtree(self._folder / left, ignore_errors=True)
         sweep_unfinished(self._folder.parent)
         return Repaired(self._kept, self._encoded, len(self._aside), aside)
 

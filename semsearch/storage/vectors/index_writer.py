@@ -13,7 +13,7 @@ from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translates_errors
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import Transaction
-from semsearch.storage.folder import DATABASE, SCRATCH, is_own
+from semsearch.storage.folder import DATABASE, FINISHED, SCRATCH, is_own
 from semsearch.storage.tables.meta import META
 from semsearch.storage.vectors.committed import CommittedVectors
 from semsearch.storage.vectors.file import StoredRows
@@ -83,6 +83,7 @@ class IndexWriter:
 
     def _sweep_reencoded(self) -> None:
         """Remove what is left of a re-encoding that has become this state; one that is not done can still go on."""
+        shutil.rmtree(self.folder / FINISHED, ignore_errors=True)
         scratch = self.folder / SCRATCH
         if not scratch.exists():
             return
