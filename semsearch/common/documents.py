@@ -10,7 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Document", "Formula", "Metadata", "Metric", "Pooling", "Precision", "Role", "RuntimeName", "Span", "Unit"]
+__all__ = [
+    "MOST_NESTED",
+    "Document",
+    "Formula",
+    "Metadata",
+    "Metric",
+    "Pooling",
+    "Precision",
+    "Role",
+    "RuntimeName",
+    "Span",
+    "Unit",
+    "is_nested_deeper",
+]
 
 Metadata = Mapping[str, Any]
 Span = tuple[int, int]
@@ -26,6 +39,19 @@ class Document:
     title: str | None = None
     source: str | None = None
     metadata: Metadata = field(default_factory=dict)
+
+
+MOST_NESTED = 100
+"""Lists and objects within each other that metadata may have: Python's own functions give up at some 900."""
+
+
+def is_nested_deeper(value: Any, levels: int = MOST_NESTED) -> bool:
+    """Whether a JSON value has more lists and objects within each other than ``levels``."""
+    layer = [value]
+    for _ in range(levels + 1):
+        inner = [one.values() if isinstance(one, dict) else one for one in layer if isinstance(one, dict | list)]
+        layer = [value for values in inner for value in values]
+    return any(isinstance(one, dict | list) for one in layer)
 
 
 class Unit(enum.StrEnum):

@@ -30,6 +30,7 @@ The command line prints it as ``error: …`` and exits with 1.
 from __future__ import annotations
 
 __all__ = [
+    "NONSENSE",
     "CollectionError",
     "CollectionExistsError",
     "CollectionNotFoundError",
@@ -55,6 +56,10 @@ __all__ = [
     "UnknownTokensWarning",
     "UnsupportedModelError",
 ]
+
+
+NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, MemoryError)
+"""What may be raised where stored or foreign data are parsed that make no sense: all of it means "not understood"."""
 
 
 class SemsearchError(Exception):

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from semsearch.common.documents import Metric, Unit
-from semsearch.common.errors import CollectionError, DamagedError, SemsearchError, SpaceMismatchError
+from semsearch.common.errors import NONSENSE, CollectionError, DamagedError, SemsearchError, SpaceMismatchError
 from semsearch.encoder import Encoder, EncoderOptions
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
 __all__ = ["CollectionSettings", "Definition", "StoredEncoder", "random_id"]
 
-NOT_UNDERSTOOD = (KeyError, TypeError, ValueError, SemsearchError)
-"""What stored settings that make no sense may raise."""
 STORED_NAMES = {"word_vectors": "tokens"}
 """Settings that have another name on disk."""
 
@@ -165,8 +163,7 @@ class Definition:
     def from_meta(cls, meta: Mapping[str, Any]) -> Definition:
         """What a collection says that it was made with.
 
-        Raises one of :class:`KeyError`, :class:`TypeError`, :class:`ValueError` or an error of ours if that makes no
-        sense.
+        Raises one of ``NONSENSE`` or an error of ours if that makes no sense.
         """
         if not all(isinstance(meta[key], dict) for key in ("settings", "encoder")):
             raise ValueError("settings are no table of values")
@@ -183,7 +180,7 @@ class Definition:
         """As :meth:`from_meta`; raises :class:`DamagedError` if that makes no sense."""
         try:
             return cls.from_meta(meta)
-        except NOT_UNDERSTOOD as error:
+        except (SemsearchError, *NONSENSE) as error:
             raise DamagedError(
                 f"settings of collection {folder} are damaged ({error}); run: semsearch verify {folder.name}"
             ) from error

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from semsearch.common.documents import Document
-from semsearch.common.errors import DuplicateIdError, InputError
+from semsearch.common.documents import MOST_NESTED, Document, is_nested_deeper
+from semsearch.common.errors import NONSENSE, DuplicateIdError, InputError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder import Encoder
 from semsearch.ingest.reader import Reader
@@ -95,8 +95,10 @@ def _normalise_metadata(document: Document) -> dict[str, Any]:
     """The metadata as they will be read back: keys are strings, tuples are lists."""
     try:
         plain: dict[str, Any] = json.loads(replace_surrogates(encode_metadata(document.metadata)))
-    except (TypeError, ValueError, RecursionError) as error:
+    except NONSENSE as error:
         raise InputError(f"the metadata of document {document.id!r} cannot be stored as JSON: {error}") from error
+    if is_nested_deeper(plain):
+        raise InputError(f"the metadata of document {document.id!r} are nested deeper than {MOST_NESTED} levels")
     return plain
 
 

@@ -154,3 +154,13 @@ def test_a_byte_order_mark_is_not_part_of_the_first_record(tmp_path):
     path = tmp_path / "a.ndjson"
     path.write_text('{"text": "a"}', encoding="utf-8-sig")
     assert [document.text for document in Reader([path])] == ["a"]
+
+
+@pytest.mark.parametrize(("levels", "fits"), [(99, True), (101, False), (900, False), (100_000, False)])
+def test_a_record_that_is_nested_too_deep_is_one_that_cannot_be_read(tmp_path, levels, fits):
+    """It is skipped like others that are broken, and the next one is read."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "deep", "m": ' + "[" * levels + "]" * levels + '}\n{"text": "flat"}\n')
+    reader = Reader([path], skip_bad=True)
+    assert [document.text for document in reader] == (["deep"] if fits else []) + ["flat"]
+    assert reader.skipped == (not fits)

@@ -621,3 +621,21 @@ def test_reports_add_up(tmp_path, pairs):
     assert report.removed == len({"a", "b"} & ({key for key, _ in pairs} - filled))
     assert set(collection.ids()) == filled | ({"a", "b"} - {key for key, _ in pairs})
     collection.close()
+
+
+@pytest.mark.parametrize("make_level", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"])
+def test_metadata_that_are_nested_too_deep_are_refused_when_they_come_in(notes, make_level):
+    """What is taken can be searched, printed and exported; what is not says how deep it may be."""
+
+    def nested(levels):
+        value = 1
+        for _ in range(levels):
+            value = make_level(value)
+        return {"m": value}
+
+    notes.add([Document("a bee", id="a", metadata=nested(99))])
+    assert dataclasses.asdict(notes.search("bee")[0])["metadata"] == nested(99)
+    for levels in (100, 900, 100_000):
+        with pytest.raises(InputError, match="metadata of document 'b'"):
+            notes.add([Document("a fly", id="b", metadata=nested(levels))])
+    assert notes.ids() == ["a"]

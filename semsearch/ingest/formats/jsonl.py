@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from io import BufferedReader
 from typing import Any
 
-from semsearch.common.documents import Document
-from semsearch.common.errors import RecordError
+from semsearch.common.documents import MOST_NESTED, Document, is_nested_deeper
+from semsearch.common.errors import NONSENSE, RecordError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.ingest.formats.format import Fields, Format, Origin
 from semsearch.ingest.formats.records import locate, to_document
@@ -35,10 +35,12 @@ def _parse(line: str) -> dict[str, Any]:
     """The object on one line, with strings that can be stored."""
     try:
         record = _DECODER.decode(check(line).rstrip())
-    except (ValueError, RecursionError) as error:
+    except NONSENSE as error:
         raise RecordError(f"not JSON: {_reason(error)}; mend the line") from error
     if not isinstance(record, dict):
         raise RecordError(f"a JSON {type(record).__name__}, not an object with fields; mend the line")
+    if is_nested_deeper(record, MOST_NESTED + 1):
+        raise RecordError(f"its values are nested deeper than {MOST_NESTED} levels; mend the line")
     # Only an escape can put a lone surrogate into text that was UTF-8.
     return _replace_surrogates(record) if "\\u" in line else record
 

@@ -15,7 +15,7 @@ import numpy as np
 from semsearch.common.arrays import chunks
 from semsearch.common.documents import Document
 from semsearch.common.durable import sync_folder
-from semsearch.common.errors import DamagedError
+from semsearch.common.errors import NONSENSE, DamagedError
 from semsearch.storage.database.schema import FORMAT, statements
 from semsearch.storage.database.state import STATE_DDL, check_seal, seal
 from semsearch.storage.folder import is_own
@@ -102,7 +102,7 @@ def migrate(connection: sqlite3.Connection, folder: Path) -> None:
         seal(connection)
         connection.execute("COMMIT")
         _remove_former_vectors(connection, folder)
-    except (sqlite3.OperationalError, TypeError, KeyError, ValueError) as error:
+    except (sqlite3.OperationalError, *NONSENSE) as error:
         if "no such" in str(error) or "already" in str(error) or not isinstance(error, sqlite3.Error):
             raise DamagedError(
                 f"collection {folder} cannot be brought to format {FORMAT} ({error}); "

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from semsearch.common.errors import FormatError
+from semsearch.common.errors import NONSENSE, FormatError
 from semsearch.storage.database.errors import damage_error
 from semsearch.storage.database.state import STATE_DDL, read_state, start
 from semsearch.storage.settings import Definition
@@ -55,7 +55,7 @@ def format_of(connection: sqlite3.Connection, folder: Path) -> int:
         kept = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('format', 'needs')"))
         number = json.loads(kept["format"])
         needs = json.loads(kept.get("needs", '"a newer one"'))
-    except (KeyError, TypeError, ValueError) as error:
+    except NONSENSE as error:
         raise damage_error(folder, f"its format cannot be read ({error})") from error
     if not isinstance(number, int) or number < 1:
         raise damage_error(folder, f"its format is {number!r}")

@@ -76,6 +76,9 @@ CREATE TABLE {self.name} (              -- every append to the vector file
                     f"the record of the append at row {first} is not where it must be",
                 )
                 return
+            if (first + count) * file.stride > file.path.stat().st_size:
+                yield FindingKind.VECTOR, file.row_name(f"{first}-{first + count - 1}"), "the file ends before them"
+                return
             with file.path.open("rb") as stream:
                 stream.seek(first * file.stride)
                 if file.digest(first, stream.read(count * file.stride)) != digest:

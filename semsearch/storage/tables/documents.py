@@ -13,7 +13,7 @@ from typing import Any
 
 from semsearch.common.arrays import chunks
 from semsearch.common.documents import Document, Metadata
-from semsearch.common.errors import DamagedError
+from semsearch.common.errors import NONSENSE, DamagedError
 from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables.table import (
     PARAMETERS,
@@ -41,8 +41,6 @@ __all__ = [
 DOCUMENT_COLUMNS = "d.number, d.id, d.hash, d.passages, d.crc, d.title, d.source, d.metadata, d.text"
 """What :func:`check_document` takes, of ``documents d``."""
 CONTENT = ("id", "title", "source", "metadata", "text")
-NOT_UNDERSTOOD = (KeyError, TypeError, ValueError, RecursionError)
-"""What the values of a damaged row may raise."""
 PAGE = 500
 """Documents that are read at a time."""
 
@@ -230,7 +228,7 @@ CREATE TABLE documents (
             fields = (values["text"], values["id"], values["title"], values["source"])
             document = Document(*fields, json.loads(values["metadata"]))
             is_sound = content_hash(document) == values["hash"]
-        except NOT_UNDERSTOOD:
+        except NONSENSE:
             is_sound = False
         if not is_sound:
             return UnsavedDocument(number, {name: values.get(name) for name in CONTENT})
@@ -244,7 +242,7 @@ def check_document(row: Row, folder: Path) -> Document:
     try:
         document = Document(text, identifier, title, source, json.loads(metadata))
         is_sound = content_hash(document) == stored_hash
-    except NOT_UNDERSTOOD:
+    except NONSENSE:
         is_sound = False
     if not is_sound or values_crc((number, identifier, passages, stored_hash)) != crc:
         raise DamagedError(

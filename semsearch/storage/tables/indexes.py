@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from semsearch.common.environment import thread_count
+from semsearch.common.errors import NONSENSE
 from semsearch.index import has_digest
 from semsearch.storage.folder import is_own
 from semsearch.storage.tables.table import FindingKind, Inspection, Row, Table, TableFinding
@@ -73,7 +74,7 @@ CREATE TABLE {self.name} (             -- the parts of the index, if one has bee
                 if not is_own(file):
                     raise ValueError(f"{file!r} is no name of an index file")
                 is_sound = has_digest(inspection.folder / file, sha256, thread_count())
-            except (OSError, TypeError, ValueError) as error:
+            except (OSError, *NONSENSE) as error:
                 yield FindingKind.INDEX, str(file), f"cannot be read: {error}"
                 continue
             if not is_sound:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from semsearch.common.errors import NONSENSE
 from semsearch.storage.tables.table import Table, values_crc
 
 __all__ = ["META"]
@@ -25,7 +26,7 @@ class Meta(Table):
         connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
 
     def read(self, connection: sqlite3.Connection) -> dict[str, Any]:
-        """All values; raises :class:`ValueError` or :class:`TypeError` for what is not JSON."""
+        """All values; raises one of ``NONSENSE`` for what is not JSON."""
         return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
 
     def checksum(self, connection: sqlite3.Connection) -> int:
@@ -37,7 +38,7 @@ class Meta(Table):
         values: dict[str, Any] = {}
         with suppress(sqlite3.DatabaseError):
             for key, value in connection.execute("SELECT key, value FROM meta"):
-                with suppress(TypeError, ValueError):
+                with suppress(*NONSENSE):
                     values[key] = json.loads(value)
         return values
 

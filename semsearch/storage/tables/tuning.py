@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from semsearch.common.errors import NONSENSE
 from semsearch.storage.tables.table import Inspection, Row, Table, TableFinding
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
@@ -64,7 +65,7 @@ CREATE TABLE {self.name} (              -- which index is wanted, which was buil
     def read_salvageable(self, connection: sqlite3.Connection) -> dict[str, Any]:
         """The settings of a damaged database, as far as they can be read."""
         values: dict[str, Any] = {}
-        with suppress(sqlite3.DatabaseError, TypeError, ValueError):
+        with suppress(sqlite3.DatabaseError, *NONSENSE):
             for key, value in self.sealed_rows(connection):
                 values[key] = json.loads(value)
         return values

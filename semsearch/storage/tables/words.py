@@ -101,8 +101,10 @@ CREATE INDEX words_by_row ON words (first, number);
 
     def sealed_sum(self, connection: sqlite3.Connection) -> int:
         """Checksum of the rows that are words of a passage."""
-        query = "SELECT CAST(ifnull(first, -1) AS INTEGER), CAST(ifnull(number, -1) AS INTEGER) FROM words"
-        spans = np.array(connection.execute(query).fetchall(), np.int64).reshape(-1, 2)
+        rows = connection.execute("SELECT first, number FROM words").fetchall()
+        if not all(type(first) is type(number) is int for first, number in rows):
+            return -1  # none is ever sealed that is no number
+        spans = np.array(rows, np.int64).reshape(-1, 2)
         return set_sum(spans[:, 0]) ^ set_sum(spans.sum(axis=1))
 
     def live_rows(self, connection: sqlite3.Connection) -> Int64:

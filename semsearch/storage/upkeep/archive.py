@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from semsearch.common.durable import create_file, flush, sync_folder
-from semsearch.common.errors import DamagedError, FormatError, InputError, StorageError
+from semsearch.common.errors import NONSENSE, DamagedError, FormatError, InputError, StorageError
 from semsearch.storage.database.connection import connect, merge_log
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.migrations import migrate
@@ -53,19 +53,7 @@ HEADER = 512
 SMALL = 1 << 16
 """Most bytes of the two JSON members."""
 BLOCK = 1 << 20
-BROKEN = (
-    tarfile.TarError,
-    EOFError,
-    gzip.BadGzipFile,
-    zlib.error,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-    MemoryError,
-)
+BROKEN = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, *NONSENSE)
 """What bytes that are no archive may raise."""
 MOST_PADDING = 1 << 16
 """Zeros behind the last member; tar fills up to 10 KiB."""

@@ -22,7 +22,7 @@ import numpy as np
 from semsearch.common.arrays import Float32, chunks
 from semsearch.common.documents import Document
 from semsearch.common.durable import create_file, flush, sync_folder
-from semsearch.common.errors import DamagedError, SemsearchError
+from semsearch.common.errors import NONSENSE, DamagedError, SemsearchError
 from semsearch.encoder import Encoded, Encoder
 from semsearch.encoder.words import PassageWords
 from semsearch.index import Rows
@@ -80,7 +80,7 @@ def repair_folder(folder: Path, load: LoadEncoder, timeout: float | None = None)
         meta = {"created": "", "id": random_id(), **salvage.meta()}  # these may be lost
         try:
             definition = Definition.from_meta(meta)
-        except (KeyError, TypeError, ValueError, SemsearchError) as error:
+        except (SemsearchError, *NONSENSE) as error:
             raise _save_documents(folder, salvage, error) from error
         return _Repair(folder, salvage, definition, load).run(meta)
 

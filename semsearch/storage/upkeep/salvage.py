@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from semsearch.common.documents import Document
-from semsearch.common.errors import DamagedError
+from semsearch.common.errors import NONSENSE, DamagedError
 from semsearch.storage.database.state import State, read_state
 from semsearch.storage.folder import DATABASE
 from semsearch.storage.tables import TABLES
@@ -77,8 +77,9 @@ class Salvage:
 
     def generation(self) -> int:
         """Number of the last commit, or a guess that is not too low."""
-        with suppress(sqlite3.DatabaseError, TypeError):
-            return int(self._connection.execute("SELECT max(generation) FROM state").fetchone()[0])
+        with suppress(sqlite3.DatabaseError, *NONSENSE):
+            generation = int(self._connection.execute("SELECT max(generation) FROM state").fetchone()[0])
+            return generation if 0 <= generation < UNKNOWN else UNKNOWN_GENERATION
         return UNKNOWN_GENERATION
 
     def epoch(self) -> int | None:
@@ -110,7 +111,7 @@ class Salvage:
         return SalvagedDocument(document, passages, words)
 
     def _state(self) -> State | None:
-        with suppress(sqlite3.DatabaseError, DamagedError):
+        with suppress(sqlite3.DatabaseError, DamagedError, *NONSENSE):
             return read_state(self._connection)
         return None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semsearch.common.errors import DamagedError, SemsearchError
+from semsearch.common.errors import NONSENSE, DamagedError, SemsearchError
 from semsearch.common.unicode import one_line
 from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translate_errors
@@ -34,8 +34,6 @@ BLOCK = 8192
 """Rows of the vector file that are read at a time."""
 NAMED = 20
 """Findings of one check that are listed one by one; the others are only counted."""
-NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
-"""What values of the wrong type may raise."""
 
 MENDS = {
     FindingKind.DATABASE: "everything that is sound is copied into a new database",
@@ -143,7 +141,7 @@ def _counts(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
     """Generation, documents, passages and rows as far as they can be told."""
     try:
         state = read_state(connection)
-    except (DamagedError, sqlite3.DatabaseError, TypeError):
+    except (DamagedError, sqlite3.DatabaseError, *NONSENSE):
         return -1, 0, 0, 0
     return state.generation, state.documents, state.passages, state.rows
 

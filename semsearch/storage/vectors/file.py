@@ -88,7 +88,7 @@ class VectorFile:
             return StoredRows(self.path, np.empty((0, self.stride), np.uint8), self.code, self._salt)
         try:
             matrix = np.asarray(np.memmap(self.path, np.uint8, "r", shape=(rows, self.stride)))
-        except (FileNotFoundError, ValueError) as error:
+        except (FileNotFoundError, ValueError, OverflowError) as error:
             raise DamagedError(
                 f"vector file {self.path} does not hold the {rows} committed rows ({error}); "
                 f"run: semsearch verify {self.path.parent.name}"
@@ -135,6 +135,11 @@ class StoredRows:
 
     def check(self, rows: Int64) -> None:
         """Compare these rows with their checksums; raises :class:`DamagedError`."""
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self._sound):
+            raise DamagedError(
+                f"vector file {self._path} has {len(self._sound)} committed rows, and none is row {rows.max()}: the "
+                f"database was damaged; run: semsearch verify {self._path.parent.name}"
+            )
         unknown = rows[~self._sound[rows]]
         if not len(unknown):
             return

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from semsearch.common.errors import NONSENSE
 from semsearch.index import DEFAULT_TARGET, Measured, Plan, Point, Reach, Target
 from semsearch.storage.tables import INDEXES_OF, TUNING_OF
 from semsearch.storage.tables.indexes import IndexFile
@@ -80,6 +81,6 @@ def salvage_choice(kept: Mapping[str, Any]) -> IndexState:
     """What the user wants of the index, from what could be read of a damaged table."""
     factory = kept.get("factory")
     choice = IndexState(factory=factory if isinstance(factory, str) else None)
-    with suppress(TypeError, ValueError):
+    with suppress(*NONSENSE):
         return IndexState(factory=choice.factory, target=Target(**kept["target"])) if kept.get("target") else choice
     return choice

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from semsearch.common.durable import sync_folder
+from semsearch.common.errors import NONSENSE
 from semsearch.index import Target, check_factory
 from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translates_errors
@@ -90,7 +91,7 @@ class IndexWriter:
         try:
             with closing(connect(scratch / DATABASE)) as connection:
                 encoder = META.read(connection)["encoder"]
-        except (sqlite3.DatabaseError, OSError, LookupError, ValueError, TypeError):
+        except (sqlite3.DatabaseError, OSError, *NONSENSE):
             encoder = None
         if encoder is None or encoder == META.read(self._connection)["encoder"]:
             shutil.rmtree(scratch, ignore_errors=True)
