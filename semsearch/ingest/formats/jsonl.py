@@ -39,7 +39,7 @@ def _parse(line: str) -> dict[str, Any]:
         raise RecordError(f"not JSON: {_reason(error)}; mend the line") from error
     if not isinstance(record, dict):
         raise RecordError(f"a JSON {type(record).__name__}, not an object with fields; mend the line")
-    if is_nested_deeper(record, MOST_NESTED + 1):
+    if is_nested_deeper(record):
         raise RecordError(f"its values are nested deeper than {MOST_NESTED} levels; mend the line")
     # Only an escape can put a lone surrogate into text that was UTF-8.
     return _replace_surrogates(record) if "\\u" in line else record
