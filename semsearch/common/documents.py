@@ -48,7 +48,7 @@ MOST_NESTED = 100
 def is_nested_deeper(value: Any, levels: int = MOST_NESTED) -> bool:
     """Whether a JSON value has more lists and objects within each other than ``levels``."""
     layer = [value]
-    for _ in range(levels + 1):
+    for _ in range(levels):
         inner = [one.values() if isinstance(one, dict) else one for one in layer if isinstance(one, dict | list)]
         layer = [value for values in inner for value in values]
     return any(isinstance(one, dict | list) for one in layer)
