@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from semsearch.common.errors import NONSENSE, DamagedError, SemsearchError
+from semsearch.common.errors import NONSENSE, DamagedError, SemsearchError, StorageError
 from semsearch.common.unicode import one_line
 from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.state import check_seal, read_state
 from semsearch.storage.database.transaction import last_noted
-from semsearch.storage.folder import DATABASE, is_own, refuse_links
+from semsearch.storage.folder import DATABASE, exists, is_own, not_found_error, refuse_links
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import BLOCKS_OF, INDEXES_OF, tables_of
 from semsearch.storage.tables.meta import META
@@ -82,6 +82,10 @@ def verify_folder(folder: Path) -> Report:
         try:
             refuse_links(folder)
             report = _verify_state(folder)
+        except (StorageError, FileNotFoundError):
+            if exists(folder):
+                raise
+            raise not_found_error(folder) from None  # it was dropped
         except DamagedError as error:  # it cannot even be opened
             finding = _finding(FindingKind.DATABASE, DATABASE, _problem(error))
             return Report(folder.name, -1, 0, 0, 0, len(list(folder.iterdir())), (finding,))
