@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semsearch.common.documents import Span
 from semsearch.common.environment import cache_folder
-from semsearch.common.errors import ModelError
+from semsearch.common.errors import ModelError, StorageError
 from semsearch.common.unicode import replace_surrogates
-from semsearch.encoder.cache import publish_file
+from semsearch.encoder.cache import publish_sealed, read_sealed
 from semsearch.encoder.spec import EncoderSpec
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _load(spec: EncoderSpec) -> RustTokenizer:
     from tokenizers.normalizers import Lowercase, Sequence
 
     try:
-        tokenizer = RustTokenizer.from_file(str(_tokenizer_file(spec)))
+        tokenizer = RustTokenizer.from_buffer(_tokenizer_json(spec))
     except Exception as error:  # the library raises bare Exception
         raise ModelError(f"the tokenizer of {spec.folder} cannot be read ({error}); save the model again") from error
     if spec.lower_case:
@@ -152,17 +152,24 @@ def _load(spec: EncoderSpec) -> RustTokenizer:
     return tokenizer
 
 
-def _tokenizer_file(spec: EncoderSpec) -> Path:
+def _tokenizer_json(spec: EncoderSpec) -> bytes:
     """``tokenizer.json`` of the model; made once by transformers from older vocabulary files."""
     of_the_model = spec.transformer / "tokenizer.json"
     if of_the_model.is_file():
-        return of_the_model
+        return of_the_model.read_bytes()
     converted = cache_folder() / "tokenizers" / f"{spec.fingerprint}.json"
-    if not converted.is_file():
-        from transformers import AutoTokenizer
+    if (content := read_sealed(converted)) is not None:
+        return content
+    content = _convert(spec)
+    with suppress(StorageError):  # what cannot be kept is made again next time
+        publish_sealed(converted, content)
+    return content
 
-        fast = AutoTokenizer.from_pretrained(
-            spec.transformer, local_files_only=True, trust_remote_code=spec.trust_remote_code
-        )
-        publish_file(converted, fast.backend_tokenizer.to_str().encode())
-    return converted
+
+def _convert(spec: EncoderSpec) -> bytes:
+    from transformers import AutoTokenizer
+
+    fast = AutoTokenizer.from_pretrained(
+        spec.transformer, local_files_only=True, trust_remote_code=spec.trust_remote_code
+    )
+    return fast.backend_tokenizer.to_str().encode()

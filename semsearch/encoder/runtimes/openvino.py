@@ -7,7 +7,6 @@ thread with several batches in flight, for throughput. Compiled graphs are kept 
 from __future__ import annotations
 
 import functools
-import hashlib
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from semsearch.common.documents import Precision
 from semsearch.common.environment import core_count
 from semsearch.common.errors import StorageError
 from semsearch.encoder.batching import pad, plan
-from semsearch.encoder.cache import publish_file, short_digest
+from semsearch.encoder.cache import publish_sealed, read_sealed, short_digest
 from semsearch.encoder.runtimes.conversion import ConvertedModel
 from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.runtimes.runtime import Progress
@@ -38,7 +37,6 @@ SHARED_GRAPHS = 4
 Encoders of one model share them: who opens one collection after the other compiles once, and has the weights once
 in memory.
 """
-SHA256_BYTES = 32
 
 
 class OpenVinoRuntime:
@@ -118,13 +116,12 @@ def _load_graph(
 
 
 def _read_blob(blob: Path, model: ConvertedModel, settings: dict[str, Any]) -> Any:
-    """The compiled graph that an earlier process left, unless it is missing or not what was written."""
-    with suppress(OSError):
-        content = blob.read_bytes()
-        if hashlib.sha256(content[SHA256_BYTES:]).digest() == content[:SHA256_BYTES]:
-            weights = {"WEIGHTS_PATH": str(model.weights)}
-            with suppress(RuntimeError):  # of a processor with other instructions, for one
-                return openvino_core().import_model(content[SHA256_BYTES:], "CPU", settings | weights)
+    """The compiled graph that an earlier process left of this very model, unless it is missing or damaged."""
+    content = read_sealed(blob, model.digest)
+    if content is None:
+        return None
+    with suppress(RuntimeError):  # of a processor with other instructions, for one
+        return openvino_core().import_model(content, "CPU", settings | {"WEIGHTS_PATH": str(model.weights)})
     return None
 
 
@@ -135,7 +132,7 @@ def _compile_graph(blob: Path, model: ConvertedModel, outputs: tuple[str, ...], 
     compiled = openvino_core().compile_model(part, "CPU", settings)
     content = compiled.export_model().getvalue()
     with suppress(StorageError):  # a blob that cannot be kept costs the next process a quarter second
-        publish_file(blob, hashlib.sha256(content).digest() + content)
+        publish_sealed(blob, content, model.digest)
     return compiled
 
 
