@@ -14,6 +14,7 @@ from semsearch.common.arguments import refuse_single
 from semsearch.common.arrays import Float32, chunks
 from semsearch.common.documents import Document, Span
 from semsearch.common.errors import CollectionNotFoundError, LockedError, SemsearchError
+from semsearch.common.forks import renew_in_child
 from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder import Encoder
 from semsearch.index import Target
@@ -49,12 +50,17 @@ class Store:
         self._lock = threading.Lock()
         self._encoder: Encoder | None = None
         self._checked: Encoder | None = None
+        renew_in_child(self)
         if encoder is not None:
             try:
                 self.attach(encoder)
             except BaseException:
                 handle.close()
                 raise
+
+    def after_fork(self) -> None:
+        """Another process has another lock, and compares the canary itself."""
+        self._lock, self._checked = threading.Lock(), None
 
     @classmethod
     def create(

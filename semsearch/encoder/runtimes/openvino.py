@@ -10,7 +10,7 @@ import functools
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Precision
 from semsearch.common.environment import core_count
 from semsearch.common.errors import StorageError
+from semsearch.common.forks import keep_for_ever, renew_in_child, unforked
 from semsearch.encoder.batching import pad, plan
 from semsearch.encoder.cache import publish_sealed, read_sealed, short_digest
 from semsearch.encoder.runtimes.conversion import ConvertedModel
@@ -52,6 +53,11 @@ class OpenVinoRuntime:
         self._graphs: dict[tuple[object, ...], _Graph] = {}
         self.dimension = model.dimension
         self.precision = self._choose_precision(precision)
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """Forget graphs, whose threads are the parent's; a child compiles its own."""
+        self._lock, self._graphs = threading.Lock(), {}
 
     def fill_pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
         """Write one vector per text into ``out``."""
@@ -89,7 +95,7 @@ class OpenVinoRuntime:
 
     def _graph(self, outputs: tuple[str, ...], precision: Precision, streams: int) -> _Graph:
         key = (outputs, precision, streams)
-        with self._lock:
+        with unforked(), self._lock:
             if key not in self._graphs:
                 self._graphs[key] = _load_graph(self._model, *key, self._threads)
             return self._graphs[key]
@@ -143,13 +149,20 @@ class _Graph:
         self._compiled = compiled
         self._in_flight = 1 if streams == 1 else streams * REQUESTS_PER_STREAM
         self._free: deque[Any] = deque()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """Nobody may use this graph in the child, nor destroy it: it would wait for its threads."""
+        keep_for_ever(self)
+        _load_graph.cache_clear()
 
     def run(
         self, ids: Sequence[Sequence[int]], batches: Sequence[Int64], pad_id: int
     ) -> Iterator[tuple[Int64, list[Float32]]]:
         """Each batch with its outputs, in the order given; the arrays are valid until the next step."""
         waiting: deque[tuple[Int64, Any]] = deque()
-        with self._borrow(min(self._in_flight, len(batches))) as requests:
+        short = len(batches) == 1  # who encodes for long is not waited for
+        with unforked() if short else nullcontext(), self._borrow(min(self._in_flight, len(batches))) as requests:
             for batch in batches:
                 if not requests:
                     yield from self._finish(waiting, requests)
