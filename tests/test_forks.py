@@ -92,7 +92,10 @@ def run(script: str, path: Path, runtime: str, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(HEADER + script, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    command, pipes = [sys.executable, program, str(path), runtime], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command, pipes = (
+        [sys.executable, program, str(path), runtime],
+        {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE},
+    )
     process = subprocess.Popen(command, env=environment, text=True, start_new_session=True, **pipes)
     try:
         out, err = process.communicate(timeout=PATIENCE_S)
@@ -107,7 +110,8 @@ if __name__ == "__main__":
     collection = Collection.open(path, load())
     expected = ask(collection)
     context = multiprocessing.get_context("fork")
-    children = [context.Process(target=expect, args=(expected, get)) for get in (partial(ask, collection), open_and_ask)]
+    ways = partial(ask, collection), open_and_ask
+    children = [context.Process(target=expect, args=(expected, get)) for get in ways]
     for child in children:
         child.start()
     assert ask(collection) == expected
@@ -117,7 +121,7 @@ if __name__ == "__main__":
     print("done")
 """
 OPENED_ONLY = """
-collection = Collection.open(path, load() if runtime == "fake" else None)
+collection = Collection.open(path, None if runtime == "openvino" else load())
 pid = forked(lambda: expect(ask(collection), open_and_ask), end=sys.exit)
 wait(pid)
 print("done")

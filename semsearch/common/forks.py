@@ -17,12 +17,21 @@ from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
-__all__ = ["Renewable", "before_fork", "in_new_thread", "keep_for_ever", "renew_in_child", "unforked"]
+__all__ = [
+    "Renewable",
+    "before_fork",
+    "in_new_thread",
+    "is_fork_waiting",
+    "keep_for_ever",
+    "let_fork",
+    "renew_in_child",
+    "unforked",
+]
 
 R = TypeVar("R")
 
 PATIENCE_S = 2.0
-"""How long a fork waits for other threads. A question takes milliseconds; who encodes for hours is not waited for."""
+"""How long a fork waits for other threads, each of which is in such places for milliseconds, if all goes well."""
 
 
 class Renewable(Protocol):
@@ -84,6 +93,18 @@ def unforked() -> Iterator[None]:
     finally:
         if forks is _forks:  # else this is the child of a fork within the block
             forks.leave(thread)
+
+
+def is_fork_waiting() -> bool:
+    """Whether a fork waits for this thread to leave :func:`unforked`; who is there for long does :func:`let_fork`."""
+    return bool(_forks.waiting)
+
+
+def let_fork() -> None:
+    """Let a fork happen that waits; called within :func:`unforked`, where nothing is under way."""
+    forks, thread = _forks, threading.get_ident()
+    forks.leave(thread)
+    forks.enter(thread)
 
 
 def renew_in_child(renewable: Renewable) -> None:

@@ -107,7 +107,7 @@ def publish_sealed(path: Path, content: bytes, owner: str = "") -> None:
 
 
 def read_sealed(path: Path, owner: str = "") -> bytes | None:
-    """What was published under this name for this owner; ``None``, and for damage a log message, if that is not there."""
+    """What was published under this name for this owner, or ``None``; damage is told in the log."""
     try:
         sealed = path.read_bytes()
     except OSError:

@@ -179,7 +179,7 @@ def _convert(spec: EncoderSpec) -> bytes:
     fast = AutoTokenizer.from_pretrained(
         spec.transformer, local_files_only=True, trust_remote_code=spec.trust_remote_code
     )
-    return fast.backend_tokenizer.to_str().encode()
+    return str(fast.backend_tokenizer.to_str()).encode()
 
 
 PARALLELISM = "TOKENIZERS_PARALLELISM"
@@ -187,7 +187,7 @@ PARALLELISM = "TOKENIZERS_PARALLELISM"
 
 @functools.cache
 def _mind_forks() -> None:
-    """Tell the tokenizers library, by the variable that it looks at, that its threads do not come through a fork.
+    """Forbid the tokenizers library, by the variable that it looks at, its threads in children of a fork.
 
     Else it warns of every fork; and where the variable says that it may use threads, it would wait for them for ever.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree, rmtree
 
@@ -16,7 +16,12 @@ from semsearch.encoder.cache import digest, publish_sealed, read_sealed
 from semsearch.encoder.runtimes import openvino as openvino_runtime
 from tests.support.transformers_reference import SMALL, save, shaken
 
-TEXTS = ["similar is close", "a bee has 12 wings", "", *[f"text {number} of many, so that batches are many" for number in range(40)]]
+TEXTS = [
+    "similar is close",
+    "a bee has 12 wings",
+    "",
+    *[f"text {number} of many, so that batches are many" for number in range(40)],
+]
 
 
 @pytest.fixture(autouse=True)
@@ -78,13 +83,13 @@ def cut_off(content: bytes) -> bytes:
 
 
 @pytest.fixture
-def used(models: list[Path], convert_here: object, own_cache: Path) -> Iterator[tuple[Path, list[bytes]]]:  # noqa: ARG001
+def used(models: list[Path], convert_here: object, own_cache: Path) -> tuple[Path, list[bytes]]:  # noqa: ARG001
     """A model without ``tokenizer.json`` whose cache is warm, and what it gives."""
     expected = use(models[0])
     assert use(models[0]) == expected
     made = {path.relative_to(own_cache).parts[0] for path in files(own_cache)}
     assert made == {"digests", "openvino", "spaces", "tokenizers"}
-    yield models[0], expected
+    return models[0], expected
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, change_a_digit, cut_off])
@@ -109,14 +114,17 @@ def test_every_damaged_file_is_made_again(
 
 
 def test_files_under_each_others_names_are_not_used(
-    models: list[Path], own_cache: Path, convert_here: object  # noqa: ARG001
+    models: list[Path],
+    own_cache: Path,
+    convert_here: object,  # noqa: ARG001
 ) -> None:
     """Each kind of file of two models is swapped in turn; both models give what they gave before."""
-    before, others = [], []
+    before, others, seen = [], [], set[Path]()
     for model in models:
         made = use(model)
         before.append(made)
-        others.append([path for path in files(own_cache) if path not in sum(others, [])])
+        others.append([path for path in files(own_cache) if path not in seen])
+        seen |= set(others[-1])
     assert all(left != right for left, right in zip(*before, strict=True))
     template = own_cache.with_name("template")
     copytree(own_cache, template)

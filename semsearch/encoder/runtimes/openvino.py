@@ -10,7 +10,7 @@ import functools
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Precision
 from semsearch.common.environment import core_count
 from semsearch.common.errors import StorageError
-from semsearch.common.forks import keep_for_ever, renew_in_child, unforked
+from semsearch.common.forks import is_fork_waiting, keep_for_ever, let_fork, renew_in_child, unforked
 from semsearch.encoder.batching import pad, plan
 from semsearch.encoder.cache import publish_sealed, read_sealed, short_digest
 from semsearch.encoder.runtimes.conversion import ConvertedModel
@@ -161,9 +161,12 @@ class _Graph:
     ) -> Iterator[tuple[Int64, list[Float32]]]:
         """Each batch with its outputs, in the order given; the arrays are valid until the next step."""
         waiting: deque[tuple[Int64, Any]] = deque()
-        short = len(batches) == 1  # who encodes for long is not waited for
-        with unforked() if short else nullcontext(), self._borrow(min(self._in_flight, len(batches))) as requests:
+        with unforked(), self._borrow(min(self._in_flight, len(batches))) as requests:
             for batch in batches:
+                while is_fork_waiting() and waiting:
+                    yield from self._finish(waiting, requests)
+                if is_fork_waiting():
+                    let_fork()
                 if not requests:
                     yield from self._finish(waiting, requests)
                 request = requests.pop()

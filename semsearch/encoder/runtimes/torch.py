@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -33,10 +34,9 @@ class TorchRuntime:
     name = "torch"
 
     def __init__(self, spec: EncoderSpec, device: str, precision: Precision, threads: int | None) -> None:
-        if threads:
-            torch.set_num_threads(threads)  # torch has one number for the whole process
         self.device = _choose_device(device)
         self._process = os.getpid()
+        self._threads = threads or _default_threads()
         self.precision = Precision.BF16 if precision is Precision.BF16 else Precision.F32
         self._pad_id = spec.pad_id
         self._budget = TOKEN_BUDGET if self.device == "cpu" else ACCELERATOR_BUDGET
@@ -74,6 +74,7 @@ class TorchRuntime:
         return _compute(partial(self._run_here, *pad(ids, batch, self._pad_id), precision))
 
     def _run_here(self, tokens: Int64, mask: Int64, precision: Precision) -> tuple[torch.Tensor, ...]:
+        torch.set_num_threads(self._threads)  # FAISS, in whose OpenMP it is the same number, has set its own
         reduced = precision is Precision.BF16
         with torch.inference_mode(), torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=reduced):
             result: tuple[torch.Tensor, ...] = self._pipeline(
@@ -81,10 +82,15 @@ class TorchRuntime:
             )
         return result
 
-
     def _refuse_fork(self) -> None:
         if self.device != "cpu" and self._process != os.getpid():
             raise _fork_error(self.device)
+
+
+def _default_threads() -> int:
+    """Torch's own choice, which a thread has that has not used FAISS."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
 
 
 def _compute(task: Callable[[], R]) -> R:
