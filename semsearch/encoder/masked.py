@@ -56,7 +56,11 @@ class MaskedLanguageModel:
         if not any(str(name).endswith(WITH_HEAD) for name in config.get("architectures") or ()):
             raise _head_error(model)
         tokenizer = Tokenizer(spec)
-        return cls(tokenizer, _find_mask(spec.transformer, tokenizer), in_new_thread(partial(_load_head, spec.transformer, model)))
+        return cls(
+            tokenizer,
+            _find_mask(spec.transformer, tokenizer),
+            in_new_thread(partial(_load_head, spec.transformer, model)),
+        )
 
     def fill(self, text: str, k: int = 5) -> list[list[LikelyToken]]:
         """The ``k`` likeliest tokens for each mask of ``text``, with their probabilities."""

@@ -131,6 +131,7 @@ def test_an_index_is_built_in_a_child(notes, run):
         HELPERS
         + """
 collection.tune(factory="IVF4,Flat")
+collection.compact()
 def work():
     collection.tune(factory="IVF8,Flat")
     collection.compact()
