@@ -11,9 +11,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["run"]
+__all__ = ["computed_once", "run"]
 
 R = TypeVar("R")
 
@@ -56,6 +56,29 @@ def _run_pending(pending: Iterator[tuple[int, Callable[[], R]]]) -> dict[int, R]
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="semsearch")
+
+
+class computed_once(Generic[R]):  # noqa: N801 - used as a decorator, in the place of functools.cached_property
+    """A property that is computed when it is first asked for; two threads may do so at once.
+
+    ``functools.cached_property`` of Python 3.11 has a lock for all objects of a class, which a fork may leave locked.
+    """
+
+    def __init__(self, compute: Callable[[Any], R]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> computed_once[R]: ...
+    @overload
+    def __get__(self, owner: object, kind: type) -> R: ...
+    def __get__(self, owner: object | None, kind: type) -> computed_once[R] | R:
+        """The value, which from now on is an attribute of the object."""
+        if owner is None:
+            return self
+        value: R = self._compute(owner)
+        owner.__dict__[self._compute.__name__] = value
+        return value
 
 
 if hasattr(os, "register_at_fork"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from semsearch.common.arguments import check_k
 from semsearch.common.arrays import Float32
 from semsearch.common.errors import ModelError, QueryError, UnsupportedModelError
+from semsearch.common.forks import in_new_thread, unforked
 from semsearch.encoder.cache import read_json
 from semsearch.encoder.locate import locate
 from semsearch.encoder.runtimes.runtime import quiet
@@ -54,7 +56,11 @@ class MaskedLanguageModel:
         if not any(str(name).endswith(WITH_HEAD) for name in config.get("architectures") or ()):
             raise _head_error(model)
         tokenizer = Tokenizer(spec)
-        return cls(tokenizer, _find_mask(spec.transformer, tokenizer), _load_head(spec.transformer, model))
+        return cls(
+            tokenizer,
+            _find_mask(spec.transformer, tokenizer),
+            in_new_thread(partial(_load_head, spec.transformer, model)),
+        )
 
     def fill(self, text: str, k: int = 5) -> list[list[LikelyToken]]:
         """The ``k`` likeliest tokens for each mask of ``text``, with their probabilities."""
@@ -69,6 +75,10 @@ class MaskedLanguageModel:
 
     def _probabilities(self, ids: Sequence[int]) -> Float32:
         """Of every token at every place, float32[len(ids), vocabulary]."""
+        with unforked():
+            return in_new_thread(partial(self._compute_probabilities, ids))
+
+    def _compute_probabilities(self, ids: Sequence[int]) -> Float32:
         import torch
 
         with torch.inference_mode():

@@ -7,16 +7,19 @@ and truncation keeps what it cuts off, so that it can be counted and shown.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semsearch.common.documents import Span
 from semsearch.common.environment import cache_folder
-from semsearch.common.errors import ModelError
+from semsearch.common.errors import ModelError, StorageError
+from semsearch.common.forks import unforked
+from semsearch.common.threads import computed_once
 from semsearch.common.unicode import replace_surrogates
-from semsearch.encoder.cache import publish_file
+from semsearch.encoder.cache import publish_sealed, read_sealed
 from semsearch.encoder.spec import EncoderSpec
 
 if TYPE_CHECKING:
@@ -73,7 +76,8 @@ class Tokenizer:
 
     def ids(self, texts: Sequence[str]) -> TokenIds:
         """Token ids as the model reads them, cut to ``max_seq_length``."""
-        encodings = self._rust.encode_batch_fast([replace_surrogates(text) for text in texts])
+        with unforked():
+            encodings = self._rust.encode_batch_fast([replace_surrogates(text) for text in texts])
         return TokenIds(
             ids=[encoding.ids for encoding in encodings],
             cut=[self._count_cut(encoding) for encoding in encodings],
@@ -83,12 +87,14 @@ class Tokenizer:
     def tokenize(self, texts: Sequence[str], special: bool = True, cut: bool = False) -> list[TextTokens]:
         """Tokens, ids and offsets of each text; all of it, or with ``cut`` as much as the model reads."""
         rust = self._rust if cut else self._whole
-        encodings = rust.encode_batch([replace_surrogates(text) for text in texts], add_special_tokens=special)
+        with unforked():
+            encodings = rust.encode_batch([replace_surrogates(text) for text in texts], add_special_tokens=special)
         return [_text_tokens(encoding) for encoding in encodings]
 
     def content_offsets(self, texts: Sequence[str]) -> list[tuple[list[Span], list[bool]]]:
         """For each text, the span of every token and whether it begins a word; no special tokens."""
-        encodings = self._whole.encode_batch([replace_surrogates(text) for text in texts], add_special_tokens=False)
+        with unforked():
+            encodings = self._whole.encode_batch([replace_surrogates(text) for text in texts], add_special_tokens=False)
         return [_content(encoding) for encoding in encodings]
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
@@ -117,7 +123,7 @@ class Tokenizer:
         """Number of token ids, added tokens included."""
         return self._rust.get_vocab_size(with_added_tokens=True)
 
-    @functools.cached_property
+    @computed_once
     def _whole(self) -> RustTokenizer:
         """The same tokenizer without truncation: its state is fixed, so that threads can share it."""
         whole = type(self._rust).from_str(self._rust.to_str())
@@ -151,8 +157,9 @@ def _load(spec: EncoderSpec) -> RustTokenizer:
     from tokenizers import Tokenizer as RustTokenizer
     from tokenizers.normalizers import Lowercase, Sequence
 
+    _mind_forks()
     try:
-        tokenizer = RustTokenizer.from_file(str(_tokenizer_file(spec)))
+        tokenizer = RustTokenizer.from_buffer(_tokenizer_json(spec))
     except Exception as error:  # the library raises bare Exception
         raise ModelError(f"the tokenizer of {spec.folder} cannot be read ({error}); save the model again") from error
     if spec.lower_case:
@@ -160,17 +167,51 @@ def _load(spec: EncoderSpec) -> RustTokenizer:
     return tokenizer
 
 
-def _tokenizer_file(spec: EncoderSpec) -> Path:
+def _tokenizer_json(spec: EncoderSpec) -> bytes:
     """``tokenizer.json`` of the model; made once by transformers from older vocabulary files."""
     of_the_model = spec.transformer / "tokenizer.json"
     if of_the_model.is_file():
-        return of_the_model
+        return of_the_model.read_bytes()
     converted = cache_folder() / "tokenizers" / f"{spec.fingerprint}.json"
-    if not converted.is_file():
-        from transformers import AutoTokenizer
+    if (content := read_sealed(converted)) is not None:
+        return content
+    content = _convert(spec)
+    with suppress(StorageError):  # what cannot be kept is made again next time
+        publish_sealed(converted, content)
+    return content
 
-        fast = AutoTokenizer.from_pretrained(
-            spec.transformer, local_files_only=True, trust_remote_code=spec.trust_remote_code
-        )
-        publish_file(converted, fast.backend_tokenizer.to_str().encode())
-    return converted
+
+def _convert(spec: EncoderSpec) -> bytes:
+    from transformers import AutoTokenizer
+
+    fast = AutoTokenizer.from_pretrained(
+        spec.transformer, local_files_only=True, trust_remote_code=spec.trust_remote_code
+    )
+    return str(fast.backend_tokenizer.to_str()).encode()
+
+
+PARALLELISM = "TOKENIZERS_PARALLELISM"
+
+
+@functools.cache
+def _mind_forks() -> None:
+    """Forbid the tokenizers library, by the variable that it looks at, its threads in children of a fork.
+
+    Else it warns of every fork; and where the variable says that it may use threads, it would wait for them for ever.
+    """
+    changed: list[str | None] = []  # the first is what it was; several threads may fork at once
+
+    def forbid() -> None:
+        changed.append(os.environ.get(PARALLELISM))
+        os.environ[PARALLELISM] = "false"
+
+    def restore() -> None:
+        if len(changed) > 1:
+            changed.pop()
+        elif (value := changed.pop()) is None:
+            del os.environ[PARALLELISM]
+        else:
+            os.environ[PARALLELISM] = value
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=forbid, after_in_parent=restore)

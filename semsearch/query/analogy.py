@@ -80,7 +80,7 @@ def analogy(
     vectors = np.concatenate([encode_queries(store, texts) for texts in (positive, negative)])
     question = Question(unit_length(vectors), len(positive), chosen)
     asked = {text.strip() for text in (*positive, *negative)}
-    with store.pinned() as snapshot:
+    with store.checking_encoder(), store.pinned() as snapshot:
         wanted = k + len(asked)
         while True:
             scores, rows = _find_nearest(store, snapshot, question, wanted)

@@ -7,6 +7,7 @@ and spreading out results are stages. They run in the order of ``STAGES``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,8 @@ def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[list[Hi
         alone = request.like is not None  # what may be found differs
         together.setdefault(number if alone else request.retrieval, []).append(number)
     hits: list[list[Hit]] = [[] for _ in requests]
-    with store.pinned() as snapshot:
+    encodes = any(request.text is not None for request in requests)
+    with store.checking_encoder() if encodes else nullcontext(), store.pinned() as snapshot:
         for numbers in together.values():
             context = Context(store, snapshot, requests[numbers[0]])
             if context.request.like is not None:

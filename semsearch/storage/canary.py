@@ -1,4 +1,4 @@
-"""Texts whose vectors are stored, so that an encoder whose numbers have drifted is noticed before it writes.
+"""Texts whose vectors are stored, so that an encoder whose numbers have drifted is noticed before it writes or asks.
 
 The fingerprint says which encoder it is, the canary what it computes here and now: another runtime, driver or
 processor may compute something else with the same weights.
@@ -36,15 +36,17 @@ def make_canary(encoder: Encoder) -> dict[str, Any]:
     return {"texts": list(TEXTS), "vectors": [[round(float(number), 6) for number in row] for row in vectors]}
 
 
-def check_canary(encoder: Encoder, stored: Mapping[str, Any] | None, name: str) -> None:
+def check_canary(encoder: Encoder, stored: Mapping[str, Any] | None, name: str, *, singly: bool = False) -> None:
     """Raise :class:`SpaceMismatchError` if the encoder makes something else of the texts than it once did.
 
+    ``singly`` encodes one text after the other, as one question is encoded: what is compiled for that suffices.
     A collection of an older format has no canary, and nothing to compare with.
     """
     if stored is None:
         return
-    expected = np.asarray(stored["vectors"], np.float64)
-    vectors = encoder.encode(list(stored["texts"]), Role.DOCUMENT).astype(np.float64)
+    expected, texts = np.asarray(stored["vectors"], np.float64), list(stored["texts"])
+    batches = [[text] for text in texts] if singly else [texts]
+    vectors = np.concatenate([encoder.encode(batch, Role.DOCUMENT) for batch in batches]).astype(np.float64)
     lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(vectors, axis=1)
     products = (expected * vectors).sum(axis=1)
     wrong = ~(products >= LEAST_COSINE * lengths)  # NaN is wrong, too

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 import warnings
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Set
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from semsearch.common.environment import thread_count
 from semsearch.common.errors import CollectionNotFoundError, DamagedError, DamagedIndexWarning
+from semsearch.common.forks import before_fork, keep_for_ever, renew_in_child, unforked
 from semsearch.storage.database.connection import Connection, connect, merge_log
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.migrations import migrate
@@ -25,6 +27,37 @@ from semsearch.storage.snapshot import Snapshot, SnapshotLoader
 from semsearch.storage.writer import Writer
 
 __all__ = ["Handle"]
+
+
+class _Reader:
+    """What a thread reads with: its connection, and the state within a read transaction."""
+
+    connection: Connection | None = None
+    state: State
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+
+_readers: weakref.WeakValueDictionary[int, _Reader] = weakref.WeakValueDictionary()
+"""Of all handles and threads of this process."""
+
+
+def _close_idle(busy: Set[int]) -> None:
+    """Close the connections of threads that do not read, before a fork; they open new ones."""
+    for reference in _readers.valuerefs():
+        reader = reference()
+        if reader is not None and reader.thread not in busy:
+            reader.close()
+
+
+before_fork(_close_idle)
 
 
 class Handle:
@@ -47,14 +80,22 @@ class Handle:
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._meta: dict[str, Any] | None = None
+        renew_in_child(self)
         try:
-            with translate_errors(folder):
+            with translate_errors(folder), unforked():
                 if format_of(self.connection, folder) < FORMAT:
                     self._upgrade()
             self._read_definition()
         except BaseException:
             self.close()
             raise
+
+    def after_fork(self) -> None:
+        """A child opens its own connections; the state that was read last is as good for it, but for one on a GPU."""
+        self._local, self._lock = threading.local(), threading.Lock()
+        if self._device != "cpu":
+            keep_for_ever(self._snapshot)
+            self._snapshot = None
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -65,7 +106,8 @@ class Handle:
     @property
     def connection(self) -> Connection:
         """This thread's read-only connection, opened anew if the file behind it is another one."""
-        connection: Connection | None = getattr(self._local, "connection", None)
+        reader = self._reader
+        connection = reader.connection
         if connection is not None and connection.in_transaction:
             return connection
         if not exists(self.folder):
@@ -76,29 +118,30 @@ class Handle:
         if connection is None:
             connection = connect(self.folder / DATABASE)
             self._refuse_another(connection)
-            self._local.connection = connection
+            reader.connection = connection
         return connection
 
     @property
     def is_replaced(self) -> bool:
         """Whether the folder holds another database now than the one that this thread has read."""
-        connection: Connection | None = getattr(self._local, "connection", None)
+        connection = self._reader.connection
         return connection is None or connection.outdated
 
     @contextmanager
     def reading(self) -> Iterator[tuple[sqlite3.Connection, State]]:
         """A read transaction: all queries in the block see one committed state, which is read and checked here."""
-        connection = self.connection
-        if connection.in_transaction:  # within a pinned block, whose state it is
-            yield connection, self._local.state
-            return
-        connection.execute("BEGIN")
-        try:
-            self._local.state = read_state(connection)
-            yield connection, self._local.state
-        finally:
-            if not _end_reading(connection):
-                self.close()
+        with unforked():
+            connection, reader = self.connection, self._reader
+            if connection.in_transaction:  # within a pinned block, whose state it is
+                yield connection, reader.state
+                return
+            connection.execute("BEGIN")
+            try:
+                reader.state = read_state(connection)
+                yield connection, reader.state
+            finally:
+                if reader is self._reader and not _end_reading(connection):  # in a forked child it is the parent's
+                    self.close()
 
     @contextmanager
     def pinned(self, with_words: bool = False) -> Iterator[Snapshot]:
@@ -106,7 +149,7 @@ class Handle:
 
         ``with_words`` asks for the vectors of words, too, where such are kept.
         """
-        with ExitStack() as stack:
+        with unforked(), ExitStack() as stack:  # before the lock, which a fork would wait for
             with translate_errors(self.folder):  # not around the block, whose errors are not ours
                 snapshot = self._pin(stack, with_words)
             yield snapshot
@@ -135,9 +178,15 @@ class Handle:
 
     def close(self) -> None:
         """Close this thread's connection; the collection can be used again and opens a new one."""
-        connection = self._local.__dict__.pop("connection", None)
-        if connection is not None:
-            connection.close()
+        self._reader.close()
+
+    @property
+    def _reader(self) -> _Reader:
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = _Reader()
+            _readers[id(reader)] = reader
+        return reader
 
     def _pin(self, stack: ExitStack, with_words: bool) -> Snapshot:
         """Begin reading and load the state that is read.

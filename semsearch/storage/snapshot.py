@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.environment import thread_count
-from semsearch.common.threads import run
+from semsearch.common.threads import computed_once, run
 from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but, bitmap_of, open_rows
 from semsearch.storage.database.errors import damage_error
 from semsearch.storage.database.state import State, index_checksum
@@ -69,7 +69,7 @@ class Snapshot:
         """What is wrong with an index file."""
         return self.passages.damage or (self.words.damage if self.words else None)
 
-    @cached_property
+    @computed_once
     def live(self) -> Bitmap | None:
         """The rows of all passages; ``None`` if nothing has been deleted."""
         return all_but(self.rows, self.dead) if len(self.dead) else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +14,7 @@ from semsearch.common.arguments import refuse_single
 from semsearch.common.arrays import Float32, chunks
 from semsearch.common.documents import Document, Span
 from semsearch.common.errors import CollectionNotFoundError, LockedError
+from semsearch.common.forks import renew_in_child
 from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder import Encoder
 from semsearch.index import Target
@@ -45,12 +47,18 @@ class Store:
         self.handle = handle
         self._lock = threading.Lock()
         self._encoder: Encoder | None = None
+        self._checked: Encoder | None = None
+        renew_in_child(self)
         if encoder is not None:
             try:
                 self.attach(encoder)
             except BaseException:
                 handle.close()
                 raise
+
+    def after_fork(self) -> None:
+        """Another process has another lock, and compares the canary itself."""
+        self._lock, self._checked = threading.Lock(), None
 
     @classmethod
     def create(
@@ -86,6 +94,25 @@ class Store:
     def attach(self, encoder: Encoder) -> None:
         """Use this encoder from now on; raises :class:`SpaceMismatchError` if it makes other vectors."""
         self._encoder = self.definition.encoder.check(encoder, self.name)
+        self._checked = None
+
+    @contextmanager
+    def checking_encoder(self) -> Iterator[None]:
+        """A block that uses vectors of the encoder; :class:`SpaceMismatchError` ends it if these have drifted.
+
+        That is looked at once for each encoder, beside the work of the block, so that a first question hardly waits.
+        """
+        encoder = self.encoder
+        if self._checked is encoder:
+            yield
+            return
+        with ThreadPoolExecutor(1) as pool:
+            check = pool.submit(check_canary, encoder, self.definition.canary, self.name, singly=True)
+            try:
+                yield
+            finally:
+                check.result()  # before what the block raises: a drift explains all of it
+        self._checked = encoder
 
     def close(self) -> None:
         """Close this thread's connection; the collection can be used again and opens a new one."""

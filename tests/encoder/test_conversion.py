@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -84,7 +83,7 @@ def load(folder: Path) -> tuple[Encoder, list[str]]:
 def check(folder: Path, expected: Float32, conversions: int) -> None:
     """Load, count the conversions, and compare the vectors."""
     encoder, notes = load(folder)
-    assert len(notes) == conversions
+    assert sum(note.startswith("preparing") for note in notes) == conversions
     np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-4)
 
 
@@ -162,7 +161,7 @@ def test_a_damaged_conversion_is_made_again(
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "flip a bit", "flip a bit of its checksum"])
 def test_a_damaged_compiled_graph_is_made_again(
-    small_bert: Path, expected: Float32, converted: Path, damage: str
+    small_bert: Path, expected: Float32, converted: Path, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A compiled graph that is not what was written is compiled anew from the converted model, and kept."""
     (blob,) = converted.glob("*.blob")
@@ -175,8 +174,8 @@ def test_a_damaged_compiled_graph_is_made_again(
     }
     blob.write_bytes(changed[damage])
     check(small_bert, expected, conversions=0)
-    kept = blob.read_bytes()
-    assert hashlib.sha256(kept[32:]).digest() == kept[:32]
+    monkeypatch.delattr(openvino_runtime, "_compile_graph")
+    check(small_bert, expected, conversions=0)
 
 
 def test_a_compiled_graph_is_used_again(

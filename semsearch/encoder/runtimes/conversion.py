@@ -21,7 +21,16 @@ from typing import TYPE_CHECKING, Any
 from semsearch.common.environment import cache_folder
 from semsearch.common.errors import ModelError, SemsearchError, UnsupportedModelError
 from semsearch.common.unicode import one_line
-from semsearch.encoder.cache import digest, locked, publish_folder, read_json, short_digest
+from semsearch.encoder.cache import (
+    digest,
+    hash_file,
+    locked,
+    publish_folder,
+    publish_sealed,
+    read_sealed,
+    short_digest,
+    tell_damage,
+)
 from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 
@@ -38,6 +47,7 @@ PIPELINE_VERSION = 1
 """Part of the cache's key: raise it when ``pipeline.py`` computes something else than before."""
 LARGEST_DIFFERENCE = 1e-3
 """Of any hidden number between torch and the converted graph; 5e-6 is usual, a wrong graph is far off."""
+RECORD = "record.json"
 STATIC_COPY = "static.safetensors"
 CANNOT_CONVERT = 3
 """Exit status of the child when this model will not convert however often it is tried."""
@@ -45,9 +55,10 @@ CANNOT_CONVERT = 3
 
 @dataclass(frozen=True, slots=True)
 class ConvertedModel:
-    """A converted model's folder, its vector length, and where its input embedding table is."""
+    """A converted model's folder, its checksum, its vector length, and where its input embedding table is."""
 
     folder: Path
+    digest: str
     dimension: int
     static_file: Path
     static_key: str
@@ -65,8 +76,7 @@ class ConvertedModel:
 
 def convert_once(spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
     """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be."""
-    version = import_openvino().__version__.split("-")[0]
-    folder = cache_folder() / "openvino" / f"{spec.fingerprint}-{version}-{PIPELINE_VERSION}"
+    folder = cache_folder() / "openvino" / _name(spec)
     model = _read_converted(folder, spec)
     if model is None:
         with locked(folder):
@@ -80,22 +90,33 @@ def convert_once(spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
     return model
 
 
+def _name(spec: EncoderSpec) -> str:
+    """The name of the folder of a converted model, which its record is sealed with."""
+    version = import_openvino().__version__.split("-")[0]
+    return f"{spec.fingerprint}-{version}-{PIPELINE_VERSION}"
+
+
 def _read_converted(folder: Path, spec: EncoderSpec) -> ConvertedModel | None:
     """What a folder holds, or ``None`` if it is not there or its bytes are not the ones that were written."""
-    try:
-        record = read_json(folder / "record.json")
-        if record is None:
-            return None
-        if "failed" in record:
-            raise UnsupportedModelError(f"model {spec.folder} does not convert to OpenVINO: {record['failed']}")
-        if record.pop("digest") != short_digest(record):
-            return None
-        if any(digest(folder / name) != expected for name, expected in record["digests"].items()):
-            return None
-        static = spec.folder / record["static_file"] if record["static_file"] else folder / STATIC_COPY
-        return ConvertedModel(folder, int(record["dimension"]), static, str(record["static_key"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    content = read_sealed(folder / RECORD, _name(spec))
+    if content is None:
         return None
+    record = json.loads(content)
+    if "failed" in record:
+        raise UnsupportedModelError(f"model {spec.folder} does not convert to OpenVINO: {record['failed']}")
+    for name, expected in record["digests"].items():
+        if not _has_digest(folder / name, expected):
+            tell_damage(folder / name)
+            return None
+    static = spec.folder / record["static_file"] if record["static_file"] else folder / STATIC_COPY
+    return ConvertedModel(folder, short_digest(record), record["dimension"], static, record["static_key"])
+
+
+def _has_digest(path: Path, expected: str) -> bool:
+    try:
+        return digest(path) == expected
+    except OSError:
+        return False
 
 
 def _convert_in_child(spec: EncoderSpec, options: EncoderOptions, folder: Path) -> None:
@@ -119,19 +140,20 @@ def _convert_in_child(spec: EncoderSpec, options: EncoderOptions, folder: Path) 
 def _main(folder: str, options: str, target: str) -> int:
     """The child: convert, and write ``model.xml``, ``model.bin`` and ``record.json`` into ``target``."""
     try:
-        chosen = EncoderOptions.from_json(json.loads(options))
-        _convert(read_spec(Path(folder), chosen), Path(target))
-    except UnsupportedModelError as error:
-        record = json.dumps({"failed": str(error)})
-        (Path(target) / "record.json").write_text(record, encoding="utf-8")
-        return CANNOT_CONVERT
+        spec = read_spec(Path(folder), EncoderOptions.from_json(json.loads(options)))
+        try:
+            record, status = _convert(spec, Path(target)), 0
+        except UnsupportedModelError as error:
+            record, status = {"failed": str(error)}, CANNOT_CONVERT
+        publish_sealed(Path(target) / RECORD, json.dumps(record, indent=1).encode(), _name(spec))
     except SemsearchError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return 0
+    return status
 
 
-def _convert(spec: EncoderSpec, target: Path) -> None:
+def _convert(spec: EncoderSpec, target: Path) -> dict[str, Any]:
+    """Write the converted model, and give its record."""
     openvino = import_openvino()
     from semsearch.encoder.runtimes.pipeline import load_pipeline
 
@@ -145,14 +167,12 @@ def _convert(spec: EncoderSpec, target: Path) -> None:
         raise UnsupportedModelError(one_line(error)[:300]) from error
     openvino.save_model(model, target / "model.xml", compress_to_fp16=False)
     static_file, static_key = _static_table(pipeline, spec, target)
-    record = {
+    return {
         "dimension": dimension,
         "static_file": static_file,
         "static_key": static_key,
-        "digests": {path.name: digest(path) for path in sorted(target.iterdir())},
+        "digests": {path.name: hash_file(path) for path in sorted(target.iterdir())},
     }
-    record["digest"] = short_digest(record)
-    (target / "record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
 def _example(pipeline: Pipeline, texts: int, tokens: int) -> dict[str, Any]:

@@ -7,7 +7,6 @@ thread with several batches in flight, for throughput. Compiled graphs are kept 
 from __future__ import annotations
 
 import functools
-import hashlib
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,8 +20,9 @@ from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Precision
 from semsearch.common.environment import core_count
 from semsearch.common.errors import StorageError
+from semsearch.common.forks import is_fork_waiting, keep_for_ever, let_fork, renew_in_child, unforked
 from semsearch.encoder.batching import pad, plan
-from semsearch.encoder.cache import publish_file, short_digest
+from semsearch.encoder.cache import publish_sealed, read_sealed, short_digest
 from semsearch.encoder.runtimes.conversion import ConvertedModel
 from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.runtimes.runtime import Progress
@@ -38,7 +38,6 @@ SHARED_GRAPHS = 4
 Encoders of one model share them: who opens one collection after the other compiles once, and has the weights once
 in memory.
 """
-SHA256_BYTES = 32
 
 
 class OpenVinoRuntime:
@@ -54,6 +53,11 @@ class OpenVinoRuntime:
         self._graphs: dict[tuple[object, ...], _Graph] = {}
         self.dimension = model.dimension
         self.precision = self._choose_precision(precision)
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """Forget graphs, whose threads are the parent's; a child compiles its own."""
+        self._lock, self._graphs = threading.Lock(), {}
 
     def fill_pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
         """Write one vector per text into ``out``."""
@@ -91,7 +95,7 @@ class OpenVinoRuntime:
 
     def _graph(self, outputs: tuple[str, ...], precision: Precision, streams: int) -> _Graph:
         key = (outputs, precision, streams)
-        with self._lock:
+        with unforked(), self._lock:
             if key not in self._graphs:
                 self._graphs[key] = _load_graph(self._model, *key, self._threads)
             return self._graphs[key]
@@ -118,13 +122,12 @@ def _load_graph(
 
 
 def _read_blob(blob: Path, model: ConvertedModel, settings: dict[str, Any]) -> Any:
-    """The compiled graph that an earlier process left, unless it is missing or not what was written."""
-    with suppress(OSError):
-        content = blob.read_bytes()
-        if hashlib.sha256(content[SHA256_BYTES:]).digest() == content[:SHA256_BYTES]:
-            weights = {"WEIGHTS_PATH": str(model.weights)}
-            with suppress(RuntimeError):  # of a processor with other instructions, for one
-                return openvino_core().import_model(content[SHA256_BYTES:], "CPU", settings | weights)
+    """The compiled graph that an earlier process left of this very model, unless it is missing or damaged."""
+    content = read_sealed(blob, model.digest)
+    if content is None:
+        return None
+    with suppress(RuntimeError):  # of a processor with other instructions, for one
+        return openvino_core().import_model(content, "CPU", settings | {"WEIGHTS_PATH": str(model.weights)})
     return None
 
 
@@ -135,7 +138,7 @@ def _compile_graph(blob: Path, model: ConvertedModel, outputs: tuple[str, ...], 
     compiled = openvino_core().compile_model(part, "CPU", settings)
     content = compiled.export_model().getvalue()
     with suppress(StorageError):  # a blob that cannot be kept costs the next process a quarter second
-        publish_file(blob, hashlib.sha256(content).digest() + content)
+        publish_sealed(blob, content, model.digest)
     return compiled
 
 
@@ -146,14 +149,24 @@ class _Graph:
         self._compiled = compiled
         self._in_flight = 1 if streams == 1 else streams * REQUESTS_PER_STREAM
         self._free: deque[Any] = deque()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """Nobody may use this graph in the child, nor destroy it: it would wait for its threads."""
+        keep_for_ever(self)
+        _load_graph.cache_clear()
 
     def run(
         self, ids: Sequence[Sequence[int]], batches: Sequence[Int64], pad_id: int
     ) -> Iterator[tuple[Int64, list[Float32]]]:
         """Each batch with its outputs, in the order given; the arrays are valid until the next step."""
         waiting: deque[tuple[Int64, Any]] = deque()
-        with self._borrow(min(self._in_flight, len(batches))) as requests:
+        with unforked(), self._borrow(min(self._in_flight, len(batches))) as requests:
             for batch in batches:
+                while is_fork_waiting() and waiting:
+                    yield from self._finish(waiting, requests)
+                if is_fork_waiting():
+                    let_fork()
                 if not requests:
                     yield from self._finish(waiting, requests)
                 request = requests.pop()

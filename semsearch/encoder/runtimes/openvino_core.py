@@ -6,10 +6,25 @@ import sys
 import threading
 from typing import Any
 
+from semsearch.common.forks import keep_for_ever, renew_in_child, unforked
+
 __all__ = ["import_openvino", "openvino_core"]
 
-_lock = threading.Lock()
-_cores: list[Any] = []
+
+class _Process:
+    """What a process has one of: its core, whose threads do not come through a fork."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.core: Any = None
+
+    def after_fork(self) -> None:
+        keep_for_ever(self.core)
+        self.lock, self.core = threading.Lock(), None
+
+
+_process = _Process()
+renew_in_child(_process)
 
 
 def import_openvino() -> Any:
@@ -38,7 +53,7 @@ def openvino_core() -> Any:
     of its core, in whatever thread and order that happens. A thread left with a stack that is gone dies of
     its next signal: Ctrl-C would be a segmentation fault.
     """
-    with _lock:
-        if not _cores:
-            _cores.append(import_openvino().Core())
-        return _cores[0]
+    with unforked(), _process.lock:
+        if _process.core is None:
+            _process.core = import_openvino().Core()
+        return _process.core

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Precision
-from semsearch.common.errors import UnsupportedModelError
+from semsearch.common.errors import DeviceError, UnsupportedModelError
+from semsearch.common.forks import in_new_thread, unforked
 from semsearch.encoder.batching import TOKEN_BUDGET, pad, plan
 from semsearch.encoder.runtimes.pipeline import load_pipeline
 from semsearch.encoder.runtimes.runtime import Progress
 from semsearch.encoder.spec import EncoderSpec
 
 __all__ = ["TorchRuntime"]
+
+R = TypeVar("R")
 
 ACCELERATOR_BUDGET = 64 * TOKEN_BUDGET
 """Tokens a batch on an accelerator, which needs far more at once to be busy."""
@@ -27,13 +34,13 @@ class TorchRuntime:
     name = "torch"
 
     def __init__(self, spec: EncoderSpec, device: str, precision: Precision, threads: int | None) -> None:
-        if threads:
-            torch.set_num_threads(threads)  # torch has one number for the whole process
         self.device = _choose_device(device)
+        self._process = os.getpid()
+        self._threads = threads or _default_threads()
         self.precision = Precision.BF16 if precision is Precision.BF16 else Precision.F32
         self._pad_id = spec.pad_id
         self._budget = TOKEN_BUDGET if self.device == "cpu" else ACCELERATOR_BUDGET
-        self._pipeline = load_pipeline(spec, self.device)
+        self._pipeline = _compute(partial(load_pipeline, spec, self.device))
         self.dimension = int(self._run([[0, 0, 0]], np.array([0]), self.precision)[0].shape[1])
 
     def fill_pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
@@ -55,6 +62,7 @@ class TorchRuntime:
 
     def static_vectors(self) -> Float32:
         """The input embedding table."""
+        self._refuse_fork()
         table = self._pipeline.transformer.get_input_embeddings().weight
         return np.array(table.detach().float().cpu().numpy(), order="C")
 
@@ -62,7 +70,11 @@ class TorchRuntime:
         yield from plan([len(row) for row in ids], streams=1, budget=self._budget)
 
     def _run(self, ids: Sequence[Sequence[int]], batch: Int64, precision: Precision) -> tuple[torch.Tensor, ...]:
-        tokens, mask = pad(ids, batch, self._pad_id)
+        self._refuse_fork()
+        return _compute(partial(self._run_here, *pad(ids, batch, self._pad_id), precision))
+
+    def _run_here(self, tokens: Int64, mask: Int64, precision: Precision) -> tuple[torch.Tensor, ...]:
+        torch.set_num_threads(self._threads)  # FAISS, in whose OpenMP it is the same number, has set its own
         reduced = precision is Precision.BF16
         with torch.inference_mode(), torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=reduced):
             result: tuple[torch.Tensor, ...] = self._pipeline(
@@ -70,10 +82,34 @@ class TorchRuntime:
             )
         return result
 
+    def _refuse_fork(self) -> None:
+        if self.device != "cpu" and self._process != os.getpid():
+            raise _fork_error(self.device)
+
+
+def _default_threads() -> int:
+    """Torch's own choice, which a thread has that has not used FAISS."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(torch.get_num_threads).result()
+
+
+def _compute(task: Callable[[], R]) -> R:
+    with unforked():
+        return in_new_thread(task)
+
+
+def _fork_error(device: str) -> DeviceError:
+    return DeviceError(
+        f"the device {device!r} was used before this process was forked, and cannot be used here; start processes by "
+        "'spawn' or 'forkserver', or load the encoder in them first, or for the cpu"
+    )
+
 
 def _choose_device(device: str) -> str:
+    if device not in ("auto", "cpu") and torch.cuda._is_in_bad_fork():
+        raise _fork_error(device)
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if torch.cuda.is_available() and not torch.cuda._is_in_bad_fork() else "cpu"
     kind = device.split(":")[0]
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(kind, False):

@@ -10,6 +10,8 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from semsearch.storage.database.forks import mind_forks, refuse_carried
+
 __all__ = ["Connection", "connect", "discard", "folder_of", "merge_log"]
 
 READING = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; SELECT generation FROM state"
@@ -67,14 +69,19 @@ def discard(database: Path) -> None:
 
 def _open(path: Path, how: str, first: str, *, frozen: bool = False) -> Connection:
     stamp = _stamp(path, frozen)
+    refuse_carried(path)
     address = f"{path.resolve().as_uri()}?{how}"
-    connection = sqlite3.connect(address, timeout=30, isolation_level=None, uri=True, factory=Connection)
+    connection = sqlite3.connect(
+        address, timeout=30, isolation_level=None, uri=True, factory=Connection, check_same_thread=False
+    )
     try:
         connection.executescript(first)
     except BaseException:
         connection.close()
         raise
     connection.path, connection.stamp, connection.frozen = path, stamp, frozen
+    if not frozen:  # else it has no locks
+        mind_forks(connection, path)
     return connection
 
 

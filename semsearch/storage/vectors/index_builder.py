@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from semsearch.common.errors import InputError
+from semsearch.common.forks import in_new_thread
 from semsearch.index import ApproximateIndex, Part, Plan, Rows, build_part, choose, is_current, tune
 from semsearch.storage.tables.indexes import IndexFile
 from semsearch.storage.vectors.index_state import IndexState
@@ -43,6 +45,13 @@ class IndexBuilder:
 
     def renew(self, state: IndexState, anew: bool = False) -> IndexState:
         """The state after whatever building is due; the same object if none is. ``anew`` builds everything."""
+        return in_new_thread(partial(self._renew, state, anew))
+
+    def tune(self, state: IndexState, again: bool) -> IndexState:
+        """The state with an operating point, measured if there is none, if it is due or asked for."""
+        return in_new_thread(partial(self._tune, state, again))
+
+    def _renew(self, state: IndexState, anew: bool) -> IndexState:
         sound = [] if anew else [file for file, _ in self._read_sound(state.files)]
         if not anew and len(sound) == len(state.files) and not self._is_due(state):
             return state
@@ -64,14 +73,13 @@ class IndexBuilder:
                 raise
             logger.info("no index yet, too few rows to train it: %s", error)
             return replace(state, plan=None, files=(), measured=None)
-        built = self.tune(replace(state, files=files), again)
+        built = self._tune(replace(state, files=files), again)
         if state.plan.level is None or not built.measured or built.measured.recall >= (state.target.recall or 0):
             return built
         logger.info("recall@10 of %.3f is less than wanted: building a finer index", built.measured.recall)
         return self._build(replace(state, plan=choose(self._rows, state.plan.level + 1)), [], again=True)
 
-    def tune(self, state: IndexState, again: bool) -> IndexState:
-        """The state with an operating point, measured if there is none, if it is due or asked for."""
+    def _tune(self, state: IndexState, again: bool) -> IndexState:
         measured = state.measured
         if measured and not again and state.covered <= MEASURED_AGAIN * measured.rows:
             return state

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 
 from semsearch.common.arguments import check_k
@@ -35,7 +37,8 @@ def contexts(store: Store, word: str, sentence: str | None, k: int, same_word: b
     k = check_k(k)
     phrase = Phrase.read(word, store.encoder)
     query = _direction_in(phrase, word if sentence is None else sentence, store.encoder)
-    with store.pinned(with_words=True) as snapshot:
+    compares = store.definition.word_vectors  # with vectors of another day
+    with store.checking_encoder() if compares else nullcontext(), store.pinned(with_words=True) as snapshot:
         if snapshot.words is None or same_word:
             ranked = _rank_places(find_places(store, snapshot, phrase), query)
         else:

@@ -5,7 +5,6 @@ Everything is exact: cosines are matrix products over all names, in blocks of bo
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from semsearch.common.arrays import Float32, Int64, top, unit_length
 from semsearch.common.documents import Formula
 from semsearch.common.errors import InputError, QueryError
 from semsearch.common.suggestions import suggest
+from semsearch.common.threads import computed_once
 from semsearch.words.spaces.formulas import FORMULAS, check_formula
 from semsearch.words.spaces.preparation import Preparation
 
@@ -90,7 +90,7 @@ class Space:
         """Numbers in a vector."""
         return int(self.vectors.shape[1])
 
-    @functools.cached_property
+    @computed_once
     def units(self) -> Float32:
         """The vectors at length one, float32[n, d]; a vector of zeros stays, and is near nothing."""
         return unit_length(self.vectors)
