@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice, pairwise, takewhile
+from itertools import chain, islice, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ def read_table(path: Path) -> Space:
     rows = _translate_csv_errors(csv_rows(lines, Layout(separator), strict=True), path)
     growing = None
     for number, fields in enumerate(rows, 1):
-        if not fields or (number == 1 and _is_heading(fields, sample, separator)):
+        if not fields or (number == 1 and _is_heading(fields, sample)):
             continue
         growing = growing or Growing(len(fields) - 1)
         place = f"{path}:{number}"
@@ -70,21 +70,20 @@ def _fields(line: str, separator: str) -> list[str]:
     return next(csv_rows([line], Layout(separator)))
 
 
-def _is_heading(fields: Sequence[str], sample: Sequence[str], separator: str) -> bool:
+def _is_heading(fields: Sequence[str], sample: Sequence[str]) -> bool:
     """Whether the first row names columns: without a number, or with numbers that count, as pandas calls columns.
 
-    Two counting numbers may as well be a vector: then the name must be one that an index has, or empty.
+    One or two numbers that count from 0, or any that count from elsewhere, may as well be a vector: then the name must
+    be one that a column of names has.
     """
-    columns = fields[1:]
-    if not any(map(_is_number, columns)) or (not fields[0].strip() and len(sample) > 1):
+    name, columns = fields[0].strip().lower(), fields[1:]
+    if not any(map(_is_number, columns)) or (not name and len(sample) > 1):
         return True
     if not all(column.strip().isdecimal() for column in columns):
         return False
-    numbers = [int(column) for column in columns]
-    if any(after != before + 1 for before, after in pairwise(numbers)):
-        return False
-    below = _fields(sample[1], separator)[1:] if len(sample) > 1 else []
-    return len(columns) > 2 or fields[0].strip().lower() in INDEX_NAMES or any("." in number for number in below)
+    numbers = list(map(int, columns))
+    counting = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return counting and (name in INDEX_NAMES or (numbers[0] == 0 and len(numbers) > 2))
 
 
 def read_words(path: Path) -> Space:
