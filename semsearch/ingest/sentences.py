@@ -78,7 +78,7 @@ def _end_of_sentence(text: str, cut: int) -> int:
     """Where a sentence ends whose last mark is somewhere before ``cut``, with the quotation marks that close it."""
     while cut and text[cut - 1].isspace():
         cut -= 1
-    return _CLOSERS.match(text, cut).end()
+    return int(_CLOSERS.match(text, cut).end())
 
 
 def _segment(text: str, language: str) -> list[Span]:
@@ -92,7 +92,7 @@ def _segment(text: str, language: str) -> list[Span]:
 
 def _behind_closing(text: str, cut: int) -> int:
     """The cut moved behind marks that close what is before it; the segmenter does not know all of them."""
-    return cut if text[cut - 1 : cut].isspace() else _CLOSING.match(text, cut).end()
+    return cut if text[cut - 1 : cut].isspace() else int(_CLOSING.match(text, cut).end())
 
 
 def _boundaries(text: str, language: str) -> list[dict[str, Any]]:

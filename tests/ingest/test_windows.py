@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +113,48 @@ def test_windows_of_any_text_hold_its_visible_characters(text, sizes):
     spans = windows(text, offsets, starts_word, *sizes)
     assert all(len("".join(text[start:end].split())) <= sizes[0] for start, end in spans)
     assert {i for span in spans for i in range(*span)} >= {start for start, _ in offsets}
+
+
+CLUSTERS = [
+    *("e\u0301", "👩‍👩‍👧", "🇩🇪", "क्षि", "ก็", "각", "\u1112\u1161\u11ab", "👍🏽", "❤️", "நி", "\u200d", "\u200b", "\r\n"),
+    *("a", "中", " ", " \u0301", "\0", ".", "x" + 7 * "\u0323"),
+]
+CLUSTERED = st.lists(st.sampled_from(CLUSTERS), max_size=30).map("".join)
+
+
+def tokenize_anyhow(text, lengths):
+    """Tokens of these numbers of characters, 0 for a character that no token stands for; a word each."""
+    offsets, position = [], 0
+    for length in lengths:
+        if length and (piece := text[position : position + length]).strip():
+            offsets.append((position, position + len(piece)))
+        position += length or 1
+    return offsets
+
+
+@given(CLUSTERED, st.lists(st.integers(0, 3), max_size=80), SIZES, st.booleans())
+@settings(deadline=None, max_examples=500)
+def test_windows_hold_whole_characters_and_all_of_them(text, lengths, sizes, words):
+    """Whatever the tokens, each cluster that is not blank is whole in a window, and no window cuts one."""
+    offsets = tokenize_anyhow(text, lengths)
+    spans = windows(text, offsets, [words] * len(offsets), *sizes)
+    clusters = [match.span() for match in regex.finditer(r"\X", text)]
+    edges = {0, len(text), *(start for start, _ in clusters)}
+    assert all(start in edges and end in edges for start, end in spans)
+    assert spans == sorted(spans)
+    if offsets:
+        visible = {place for place, character in enumerate(text) if not character.isspace()}
+        assert visible <= set(itertools.chain(*(range(*span) for span in spans)))
+
+
+@given(CLUSTERED, SIZES)
+@settings(deadline=None, max_examples=500)
+def test_windows_fit_wherever_they_can_be_cut(text, sizes):
+    """With a token a character that is not blank, only a cluster that is longer than a window makes one too long."""
+    offsets = [(i, i + 1) for i, character in enumerate(text) if not character.isspace()]
+    for start, end in windows(text, offsets, [True] * len(offsets), *sizes):
+        counts = [len("".join(cluster.split())) for cluster in regex.findall(r"\X", text[start:end])]
+        assert sum(counts) <= sizes[0] or sum(map(bool, counts)) == 1
 
 
 def test_a_word_longer_than_a_window_is_cut_inside():

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from io import BufferedReader
+from itertools import pairwise
 from typing import Any
 
 from semsearch.common.documents import Document
@@ -17,9 +18,7 @@ from semsearch.ingest.formats.text import read_text
 
 __all__ = ["MARKDOWN"]
 
-_FRONT_MATTER = re.compile(
-    r"(---|\+\+\+)[ \t]*\n(.{0,65536}?)^(\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
-)
+_FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.{0,65536}?)^(\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 """Data at the very start of a file: YAML between lines of three hyphens, TOML between lines of three plus signs."""
 
 _TITLE_LINE = re.compile(r"^title:[ \t]*(\S.*)", re.MULTILINE)
@@ -84,7 +83,7 @@ def _parse_heading(text: str) -> str | None:
     from markdown_it import MarkdownIt
 
     tokens = MarkdownIt("commonmark").disable("inline").parse(text)
-    for opening, inside in zip(tokens, tokens[1:], strict=False):
+    for opening, inside in pairwise(tokens):
         if opening.type == "heading_open" and opening.tag == "h1" and opening.level == 0 and inside.content:
             return " ".join(inside.content.split())
     return None

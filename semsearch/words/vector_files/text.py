@@ -57,7 +57,7 @@ def _find_separator(path: Path, sample: Sequence[str]) -> str:
     default = "\t" if path.suffix.lower() == ".tsv" else ","
     if sample and not any(separator in line for line in sample for separator in SEPARATORS):
         raise InputError(f"{path}:1: no separator; put a comma, a semicolon, a tab or | between a name and its numbers")
-    candidates = (default, *SEPARATORS.replace(default, ""))
+    candidates: list[str] = [default, *SEPARATORS.replace(default, "")]
     return max(candidates, key=lambda separator: sum(_holds_numbers(line, separator) for line in sample))
 
 
@@ -148,7 +148,7 @@ def _vector(fields: Sequence[str], place: str, separator: str) -> Float32:
     except ValueError:
         wrong = next(field for field in fields if not _is_number(field))
         raise InputError(
-            f"{place}: {wrong[:40]!r} is not a number; a line is a name and its numbers, with {separator!r} between them"
+            f"{place}: {wrong[:40]!r} is not a number; a line is a name and its numbers, {separator!r} between them"
         ) from None
 
 
