@@ -68,6 +68,7 @@ def test_a_text_file_is_one_document(put, name):
         ("+++\ntitle = 'Herons'\n+++\n# Real", "Herons"),
         ("+++\n# comment\n+ not TOML\n+++\n# Real", "Real"),
         ("---\nA sentence.\n---\n# Real", "Real"),
+        ("---\nA title\n===\n---\n# Next", "A title"),
         ("---\n\n# Real\n", "Real"),
         ("\n---\ntitle: too late\n---\n# Real", "Real"),
         ("text\n" * 5000 + "```\n# code\n```\n" * 50 + "# Real *one*\n# Next", "Real *one*"),

@@ -187,19 +187,40 @@ def test_a_stray_quote_in_a_quoted_column_costs_one_row(put, style, broken):
     assert reader.skipped == 1
 
 
-LETTER = "Dear all,\nwe met in Rome, Italy, and it rained,\n1,000 people came\nHello, world\n\nBye, Ann"
+MULTILINE = [
+    "Dear all,\nwe met in Rome, Italy, and it rained,\n1,000 people came\nHello, world\n\nBye, Ann",
+    "Dear all" + "\nHello, world" * 9,
+    "Shall I" + "\nCompare thee," * 9 + "\nso it,goes",
+    "We were\n99,000 people there",
+    "We met in\n1,Rome",
+    "\n99,\n",
+    "\n99,x",
+    "a\nb",
+    '"\n"',
+]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize(
-    "text", [LETTER, "Shall I compare thee,\nThou art more,\nRough winds,", "a\nb", '"\n"', "\n,\n"]
-)
+@pytest.mark.parametrize("text", MULTILINE)
 def test_a_text_of_several_lines_is_one_cell(put, newline, text):
     """Quoted line ends, commas, quotes and blank lines are read as the csv module reads them."""
     text = text.replace("\n", newline)
     stream = io.StringIO(newline="")
-    csv.writer(stream).writerows([("id", "text"), *((number, text) for number in range(9))])
-    assert [document.text for document in Reader([put(stream.getvalue())])] == [text] * 9
+    csv.writer(stream).writerows([("id", "text"), *((number, text) for number in range(5, 15))])
+    assert [document.text for document in Reader([put(stream.getvalue())])] == [text] * 10
+
+
+def test_a_cell_of_several_lines_below_a_stray_quote_is_read(put):
+    """The row that a stray quote runs into is read as if the quote had not been there."""
+    reader = Reader([put('id,text\n1,"stray\n2,"two\nlines"\n3,x\n')], skip_bad=True)
+    assert [document.text for document in reader] == ["two\nlines", "x"]
+    assert reader.skipped == 1
+
+
+def test_spaces_behind_separators_are_no_part_of_other_columns(put):
+    """Where all names of columns have a space before them, cells and names are read without."""
+    (document,) = Reader([put("text, note, year\nheron, blue, 1999\n")])
+    assert document.metadata == {"note": "blue", "year": "1999"}
 
 
 QUOTINGS = [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]
@@ -281,15 +302,20 @@ def test_separators_are_never_guessed_wrong(put, name, table, texts):
 
 
 @pytest.mark.parametrize(
-    ("header", "reason"),
+    ("name", "header", "reason"),
     [
-        ("id;body", r"no field 'text' \(fields there: 'id', 'body'\); name another with --text-field$"),
-        ("id^text", r"\(fields there: 'id\^text'\); .*, or separate the columns by a comma, a semicolon, a tab or \|"),
+        ("a.tsv", "id\ttitle;text", r"\(fields there: 'id', 'title;text'\)"),
+        ("a.csv", "id;body", r"no field 'text' \(fields there: 'id', 'body'\); name another with --text-field$"),
+        (
+            "a.csv",
+            "id^text",
+            r"\(fields there: 'id\^text'\); .*, or separate the columns by a comma, a semicolon, a tab or \|",
+        ),
     ],
 )
-def test_a_header_without_the_column_of_texts_is_explained(put, header, reason):
+def test_a_header_without_the_column_of_texts_is_explained(put, name, header, reason):
     """The message lists the columns as they are separated, or says what separates columns."""
-    reader = Reader([put(f"{header}\n1;x\n")], skip_bad=True)
+    reader = Reader([put(f"{header}\n1;x\n", name)], skip_bad=True)
     assert list(reader) == []
     assert re.search(reason, reader.messages[0])
 

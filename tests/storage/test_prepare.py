@@ -72,6 +72,13 @@ def test_passages_fit_the_model(unit, title, marks):
     assert max(len(TOKEN.findall(text[slice(*span)])) for span in spans) <= room
 
 
+def test_a_title_takes_room_from_short_passages():
+    """A paragraph of few bytes is too long beside a long title, and is cut."""
+    text = "Go!!! Do!!! Be!!! We!!! Me."
+    assert len(passages(text, Unit.PARAGRAPH)) == 1
+    assert len(passages(text, Unit.PARAGRAPH, "t " * 60)) == 2
+
+
 def test_a_document_stays_whole():
     """The unit that is the whole document is never cut; what the model does not read is counted elsewhere."""
     text = "The bee has wings. " * 99
