@@ -7,14 +7,15 @@ ascending order. The spans of a text's units have no whitespace at either end an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any
 
 from semsearch.common.documents import Span, Unit
 from semsearch.common.unicode import replace_surrogates
+from semsearch.ingest.sentences import find_sentence_ends, find_sentences
 
-__all__ = ["documents", "lines", "paragraphs", "sentences", "split"]
+__all__ = ["documents", "fit", "lines", "paragraphs", "sentences", "split"]
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 # The groups are atomic: a "\r\n" that was matched whole must not be given back as two newlines.
@@ -55,16 +56,47 @@ def sentences(text: str, language: str = "en") -> list[Span]:
 
     ``language`` is an ISO 639-1 code; an unknown one is cut by English rules.
     """
-    # The segmenter is native code: it cannot take lone surrogates, and it slices into the
-    # middle of a non-ASCII space between a single letter and a period ("B\xa0.") and panics. Both
-    # are replaced one for one, so that positions hold.
-    readable = replace_surrogates(_WIDE_SPACE.sub(" ", text))
+    readable = _make_readable(text)
     spans = (
         (start + left, start + right)
         for start, end in paragraphs(text)
-        for left, right in _segment(readable[start:end], language)
+        for left, right in find_sentences(readable[start:end], language)
     )
     return _trim(text, spans)
+
+
+def fit(text: str, span: Span, offsets: Sequence[Span], size: int, language: str = "en") -> list[Span]:
+    """Cut a span of more than ``size`` tokens where a sentence ends in it, else where a line does.
+
+    ``offsets`` are those of its tokens, counted from where it starts. The pieces are as long as they may be; what has
+    no such place in it stays longer.
+    """
+    piece = text[slice(*span)]
+    starts = sorted(start for start, end in offsets if end > start)
+    sentence_ends = find_sentence_ends(_make_readable(piece), language)
+    ends = sorted({*sentence_ends, *(match.start() for match in _NEWLINE.finditer(piece)), len(piece)})
+    cuts = [0]
+    while (first := bisect_left(starts, cuts[-1])) + size < len(starts):
+        cut = _last_between(sentence_ends, cuts[-1], starts[first + size])
+        cut = cut or _last_between(ends, cuts[-1], starts[first + size])
+        cut = cut or ends[bisect_right(ends, cuts[-1])]
+        cuts.append(cut)
+    return _trim(text, [(span[0] + start, span[0] + end) for start, end in pairwise([*cuts, len(piece)])])
+
+
+def _last_between(places: Sequence[int], after: int, limit: int) -> int | None:
+    """The last of ascending places behind ``after`` and not behind ``limit``."""
+    last = bisect_right(places, limit) - 1
+    return places[last] if last >= 0 and places[last] > after else None
+
+
+def _make_readable(text: str) -> str:
+    """The text as the segmenter can take it.
+
+    It is native code: it cannot take lone surrogates, and it slices into the middle of a non-ASCII space between a
+    single letter and a period ("B\\xa0.") and panics. Both are replaced one for one, so that positions hold.
+    """
+    return replace_surrogates(_WIDE_SPACE.sub(" ", text))
 
 
 def _split_between(text: str, separator: re.Pattern[str]) -> list[Span]:
@@ -85,26 +117,3 @@ def _trim(text: str, spans: Iterable[Span]) -> list[Span]:
         if left < right:
             trimmed.append((start + left, start + right))
     return trimmed
-
-
-def _segment(paragraph: str, language: str) -> list[Span]:
-    """The sentences of one paragraph, side by side; the paragraph itself if none can be trusted."""
-    sentences = _boundaries(paragraph, language)
-    if any(paragraph[item["start_index"] : item["end_index"]] != item["text"] for item in sentences):
-        sentences = []
-    cuts = {0, len(paragraph), *(item["end_index"] for item in sentences)}
-    return list(pairwise(sorted(cuts)))
-
-
-def _boundaries(paragraph: str, language: str) -> list[dict[str, Any]]:
-    """What the segmenter finds; nothing if it breaks down."""
-    import sentencex
-
-    try:
-        return list(sentencex.get_sentence_boundaries(language, paragraph))
-    except BaseException as error:
-        # A panic in Rust arrives as a BaseException of a class that cannot be imported. One odd
-        # paragraph must not end the reading of a whole corpus.
-        if type(error).__name__ != "PanicException":
-            raise
-        return []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from semsearch.common.documents import Document, Span, Unit
 from semsearch.encoder import Encoder
-from semsearch.ingest.spans import split
+from semsearch.ingest.spans import fit, split
 from semsearch.ingest.windows import windows
 from semsearch.storage.settings import CollectionSettings
 
@@ -52,12 +52,15 @@ def reading_digest(before: str, passage: str) -> bytes:
 def prepare(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[Prepared]:
     """Split documents by the collection's unit; a document without any token has no passage.
 
-    One that is a title alone has a passage of no characters.
+    One that is a title alone has a passage of no characters. A sentence, a line or a paragraph that is longer than the
+    model reads is cut further, if there is a place for it.
     """
     if settings.unit is Unit.WINDOW:
         spans_of = _split_windows(documents, settings, encoder)
     else:
         spans_of = [split(document.text, settings.unit, settings.language) for document in documents]
+    if settings.unit not in (Unit.WINDOW, Unit.DOCUMENT):
+        spans_of = _cut_long(documents, spans_of, settings.language, encoder)
     prepared = [
         Prepared(document, tuple(spans or [(0, 0)])) for document, spans in zip(documents, spans_of, strict=True)
     ]
@@ -88,18 +91,42 @@ def _split_windows(documents: Sequence[Document], settings: CollectionSettings, 
     long = [
         number
         for number, (document, size) in enumerate(zip(documents, sizes, strict=True))
-        if not _is_surely_short(document, size)
+        if not _is_surely_short(document.text, size)
     ]
     tokens = encoder.content_offsets([documents[number].text for number in long])
     for number, (offsets, starts_word) in zip(long, tokens, strict=True):
         size = sizes[number]
         overlap = size // OVERLAP_SHARE if settings.overlap is None else min(settings.overlap, size - 1)
-        spans[number] = windows(offsets, starts_word, size, overlap) or spans[number]  # no tokens: one window
+        text = documents[number].text
+        spans[number] = windows(text, offsets, starts_word, size, overlap) or spans[number]  # no tokens: one window
     return spans
 
 
-def _is_surely_short(document: Document, size: int) -> bool:
-    return len(document.text) <= size and len(document.text.encode("utf-8", "replace")) <= size
+def _cut_long(
+    documents: Sequence[Document], spans_of: Sequence[list[Span]], language: str, encoder: Encoder
+) -> list[list[Span]]:
+    """The spans, and in the place of those with more tokens than the model reads their pieces."""
+    long = [
+        (number, span)
+        for number, (document, spans) in enumerate(zip(documents, spans_of, strict=True))
+        for span in spans
+        if not _is_surely_short(document.text[slice(*span)], _sure_room(document, encoder))
+    ]
+    rooms = {number: _room(documents[number], encoder) for number, _ in long}
+    tokens = encoder.content_offsets([documents[number].text[slice(*span)] for number, span in long])
+    pieces = {
+        (number, span): fit(documents[number].text, span, offsets, rooms[number], language)
+        for (number, span), (offsets, _) in zip(long, tokens, strict=True)
+        if len(offsets) > rooms[number]
+    }
+    return [
+        [piece for span in spans for piece in pieces.get((number, span), [span])]
+        for number, spans in enumerate(spans_of)
+    ]
+
+
+def _is_surely_short(text: str, size: int) -> bool:
+    return len(text) <= size and len(text.encode("utf-8", "replace")) <= size
 
 
 def _room(document: Document, encoder: Encoder) -> int:
@@ -107,7 +134,19 @@ def _room(document: Document, encoder: Encoder) -> int:
 
     A title may take half of the model's length at most; what a longer one loses is counted as cut.
     """
+    before = _text_before(document, encoder)
+    return _room_beside(len(encoder.content_offsets([before])[0][0]) if before else 0, encoder)
+
+
+def _sure_room(document: Document, encoder: Encoder) -> int:
+    """Tokens that are left at least; known without tokenizing the title, of which every token has a byte."""
+    return _room_beside(len(_text_before(document, encoder).encode("utf-8", "replace")), encoder)
+
+
+def _text_before(document: Document, encoder: Encoder) -> str:
+    return encoder.spec.document_prompt + (document.title or "")
+
+
+def _room_beside(used: int, encoder: Encoder) -> int:
     limit = encoder.max_seq_length - encoder.special_count - SPARE
-    before = encoder.spec.document_prompt + (document.title or "")
-    used = len(encoder.content_offsets([before])[0][0]) if before else 0
     return max(limit - used, limit // 2, 1)

@@ -53,11 +53,31 @@ def test_a_text_file_is_one_document(put, name):
         ("```sh\n# a comment\n```\n# Real", "Real"),
         ("~~~\n```\n# a comment\n~~~\n# Real", "Real"),
         ("    # code\n## second level\n#tag\nno heading", None),
+        ("Set\nunder\n=====\n\ntext", "Set under"),
+        ("<!--\n# hidden\n\n# hidden\n-->\n# Real", "Real"),
+        ("text\n\n<!-- # hidden -->\n# Real", "Real"),
+        ("````md\n```\n# code\n```\n````\n# Real", "Real"),
+        ("- ```\n  # code\n  ```\n\n> # quoted\n\n# Real", "Real"),
+        ("```\n# never closed", None),
+        ("---\n# comment\ntitle: Herons of the coast\n---\n# Real", "Herons of the coast"),
+        ('---\r\ntitle: "Herons: a book"  # comment\r\n---\r\n# Real', "Herons: a book"),
+        ("---\ntitle: Herons: a book\n---\n# Real", "Herons: a book"),
+        ("---\ntitle: >\n  Folded\n  lines\n...\n# Real", "Folded lines"),
+        ("---\ntitle: 2024\n---\n", "2024"),
+        ("---\ntitle:\ntags: [a]\n---\n# Real", "Real"),
+        ("---\nbook:\n  title: inner\n# comment\n---\n# Real", "Real"),
+        ("+++\ntitle = 'Herons'\n+++\n# Real", "Herons"),
+        ("+++\n# comment\n+ not TOML\n+++\n# Real", "Real"),
+        ("---\nA sentence.\n---\n# Real", "Real"),
+        ("---\nA title\n===\n---\n# Next", "A title"),
+        ("---\n\n# Real\n", "Real"),
+        ("\n---\ntitle: too late\n---\n# Real", "Real"),
+        ("text\n" * 5000 + "```\n# code\n```\n" * 50 + "# Real *one*\n# Next", "Real *one*"),
         ("", None),
     ],
 )
-def test_a_markdown_title_is_its_first_heading(put, text, title):
-    """The title is the first ``#`` heading outside blocks of code; the text keeps it."""
+def test_a_markdown_title_is_stated_or_its_first_heading(put, text, title):
+    """The title is that of the front matter, else the first heading outside of code and comments; the text keeps it."""
     (document,) = Reader([put("a.md", text)])
     assert (document.title, document.text) == (title, text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from semsearch.common.documents import Unit
-from semsearch.ingest.spans import documents, lines, paragraphs, sentences, split
+from semsearch.ingest.spans import documents, fit, lines, paragraphs, sentences, split
 
 UNITS = [unit for unit in Unit if unit is not Unit.WINDOW]
 PIECES = [
@@ -132,6 +133,109 @@ def test_a_wide_space_before_a_period_is_read(space):
     """A no-break space between a letter and a period, as French texts have it, does not stop the segmenter."""
     text = f"Le plan est B{space}. Il sourit. Elle rit."
     assert pieces(text, sentences(text, "fr")) == [f"Le plan est B{space}. Il sourit.", "Elle rit."]
+
+
+PAIRS = [
+    "()",
+    "[]",
+    "{}",
+    "<>",
+    '""',
+    "''",
+    "``",
+    "“”",
+    "‘’",
+    "„“",
+    "«»",
+    "»«",
+    "‹›",
+    "「」",
+    "『』",
+    "《》",
+    "（）",
+    "【】",
+]
+COUNTED = [f"This is sentence number {number} here." for number in range(100)]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("closed", [True, False])
+def test_marks_far_apart_hold_many_sentences(pair, closed):
+    """Between an opening mark and a closing one far away, or none, sentences are found as without the marks."""
+    opening, closing = pair if closed else (pair[0], "")
+    text = f"He said {opening}{' '.join(COUNTED)}{closing} Then he left. So did we."
+    expected = [f"He said {opening}{COUNTED[0]}", *COUNTED[1:-1], COUNTED[-1] + closing, "Then he left.", "So did we."]
+    assert pieces(text, sentences(text)) == expected
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_marks_near_each_other_stay_in_one_sentence(pair):
+    """What is quoted or in brackets shortly stays with the sentence around it, and so does the closing mark."""
+    text = f"He said {pair[0]}one word{pair[1]} and left. So did we {pair[0]}or some{pair[1]}. Then none."
+    assert len(sentences(text)) == 3
+    assert all(piece[0] not in pair[1] for piece in pieces(text, sentences(text)) if pair[0] != pair[1])
+
+
+@pytest.mark.parametrize("marker", ["- ", "* ", "• ", "+ ", "1. ", "12) ", "(3) ", "(a) ", "b) ", "iv. ", "– "])
+@pytest.mark.parametrize("items", [2, 5])
+def test_what_follows_a_list_is_no_part_of_its_last_item(marker, items):
+    """Each item of a list has its own sentences, and those of the text behind it are found."""
+    listed = [f"{marker}Ann has brought bread number {number} today." for number in range(items)]
+    text = "\n".join(["This was said.", *listed, " ".join(COUNTED)])
+    assert pieces(text, sentences(text)) == ["This was said.", *listed, *COUNTED]
+
+
+def test_japanese_sentences_in_far_brackets():
+    """Scripts without spaces between sentences are cut within brackets, too."""
+    text = "「" + "これは文です。" * 50 + "」と言った。"
+    assert [len(piece) for piece in pieces(text, sentences(text, "ja"))] == [8, *[7] * 48, 8, 5]
+
+
+def test_a_comparison_is_no_bracket():
+    """The signs for less and more do not hold together what is between them."""
+    text = " ".join(["It was x < 3 then.", *COUNTED, "It is x > 4 now."])
+    assert len(sentences(text)) == 102
+
+
+@given(st.integers(1, 12), st.lists(st.integers(1, 9), max_size=30), st.sampled_from([" ", "\n", "\r\n"]))
+@settings(deadline=None)
+def test_pieces_that_fit_are_cut_at_sentences(size, lengths, space):
+    """A span with too many words is cut between sentences, into the fewest pieces; a longer sentence stays alone."""
+    texts = [" ".join(["Word", *["word"] * (length - 1)]) + "." for length in lengths]
+    text = "x\n" + space.join(texts)
+    offsets = [(match.start() - 2, match.end() - 2) for match in re.finditer(r"\w+", text)][1:]
+    found = pieces(text, fit(text, (2, len(text)), offsets, size))
+    expected, counts = [], []
+    for piece, length in zip(texts, lengths, strict=True):
+        if expected and counts[-1] + length <= size:
+            expected[-1] += space + piece
+            counts[-1] += length
+        else:
+            expected.append(piece)
+            counts.append(length)
+    assert found == expected
+
+
+def test_lines_are_cut_where_no_sentence_ends():
+    """A list without full stops is cut between its lines, and a line longer than there is room for stays whole."""
+    text = "one two three\nfour five\nsix\n" + "seven " * 9 + "\neight nine"
+    offsets = [match.span() for match in re.finditer(r"\w+", text)]
+    assert pieces(text, fit(text, (0, len(text)), offsets, 5)) == [
+        "one two three\nfour five",
+        "six",
+        ("seven " * 9).strip(),
+        "eight nine",
+    ]
+
+
+@given(TEXTS, st.integers(1, 5))
+@settings(deadline=None)
+def test_fitting_loses_nothing(text, size):
+    """Whatever the text, the pieces hold its visible characters in order."""
+    offsets = [(place, place + 1) for place in range(len(text))]
+    spans = fit(text, (0, len(text)), offsets, size)
+    assert visible("".join(pieces(text, spans))) == visible(text)
+    assert spans == sorted(spans)
 
 
 class PanicException(BaseException):

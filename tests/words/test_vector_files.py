@@ -86,7 +86,61 @@ def check(space):
     np.testing.assert_array_equal(space.vectors, VECTORS)
 
 
+ROWS = "bee{0}1.5{0}-2{0}3\njet{0}4{0}5{0}6\n"
+HEADINGS = [
+    "word,0,1,2",
+    ",0,1,2",
+    '"","0","1","2"',
+    "anything,0,1,2",
+    "0,1,2,3",
+    "word,2019,2020,2021",
+    ",10,20,30",
+    "w,a,b,c",
+]
+
+
+@pytest.mark.parametrize("heading", [*HEADINGS, None])
+@pytest.mark.parametrize(("name", "separator"), [(f"a.{end}", mark) for end in ("csv", "tsv") for mark in ",;\t|"])
+def test_headings_and_separators_of_tables(tmp_path, heading, name, separator):
+    """The first row is no word if it names columns as pandas and others do, whatever stands between cells."""
+    first = "" if heading is None else heading.replace(",", separator) + "\n"
+    (tmp_path / name).write_text(first + ROWS.format(separator), encoding="utf-8")
+    space = read_space(tmp_path / name)
+    assert list(space.names) == ["bee", "jet"]
+    np.testing.assert_array_equal(space.vectors, np.array([[1.5, -2, 3], [4, 5, 6]], np.float32))
+
+
+@pytest.mark.parametrize("numbers", [[0, 1], [1, 0, 0], [1, 2, 3], [0, 2, 4], [5]])
+def test_a_first_word_of_whole_numbers_is_no_heading(tmp_path, numbers):
+    """A vector that does not count from 0 is one, and so is a short one that does."""
+    (tmp_path / "a.csv").write_text(",".join(map(str, ["bee", *numbers])) + "\n")
+    assert read_space(tmp_path / "a.csv").vectors.tolist() == [numbers]
+
+
+PHRASES = {
+    "top 10 0.5 0.25 0.125\nbee 1 0 0\n": ["top 10", "bee"],
+    "New York 1 2 3\nbee 1 0 0\n": ["New York", "bee"],
+    "bee 1 0 0\n. . 7 0.5 0.25 1e-3\nat 5 pm 1 2 3\n": ["bee", ". . 7", "at 5 pm"],
+    "2 3\ntop 10 0.5 0.25 0.125\nbee 1 0 0\n": ["top 10", "bee"],
+    "1 2 0.5 0.25 0.125\n3 1 0 0\n": ["1 2", "3"],
+}
+
+
+@pytest.mark.parametrize("text", PHRASES)
+def test_names_with_spaces_and_numbers(tmp_path, text):
+    """How many numbers a vector has is what most lines end in; what is before them is the name."""
+    (tmp_path / "a.txt").write_text(text)
+    space = read_space(tmp_path / "a.txt")
+    assert list(space.names) == PHRASES[text]
+    assert space.vectors.shape == (len(PHRASES[text]), 3)
+
+
 WRONG = {
+    "spaces.csv": ("bee 1 2\njet 3 4\n", ["spaces.csv:1", "no separator", "a comma, a semicolon, a tab or |"]),
+    "commas.csv": ("bee;1,5;0,2\njet;0,1;2,5\n", ["commas.csv:1", "is not a number", "between them"]),
+    "mixed.csv": ("bee,1,2\njet;3;4\n", ["mixed.csv:2", "'jet;3;4' has 0 numbers"]),
+    "quote.csv": ('bee,1,2\n"jet,1,2\nfly",1,2\n', ["quote.csv:2", "goes over lines", "quote"]),
+    "open.csv": ('bee,1,2\n"jet,1,2\n', ["open.csv", "not a table"]),
     "nowhere.csv": (None, ["no file", "nowhere.csv"]),
     "words.xlsx": ("", ["words.xlsx", ".csv, .tsv, .txt"]),
     "empty.csv": ("", ["no vectors in", "empty.csv"]),

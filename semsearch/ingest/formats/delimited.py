@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import partial
 from io import BufferedReader
+from itertools import islice
 from typing import Any
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.format import Fields, Format, Origin
 from semsearch.ingest.formats.records import locate, required_fields, to_document
+from semsearch.ingest.formats.rows import Lines, read_rows
+from semsearch.ingest.formats.separators import Layout, announced_separator, recognise_layout
 from semsearch.ingest.formats.streams import check, text_lines
 
 __all__ = ["CSV", "TSV"]
 
-_LARGEST_CELL = 2**31 - 1
-"""Characters in one cell; the most that the csv module takes on every platform."""
-
-NumberedCells = tuple[int, list[str] | RecordError]
-"""The number of the line that a row begins on, and its cells or what is wrong with it."""
+_SAMPLE_LINES = 10
+"""Lines by which the separator is recognised: the header and a few rows."""
 
 
 def _read_table(
-    origin: Origin, stream: BufferedReader, fields: Fields, dialect: type[csv.Dialect]
+    origin: Origin, stream: BufferedReader, fields: Fields, separator: str
 ) -> Iterator[Document | RecordError]:
     """Every row below the header as a document; blank lines are no rows."""
-    rows = _rows(stream, dialect)
+    lines = Lines(text_lines(stream))
+    layout = _recognise(lines, fields, separator)
+    rows = read_rows(lines, layout)
     line, names = next(rows, (1, RecordError("no header row; put the names of the columns first")))
     try:
-        columns = _columns(_check_row(names))
-        required = required_fields(columns, fields)
+        columns = _columns(_check_row(names), layout)
+        required = _required(columns, fields)
     except RecordError as error:
         yield locate(error, f"{origin.label}:{line}")
         return
@@ -45,23 +47,28 @@ def _read_table(
             yield document
 
 
-def _rows(stream: BufferedReader, dialect: type[csv.Dialect]) -> Iterator[NumberedCells]:
-    """The rows that hold anything, good and bad."""
-    # The limit holds for the whole process. It stays raised, because other code may read tables between our rows.
-    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
-    # Strict, or a quote that is never closed would silently swallow the rest of the file.
-    reader = csv.reader(text_lines(stream), dialect, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, RecordError(f"not a row: {error}; mend it")
-            continue
-        if row:
-            yield line, row
+def _recognise(lines: Lines, fields: Fields, default: str) -> Layout:
+    """How the table is written whose first lines these are; they are put back, but for one that names a separator."""
+    sample = list(islice(lines, _SAMPLE_LINES))
+    announced = announced_separator(sample[0]) if sample else None
+    if announced is not None:
+        sample = sample[1:]
+    lines.put_back(sample)
+    names = [fields.text or "text", *filter(None, (fields.id, fields.title))]
+    # In a table with tabs they separate, whatever else is in its header.
+    header = next((line for line in sample if not line.isspace()), "")
+    fixed = announced is not None or (default == "\t" and "\t" in header)
+    return recognise_layout(sample, names, announced or default, fixed)
+
+
+def _required(columns: Sequence[str], fields: Fields) -> frozenset[str]:
+    """The columns that every row must fill; an error names the separators if none was found."""
+    try:
+        return required_fields(columns, fields)
+    except RecordError as error:
+        if len(columns) > 1:
+            raise
+        raise RecordError(f"{error}, or separate the columns by a comma, a semicolon, a tab or |") from error
 
 
 def _check_row(row: list[str] | RecordError) -> list[str]:
@@ -71,11 +78,12 @@ def _check_row(row: list[str] | RecordError) -> list[str]:
     return [check(cell) for cell in row]
 
 
-def _columns(names: list[str]) -> list[str]:
+def _columns(names: list[str], layout: Layout) -> list[str]:
     """The names of the columns; one without a name is called by its position."""
+    names = [name.strip() for name in names] if layout.spaces else names
     columns = [name or f"column {number}" for number, name in enumerate(names, start=1)]
-    double = next((name for name in columns if columns.count(name) > 1), None)
-    if double is not None:
+    double, count = Counter(columns).most_common(1)[0]
+    if count > 1:
         raise RecordError(f"two columns are called {double!r}; rename one")
     return columns
 
@@ -88,5 +96,5 @@ def _record(columns: list[str], cells: list[str], required: frozenset[str]) -> d
     return {name: cell for name, cell in pairs if cell or name in required}
 
 
-CSV = Format("csv", (".csv",), partial(_read_table, dialect=csv.excel))
-TSV = Format("tsv", (".tsv",), partial(_read_table, dialect=csv.excel_tab))
+CSV = Format("csv", (".csv",), partial(_read_table, separator=","))
+TSV = Format("tsv", (".tsv",), partial(_read_table, separator="\t"))

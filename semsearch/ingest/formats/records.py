@@ -7,6 +7,7 @@ A RecordError raised here and by the other parsers says what is wrong and how to
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Any
 
 from semsearch.common.documents import Document
@@ -67,9 +68,9 @@ def _title_field(present: Collection[str], fields: Fields) -> str | None:
 def _require(name: str, option: str, present: Collection[str]) -> str:
     if name in present:
         return name
-    names = [_shorten_value(other) for other in present]
-    more = ", …" if len(names) > _NAMES_SHOWN else ""
-    there = ", ".join(names[:_NAMES_SHOWN]) + more if names else "none"
+    names = [_shorten_value(other) for other in islice(present, _NAMES_SHOWN)]
+    more = ", …" if len(present) > _NAMES_SHOWN else ""
+    there = ", ".join(names) + more if names else "none"
     raise RecordError(f"no field {name!r} (fields there: {there}); name another with {option}")
 
 
