@@ -26,7 +26,7 @@ def test_a_gpu_of_the_parent_is_refused_at_once(on_torch: Encoder, monkeypatch: 
     """In another process than that which put the model on a GPU, encoding is an error that names spawn."""
     monkeypatch.setattr(on_torch._runtime, "device", "cuda")
     monkeypatch.setattr(on_torch._runtime, "_process", os.getpid() - 1)
-    with pytest.raises(DeviceError, match="'cuda' was used before this process was forked.*'spawn'"):
+    with pytest.raises(DeviceError, match=r"'cuda' was used before this process was forked.*'spawn'"):
         on_torch.encode(["a bee"])
     with pytest.raises(DeviceError, match="spawn"):
         on_torch.static_vectors()

@@ -83,7 +83,7 @@ def test_an_encoder_is_compared_once_at_a_question(path):
         assert len(second.asked) > 1
 
 
-def test_a_drift_between_making_and_asking_is_noticed_by_the_same_object(path, tmp_path):
+def test_a_drift_between_making_and_asking_is_noticed_by_the_same_object(tmp_path):
     """That a write has compared the encoder does not spare the question."""
     drifting = DriftingEncoder()
     with Collection.create(tmp_path / "own", drifting) as notes:

@@ -1,4 +1,4 @@
-"""A collection whose process forks: the child reads and writes with connections of its own, or is told that it cannot."""
+"""A collection whose process forks: the child reads and writes by connections of its own, or hears that it cannot."""
 
 from __future__ import annotations
 
