@@ -44,10 +44,13 @@ def passages(text, unit, title=None, encoder=None):
 @given(text=TEXTS, title=st.sampled_from([None, "bee", "a title of seven words and more", "t " * 60]))
 @settings(deadline=None)
 def test_every_visible_character_is_in_a_passage(unit, text, title):
-    """Whatever the unit, passages hold all characters that are not white space, in order."""
+    """Whatever the unit, passages hold all characters that are not white space, in order; but those without a token."""
     spans = passages(text, unit, title)
     covered = {place for span in spans for place in range(*span)}
-    assert {place for place, character in enumerate(text) if not character.isspace()} <= covered
+    visible = {place for place, character in enumerate(text) if not character.isspace()}
+    if title is None:
+        visible = {place for place in visible if FakeEncoder().content_offsets([text[place]])[0][0]}
+    assert visible <= covered
     assert list(spans) == sorted(spans)
 
 
