@@ -1,4 +1,4 @@
-"""Tables with a header row: comma-separated and tab-separated values."""
+"""Tables with a header row: values separated by commas, tabs, semicolons or ``|``."""
 
 from __future__ import annotations
 
