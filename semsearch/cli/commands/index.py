@@ -179,10 +179,14 @@ def _remove_doubtful(store: Store, doubtful: list[Doubtful]) -> int:
     removed = 0
     for one in list(doubtful):
         question = f"{len(one.ids):,} of the {one.total:,} documents of {one.source} are gone: remove them?"
-        if sys.stdin.isatty() and confirm(question):
+        if _is_anybody_there() and confirm(question):
             removed += store.delete(one.ids)
             doubtful.remove(one)
     return removed
+
+
+def _is_anybody_there() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _tell_left_out(reader: Reader) -> None:
