@@ -79,7 +79,7 @@ def _kills(folder: Path) -> dict[str, Any]:
         "before each durable step": [{"step": step} for step in every],
         "before each durable step, un-fsynced writes lost": [{"step": step, "power": True} for step in every],
         "in a migration, both ways": [
-            {"kind": "migrate", "step": step, "power": power} for step in (1, 2) for power in (True, False)
+            {"kind": "migrate", "step": step, "power": power} for step in range(1, 8) for power in (True, False)
         ],
     }
     figures: dict[str, Any] = {}

@@ -39,7 +39,7 @@ def test_more_than_half_is_not_removed_without_being_asked_for(run, indexes, tab
     assert "8 of the 11 documents" in message
     assert "--yes" in message
     assert len(ids(indexes)) == 11
-    assert "8 removed" in run("index", "shop", table, "--prune", "--dry-run").stdout
+    assert "8 to remove" in run("index", "shop", table, "--prune", "--dry-run").stdout
     assert len(ids(indexes)) == 11
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the harness for
 
 STEPS = {False: 49, True: 61}
 """Durable steps of the harness's plan, without and with word vectors; a test says if there are more."""
-MIGRATION = [{"kind": "migrate", "step": step, "power": power} for step in (1, 2) for power in (False, True)]
+MIGRATION = [{"kind": "migrate", "step": step, "power": power} for step in range(1, 8) for power in (False, True)]
 
 
 def killed(folder, kills, timeout):

@@ -127,7 +127,11 @@ def archive(filled):
     return target.getvalue()
 
 
-@pytest.mark.parametrize("behind", [b"x", b"\0" * 511 + b"x", b"\0" * 100_000 + b"x", b"\0" * 10_000_000])
+@pytest.mark.parametrize(
+    "behind",
+    [b"x", b"\0" * 511 + b"x", b"\0" * 100_000 + b"x", b"\0" * 10_000_000],
+    ids=["at once", "near", "far", "zeros"],
+)
 def test_bytes_behind_an_archive_are_an_error(archive, tmp_path, behind):
     """In the compressed stream, near its end and far behind it; zeros without end are not read to their end."""
     longer = gzip.compress(gzip.decompress(archive) + behind)
@@ -136,7 +140,11 @@ def test_bytes_behind_an_archive_are_an_error(archive, tmp_path, behind):
     assert list((tmp_path / "indexes").iterdir()) == []
 
 
-@pytest.mark.parametrize("behind", [b"x", b"\x1f\x8b", gzip.compress(b"x"), gzip.compress(b"\0" * 100_000)])
+@pytest.mark.parametrize(
+    "behind",
+    [b"x", b"\x1f\x8b", gzip.compress(b"x"), gzip.compress(b"\0" * 100_000)],
+    ids=["rubbish", "half a header", "a stream", "a stream of zeros"],
+)
 def test_bytes_behind_the_compressed_stream_are_an_error(archive, tmp_path, behind):
     """Rubbish, half a header, and a second stream."""
     with pytest.raises(InputError):
@@ -196,7 +204,11 @@ def with_manifest(archive, name, value):
     return gzip.compress(bytes(header) + body + content[512 + size + (-size % 512) :])
 
 
-@pytest.mark.parametrize("value", ['"x y/"', "[]", "1e400", "[" * 50_000, "-1", "9" * 400, '{"a": 1}', "NaN"])
+@pytest.mark.parametrize(
+    "value",
+    ['"x y/"', "[]", "1e400", "[" * 50_000, "-1", "9" * 400, '{"a": 1}', "NaN"],
+    ids=["text", "list", "infinite", "deep", "negative", "large", "object", "nan"],
+)
 @pytest.mark.parametrize("name", ["format", "epoch", "rows", "stride", "semsearch", "words", "name"])
 def test_a_manifest_that_makes_no_sense_is_refused(archive, tmp_path, name, value):
     """Values of other types, numbers beyond all bounds, and nesting without end are one line of error."""

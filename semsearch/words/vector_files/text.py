@@ -25,7 +25,10 @@ SAMPLE_LINES = 20
 INDEX_NAMES = frozenset({"", "0", "id", "index", "key", "label", "name", "names", "term", "token", "word", "words"})
 """What a column of names is called, in small letters; 0 is pandas' name for one that was read without a heading."""
 
-HEADER = re.compile(r"(\d+) (\d+)\s*")
+LONGEST_NUMBER = 9
+"""Digits of a whole number that counts anything here, at most."""
+
+HEADER = re.compile(r"(\d{1,18}) (\d{1,18})\s*")
 """word2vec's first line: how many words, how many numbers each. GloVe's files have none."""
 
 
@@ -62,7 +65,10 @@ def _find_separator(path: Path, sample: Sequence[str]) -> str:
 
 
 def _holds_numbers(line: str, separator: str) -> bool:
-    numbers = _fields(line, separator)[1:]
+    try:
+        numbers = _fields(line, separator)[1:]
+    except csv.Error:
+        return False
     return bool(numbers) and all(map(_is_number, numbers))
 
 
@@ -79,7 +85,7 @@ def _is_heading(fields: Sequence[str], sample: Sequence[str]) -> bool:
     name, columns = fields[0].strip().lower(), fields[1:]
     if not any(map(_is_number, columns)) or (not name and len(sample) > 1):
         return True
-    if not all(column.strip().isdecimal() for column in columns):
+    if not all(column.strip().isdecimal() and len(column) < LONGEST_NUMBER for column in columns):
         return False
     numbers = list(map(int, columns))
     counting = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
