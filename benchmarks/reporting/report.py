@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.neighbours.report import growth, neighbours
+from benchmarks.reporting.durability import durability
 from benchmarks.reporting.results import load
 from benchmarks.reporting.tables import table
 
@@ -218,44 +219,6 @@ def _senses(figures: dict[str, Any]) -> str:
     return text + table(["layer", *SENSES.values()], rows)
 
 
-def _durability(figures: dict[str, Any]) -> str:
-    kills = [[name, row["killed"], row["survived"]] for name, row in figures["kills"].items()]
-    damage = [
-        [name, *(row[key] for key in ("tried", "reported", "harmless", "found_by_verify", "mended", "put_aside"))]
-        for name, row in figures["damage"].items()
-    ]
-    crowd, commits = figures["crowd"], figures["commits"]
-    cost = commits["none"]["commits_per_second"] / commits["full"]["commits_per_second"]
-    return "\n".join(
-        [
-            "A writer adds, updates, deletes, compacts and builds an index, and is killed with SIGKILL; another "
-            "process must\nfind exactly the last committed state, and go on writing.\n",
-            table(["killed", "tried", "survived"], kills),
-            "Random damage to all files of a collection: an error or a warning, or the same results; nothing else.\n",
-            table(
-                ["damage", "tried", "reported", "harmless", "found by `verify`", "mended", "document put aside"], damage
-            ),
-            table(
-                ["readers and a writer", ""],
-                [
-                    ["reader processes x seconds", f"{crowd['readers']} x {crowd['seconds']}"],
-                    ["queries", f"{crowd['queries']:,}"],
-                    ["commits meanwhile", f"{crowd['commits']:,}"],
-                    ["errors, mixed or outdated results", crowd["errors"]],
-                ],
-            ),
-            table(
-                ["adding one document", "commits/s", "median ms"],
-                [
-                    ["full durability", *commits["full"].values()],
-                    ["no fsync at all", *commits["none"].values()],
-                    ["cost of durability", f"{cost:.1f} x", ""],
-                ],
-            ),
-        ]
-    )
-
-
 SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("encoding", "Encoding", _encoding),
     ("quality", "Quality", _quality),
@@ -267,7 +230,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("analogies", "Analogies", _analogies),
     ("words", "Words", _words),
     ("senses", "Senses", _senses),
-    ("durability", "What a collection survives", _durability),
+    ("durability", "What a collection survives", durability),
     ("peers", "The same job in the peers", _peers),
 )
 
