@@ -71,7 +71,8 @@ class Handle:
     ) -> None:
         if not exists(folder):
             raise not_found_error(folder)
-        refuse_links(folder)
+        with translate_errors(folder):
+            refuse_links(folder)
         self.folder = folder
         self._device = device
         self._threads = thread_count(threads)

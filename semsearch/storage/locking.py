@@ -55,7 +55,8 @@ def writer_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
         if not exists(path):  # dropped while we waited
             clear(path)
             raise not_found_error(path)
-        _refuse_no_exclusion(path)
+        with translate_errors(path):
+            _refuse_no_exclusion(path)
         yield
     finally:
         lock.release()

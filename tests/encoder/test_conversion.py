@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from semsearch.common.arrays import Float32
-from semsearch.common.errors import ModelError, StorageError, UnsupportedModelError
+from semsearch.common.errors import ModelError, UnsupportedModelError
 from semsearch.encoder import Encoder
+from semsearch.encoder.cache import temporary_cache
 from semsearch.encoder.runtimes import conversion
 from semsearch.encoder.runtimes import openvino as openvino_runtime
 from tests.support.transformers_reference import Reference
@@ -187,14 +188,6 @@ def test_a_compiled_graph_is_used_again(
     check(small_bert, expected, conversions=0)
 
 
-def test_a_cache_that_cannot_be_written(small_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache below a regular file is an error that names the folder and the variable to set."""
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    monkeypatch.setenv("SEMSEARCH_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(StorageError, match=r"file/cache.* cannot be written .*SEMSEARCH_CACHE"):
-        load(small_bert)
-
-
 def test_torch_needs_no_cache(
     small_bert: Path, expected: Float32, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,3 +242,39 @@ def test_damaged_weights(
         file.truncate(100_000)
     with pytest.raises(ModelError, match=r"model .*model cannot be loaded"):
         Encoder.load(folder, runtime=runtime)
+
+
+@pytest.mark.parametrize("in_its_place", ["file", "link to nowhere"])
+def test_a_cache_that_cannot_be_written_to_prevents_nothing(
+    small_bert: Path,
+    expected: Float32,
+    tmp_path: Path,
+    convert_here: object,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    in_its_place: str,
+) -> None:
+    """A temporary one is used, with a warning, and again by the next process of the same user."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    place = tmp_path / "cache"
+    if in_its_place == "file":
+        place.write_text("no folder")
+    else:
+        place.symlink_to(tmp_path / "nowhere" / "deep")
+    caplog.set_level(logging.WARNING, "semsearch")
+    for _ in range(2):
+        encoder = Encoder.load(small_bert, runtime="openvino", precision="f32")
+        np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
+    assert "cannot be written" in caplog.text
+    (used,) = tmp_path.glob("semsearch-cache-*")
+    assert len([path for path in (used / "openvino").iterdir() if path.is_dir()]) == 1
+    assert os.name != "posix" or used.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_temporary_cache_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that others may write to could hold anything: a new one is made."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    first = temporary_cache()
+    assert temporary_cache() == first
+    first.chmod(0o777)
+    assert temporary_cache() != first

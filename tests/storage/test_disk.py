@@ -253,3 +253,53 @@ search()
         notes.path,
     )
     assert out.splitlines() == ["StorageError", "['a bee']"]
+
+
+LIMITED_FILES = """
+import os, resource, io
+open_now = len(os.listdir("/proc/self/fd"))
+from semsearch.storage.upkeep.verify import verify_folder
+from semsearch.storage.upkeep.archive import import_archive
+encoder = FakeEncoder()
+target = io.BytesIO()
+with Collection.open(path, encoder) as collection:
+    collection.search("bee")
+    collection.add([])
+    collection.export(target)
+uses = {
+    "search": lambda: Collection.open(path, encoder).search("bee"),
+    "add": lambda: Collection.open(path, encoder).add(["a fly"]),
+    "verify": lambda: verify_folder(path).generation,
+    "export": lambda: Collection.open(path, encoder).export(io.BytesIO()),
+    "import": lambda: import_archive(io.BytesIO(target.getvalue()), path.parent, "copy"),
+}
+for name, use in uses.items():
+    for spare in range(12):
+        soft = len(os.listdir("/proc/self/fd")) - 1 + spare
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        try:
+            use()
+            said = "done"
+        except SemsearchError as error:
+            said = str(error)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        print(name, said, sep="|")
+        if said == "done":
+            break
+print(len(Collection.open(path, encoder).search("bee", k=100)), verify_folder(path).sound, sep="|")
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files as Linux lists them")  # noqa: PTH112
+def test_too_many_open_files_are_not_a_full_disk(notes, run):
+    """With so few files to spare that it fails, each operation says so; then it succeeds, and nothing is lost."""
+    notes.add(["a bee", "a wasp"])
+    notes.close()
+    *lines, last = run(LIMITED_FILES, notes.path).splitlines()
+    said = [line.split("|", 1) for line in lines]
+    assert [name for name, outcome in said if outcome == "done"] == ["search", "add", "verify", "export", "import"]
+    refused = [outcome for _, outcome in said if outcome != "done"]
+    assert len(refused) > 5
+    assert all("too many" in outcome and "free space" not in outcome for outcome in refused), refused
+    assert last == "3|True"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semsearch.common.environment import cache_folder
-from semsearch.common.errors import ModelError, SemsearchError, UnsupportedModelError
+from semsearch.common.errors import ModelError, SemsearchError, StorageError, UnsupportedModelError
 from semsearch.common.unicode import one_line
 from semsearch.encoder.cache import (
     digest,
@@ -30,6 +30,7 @@ from semsearch.encoder.cache import (
     read_sealed,
     short_digest,
     tell_damage,
+    temporary_cache,
 )
 from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
@@ -75,8 +76,20 @@ class ConvertedModel:
 
 
 def convert_once(spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
-    """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be."""
-    folder = cache_folder() / "openvino" / _name(spec)
+    """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be.
+
+    A cache that cannot be written to prevents nothing: a temporary one is used, of which the log warns.
+    """
+    try:
+        return _convert_in(cache_folder(), spec, options)
+    except StorageError as error:
+        folder = temporary_cache()
+        logger.warning("%s; until then a temporary one is used, %s", error, folder)
+        return _convert_in(folder, spec, options)
+
+
+def _convert_in(cache: Path, spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
+    folder = cache / "openvino" / _name(spec)
     model = _read_converted(folder, spec)
     if model is None:
         with locked(folder):

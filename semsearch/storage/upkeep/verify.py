@@ -80,7 +80,8 @@ def verify_folder(folder: Path) -> Report:
     """
     while True:
         try:
-            refuse_links(folder)
+            with translate_errors(folder):
+                refuse_links(folder)
             report = _verify_state(folder)
         except (StorageError, FileNotFoundError):
             if exists(folder):
