@@ -124,8 +124,6 @@ class FileSearch:
 def refusal(path: Path, error: OSError) -> InputError:
     """The error for a path that the system will not let us read."""
     reason = (error.strerror or str(error)).lower()
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return InputError(f"cannot read {printable_path(path)}: {reason}; close some, or raise the limit: ulimit -n")
     return InputError(f"cannot read {printable_path(path)}: {reason}; check that it is there and that you may read it")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,14 +15,6 @@ __all__ = ["damage_error", "translate_errors", "translates_errors"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-NO_MORE_FILES = (errno.EMFILE, errno.ENFILE)
-"""The process, or the system, has as many files open as it may."""
-
-
-FILES_OF_SQLITE = 5
-"""A database, its log, the log's index, a journal, and a folder."""
 
 
 class _HasFolder(Protocol):
@@ -51,8 +41,6 @@ def translate_errors(folder: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:  # even SQLite's own message, which quotes the bytes
         raise damage_error(folder, "a text in it is no text") from error
     except OSError as error:
-        if error.errno in NO_MORE_FILES:
-            raise _too_many_files_error(folder) from error
         raise StorageError(
             f"collection {folder} cannot be read or written ({error.strerror or error}); "
             "check the disk's free space and the folder's permissions. What was committed is safe"
@@ -70,33 +58,10 @@ def translates_errors(method: Callable[Concatenate[Self, P], R]) -> Callable[Con
     return call
 
 
-def _are_files_used_up() -> bool:
-    """Whether there are fewer files to spare than SQLite opens; it gives no reason for one that it could not open."""
-    opened: list[int] = []
-    try:
-        for _ in range(FILES_OF_SQLITE):
-            opened.append(os.open(os.devnull, os.O_RDONLY))
-    except OSError as error:
-        return error.errno in NO_MORE_FILES
-    finally:
-        for descriptor in opened:
-            os.close(descriptor)
-    return False
-
-
-def _too_many_files_error(folder: Path) -> StorageError:
-    return StorageError(
-        f"collection {folder} cannot be opened, since too many files are open; close some, or raise the limit: "
-        "ulimit -n. What was committed is safe"
-    )
-
-
 def _translate(error: sqlite3.DatabaseError, folder: Path) -> CollectionError:
     text = str(error)
     if "locked" in text or "busy" in text:
         return LockedError(f"collection {folder} is busy ({text}); wait for the other process and try again")
-    if "unable to open" in text and _are_files_used_up():
-        return _too_many_files_error(folder)
     if any(word in text for word in ("full", "readonly", "read-only", "unable to open", "disk I/O")):
         return StorageError(
             f"collection {folder} cannot be written ({text}); check the disk's free space and the "
