@@ -46,7 +46,7 @@ def command(name: str, yes: bool, timeout: float | None, indexes: Path | None) -
 def _confirm(question: str) -> bool:
     try:
         answer = click.confirm(question, err=True)
-    except click.Abort:  # no more input, or Ctrl-C
+    except (click.Abort, InputError):  # no more input, no input at all, or Ctrl-C
         answer = False
     if not (answer or sys.stdin.isatty()):
         click.echo(err=True)  # where nobody has pressed Enter, what comes next needs a line of its own
