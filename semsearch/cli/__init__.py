@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from typing import NoReturn
@@ -12,21 +11,22 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Run ``semsearch`` with the arguments of this process, and exit."""
-    from semsearch.cli.program import program
+    from semsearch.cli.streams import ReaderGoneError, prepare_streams
 
-    _write_any_text()
+    prepare_streams()
+    from semsearch.cli.program import program
+    from semsearch.common.errors import SemsearchError
+
     try:
         program(prog_name="semsearch")
     except SystemExit as end:
         _leave(end.code)
+    except ReaderGoneError:
+        _leave(1)
+    except SemsearchError as error:  # where --help is printed, nobody else is there to tell it
+        _tell(error)
+        _leave(1)
     _leave(0)
-
-
-def _write_any_text() -> None:
-    """Files and pipes get UTF-8 on every platform; a terminal of another encoding gets escapes for the rest."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        encoding = None if sys.stdout.isatty() else "utf-8"
-        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def _leave(status: str | int | None) -> NoReturn:
@@ -34,10 +34,18 @@ def _leave(status: str | int | None) -> NoReturn:
 
     All that must be written has been: collections are closed by their commands, and output is flushed here.
     """
+    from semsearch.cli.streams import flush_streams
+    from semsearch.common.errors import SemsearchError
+
     code = status if isinstance(status, int) else int(status is not None)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            code = code or 1  # who was reading has gone
+    try:
+        flush_streams()
+    except SemsearchError as error:
+        if code == 0:
+            _tell(error)
+        code = code or 1
     os._exit(code)
+
+
+def _tell(error: Exception) -> None:
+    sys.stderr.write(f"error: {error}\n")

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from semsearch.cli.options import debug_option
+from semsearch.cli.streams import ReaderGoneError
 from semsearch.common.errors import (
     DamagedIndexWarning,
     SampleWarning,
@@ -99,7 +100,7 @@ class Program(click.Group):
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)
-            except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            except (click.ClickException, click.exceptions.Exit, click.Abort, ReaderGoneError):
                 raise
             except KeyboardInterrupt:
                 _tell_stopped(ctx)

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Float32", "Int64", "best", "chunks", "top", "unit_length"]
+__all__ = ["Float32", "Int64", "best", "chunks", "limit_cosines", "top", "unit_length"]
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
@@ -24,6 +24,8 @@ S = TypeVar("S", bound=_Sliceable)
 
 UNIT_ROWS = 4096
 """Rows that are scaled at a time: millions of vectors leave no room for their squares beside them."""
+ROUNDED = 1e-6
+"""Products of float32 vectors of length 1 that are so near to 1 cannot be told from it."""
 GROUP = 64
 """Columns a group. A row's k largest numbers lie in the k groups with the largest maxima, and maxima of
 interleaved columns are found at the speed of memory, some twenty times faster than a partition."""
@@ -37,6 +39,15 @@ def unit_length(vectors: Float32) -> Float32:
         lengths = np.linalg.norm(block.astype(np.float64), axis=1, keepdims=True)  # squares of float32 may overflow
         units[first : first + UNIT_ROWS] = block / np.where(lengths > 0, lengths, 1)
     return units
+
+
+def limit_cosines(products: Float32) -> Float32:
+    """Products of float32 vectors of length 1 as cosines: from -1 to 1, and exactly these where rounding is the rest.
+
+    Infinity, which stands for no score, stays.
+    """
+    near = np.isfinite(products) & (np.abs(products) > 1 - ROUNDED)
+    return np.where(near, np.sign(products), products)
 
 
 def top(scores: Float32, k: int) -> tuple[Float32, Int64]:

@@ -45,21 +45,13 @@ class GpuRows(Rows):
             _faiss_scan(self) if device == "cuda" and _faiss_gpus() else TorchScan(self, device)
         )
 
-    def search(
-        self,
-        queries: Float32,
-        k: int,
-        start: int = 0,
-        end: int | None = None,
-        allowed: Bitmap | None = None,
-        threads: int = 1,
-    ) -> RankedRows:
+    def _find(self, queries: Float32, start: int, end: int, allowed: Bitmap | None, threads: int, k: int) -> RankedRows:
         """As on the CPU; only scans of all rows use the device."""
-        if len(self) and (start, len(self) if end is None else end) == (0, len(self)):
+        if len(self) and (start, end) == (0, len(self)):
             candidates = self._scan_on_device.candidates(queries, min(k + SPARE, len(self)), allowed)
             if candidates is not None:
-                return self.rescore(queries, candidates, k)
-        return super().search(queries, k, start, end, allowed, threads)
+                return self._score_candidates(queries, candidates, k)
+        return super()._find(queries, start, end, allowed, threads, k)
 
 
 class TorchScan:

@@ -7,6 +7,7 @@ float32 arithmetic; nothing is converted or copied for a scan, which is therefor
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -35,9 +36,15 @@ PRODUCT_SIZE = 4096
 MERGED = 8
 """Blocks whose best rows are merged at once: each merge sorts."""
 SPARE = 6
-"""Rows beside the k best that such a product gives: its rounding may change the order of the last ones."""
+"""Rows beside the k best that are found: rounding may change the order of the last ones."""
+MORE = 4
+"""How many times as many rows are found if all of these are near 1."""
 ROUNDING = 1e-5
 """More than sums of some thousand float32 products differ by, relative to the lengths of the vectors."""
+NEAR_ONE = 1 - 2.0**-10
+"""Products from here on may be those of equal vectors: float16 changes a vector's length by 2**-11 of it at most."""
+SAME = 1 - 2.0**-22
+"""Cosines from here on count as 1: float16 turns a vector by 2**-11 at most, an angle whose cosine is 1 - 2**-23."""
 SPARSE = 32
 """A block of which less than one row in so many is allowed is gathered instead of scanned."""
 GATHERED_ROWS = 2048
@@ -63,7 +70,9 @@ class Rows:
     """Exact search over rows 0 … ``len`` - 1. Thread-safe; each row is checked before its score counts.
 
     The score is the inner product, or with the metric ``l2`` the distance with a minus in front: higher is
-    better. For the metric ``cosine`` rows and queries must be of length 1.
+    better. For the metric ``cosine`` rows and queries must be of length 1, and scores are from -1 to 1. The product of
+    equal vectors is 1 but for the rounding of what is stored, which may be more than other vectors are away from 1. So
+    what is near 1 is divided by the row's own length; then only its direction is rounded, and ``SAME`` is 1.
     """
 
     def __init__(self, source: RowSource, dimension: int, metric: Metric = Metric.COSINE) -> None:
@@ -100,39 +109,73 @@ class Rows:
         """
         end = len(self) if end is None else end
         self._source.check_span(start, end)
+        return self._rank(queries, k, partial(self._find, queries, start, end, allowed, threads))
+
+    def search_among(self, queries: Float32, k: int, rows: Int64) -> RankedRows:
+        """The ``k`` nearest of these ``rows``, the same for all queries."""
+        self._source.check(rows)
+        return self._rank(queries, k, partial(self._score_rows, queries, rows))
+
+    def rescore(self, queries: Float32, candidates: Int64, k: int) -> RankedRows:
+        """The ``k`` nearest of each query's own candidates, int64[m, c], where -1 stands for none."""
+        self._source.check(candidates[candidates >= 0])
+        return self._rank(queries, k, partial(self._score_candidates, queries, candidates))
+
+    def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
+        """All allowed rows with a score of ``least`` or more: scores and rows, float32[n] and int64[n], best first."""
+        self._source.check_span(0, len(self))
+        product = min(least, NEAR_ONE) if self.metric is Metric.COSINE else least
+        near = [np.empty(0, np.int64)]
+        for start, end in _blocks(0, len(self), SCAN_ROWS):
+            rows = np.arange(start, end) if allowed is None else members(span_of(allowed, start, end)) + start
+            near.append(rows[self._may_reach(query[0], self._decode(self._gather(rows)), product)])
+        chosen = np.concatenate(near)
+        scores, ranked = self.search_among(query, max(1, len(chosen)), chosen)
+        reached = int(np.count_nonzero(scores[0] >= np.float32(least)))
+        return scores[0, :reached], ranked[0, :reached]
+
+    def _rank(self, queries: Float32, k: int, find: Callable[[int], RankedRows]) -> RankedRows:
+        """The ``k`` best rows by their scores; ``find`` gives as many as it is asked for by their products.
+
+        Near 1 the scores may have another order than the products: all rows that may be among the best are found.
+        """
+        if self.metric is not Metric.COSINE:
+            return find(k)
+        wanted = k + SPARE
+        while True:
+            products, rows = find(wanted)
+            scores = self._turn_into_scores(queries, products, rows)
+            if not (scores[:, :-1] > scores[:, 1:]).all():
+                scores, rows = best(scores, rows, wanted)
+            if not ((products[:, -1] >= NEAR_ONE) & (scores[:, k - 1] < 1)).any():
+                return scores[:, :k], rows[:, :k]
+            wanted *= MORE
+
+    def _turn_into_scores(self, queries: Float32, products: Float32, rows: Int64) -> Float32:
+        """Scores from -1 to 1 of ranked products, float32[m, any]; a place that is not taken keeps -inf."""
+        scores = np.minimum(products, 1)
+        scores[(scores < -1) & (rows >= 0)] = -1
+        if self._source.code is Code.FLOAT16 and (products[:, 0] >= NEAR_ONE).any():
+            which, places = np.nonzero(products >= NEAR_ONE)
+            for first in range(0, len(which), GATHERED_ROWS):
+                few = which[first : first + GATHERED_ROWS], places[first : first + GATHERED_ROWS]
+                scores[few] = self._compute_cosines(queries[few[0]], rows[few])
+        return scores
+
+    def _compute_cosines(self, queries: Float32, rows: Int64) -> Float32:
+        """The cosine of each query with its row, both float64 here: float32[n], at least ``NEAR_ONE``."""
+        vectors, wanted = self._decode(self._gather(rows)).astype(np.float64), queries.astype(np.float64)
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors) * np.einsum("ij,ij->i", wanted, wanted))
+        cosines = np.einsum("ij,ij->i", vectors, wanted) / lengths
+        return np.where(cosines >= SAME, 1, np.maximum(cosines, NEAR_ONE)).astype(np.float32)
+
+    def _find(self, queries: Float32, start: int, end: int, allowed: Bitmap | None, threads: int, k: int) -> RankedRows:
+        """The ``k`` best of neighbouring rows by their products, or by their distances."""
         size = SCAN_ROWS if len(queries) > 1 else max(THREAD_ROWS, -(-(end - start) // threads))
         blocks = _blocks(start, end, size)
         shares = [blocks[number::threads] for number in range(min(threads, len(blocks)))]
         ranked = run([partial(self._scan, queries, k, share, allowed) for share in shares], threads)
         return merge(ranked, len(queries), k)
-
-    def search_among(self, queries: Float32, k: int, rows: Int64) -> RankedRows:
-        """The ``k`` nearest of these ``rows``, the same for all queries."""
-        self._source.check(rows)
-        return self._score_rows(queries, k, rows)
-
-    def rescore(self, queries: Float32, candidates: Int64, k: int) -> RankedRows:
-        """The ``k`` nearest of each query's own candidates, int64[m, c], where -1 stands for none."""
-        taken = candidates >= 0
-        complete = bool(taken.all())
-        self._source.check(candidates.ravel() if complete else candidates[taken])
-        ranked = [
-            self._score_rows(queries[number : number + 1], k, own if complete else own[taken[number]])
-            for number, own in enumerate(candidates)
-        ]
-        return stack(ranked, k)
-
-    def within(self, query: Float32, least: float, allowed: Bitmap | None = None) -> tuple[Float32, Int64]:
-        """All allowed rows with a score of ``least`` or more: scores and rows, float32[n] and int64[n], best first."""
-        self._source.check_span(0, len(self))
-        near = [np.empty(0, np.int64)]
-        for start, end in _blocks(0, len(self), SCAN_ROWS):
-            rows = np.arange(start, end) if allowed is None else members(span_of(allowed, start, end)) + start
-            near.append(rows[self._may_reach(query[0], self._decode(self._gather(rows)), least)])
-        chosen = np.concatenate(near)
-        scores, ranked = self.search_among(query, max(1, len(chosen)), chosen)
-        reached = int(np.count_nonzero(scores[0] >= np.float32(least)))
-        return scores[0, :reached], ranked[0, :reached]
 
     def _may_reach(self, query: Float32, vectors: Float32, least: float) -> npt.NDArray[np.bool_]:
         """Which vectors score ``least``, or would but for rounding: the products are summed in another order here."""
@@ -152,14 +195,14 @@ class Rows:
             if many:
                 best_yet.append(self._multiply_block(queries, min(kept, number), start, end, inside))
             elif inside is not None and number < (end - start) / SPARSE:
-                best_yet += [self.search_among(queries, k, members(inside) + start)] if number else []
+                best_yet += [self._score_rows(queries, members(inside) + start, k)] if number else []
             else:
                 view = self._view(self._source.matrix[start:end])
                 best_yet.append(self._search_view(view, queries, min(k, number), start, inside))
             if len(best_yet) > MERGED:
                 best_yet = [merge(best_yet, len(queries), kept)]
         best_yet = [merge(best_yet, len(queries), kept)]
-        return self.rescore(queries, best_yet[0][1], k) if many else best_yet[0]
+        return self._score_candidates(queries, best_yet[0][1], k) if many else best_yet[0]
 
     def _multiply_block(self, queries: Float32, k: int, start: int, end: int, inside: Bitmap | None) -> RankedRows:
         """The ``k`` best rows of a block by one product of matrices, in the product's own rounding."""
@@ -178,7 +221,17 @@ class Rows:
     def _gather(self, rows: Int64) -> npt.NDArray[np.uint8]:
         return self._source.matrix.take(rows, axis=0)
 
-    def _score_rows(self, queries: Float32, k: int, rows: Int64) -> RankedRows:
+    def _score_candidates(self, queries: Float32, candidates: Int64, k: int) -> RankedRows:
+        """The ``k`` best of each query's own candidates, whose checksums have been compared."""
+        taken = candidates >= 0
+        complete = bool(taken.all())
+        ranked = [
+            self._score_rows(queries[number : number + 1], own if complete else own[taken[number]], k)
+            for number, own in enumerate(candidates)
+        ]
+        return stack(ranked, k)
+
+    def _score_rows(self, queries: Float32, rows: Int64, k: int) -> RankedRows:
         """The ``k`` nearest of these ``rows``, whose checksums have been compared.
 
         Each thread keeps the memory into which it copies rows, and FAISS's view of it: to make these anew for every

@@ -13,23 +13,20 @@ from functools import partial
 import numpy as np
 
 from semsearch.common.arguments import check_k
-from semsearch.common.arrays import Float32, Int64, best, unit_length
+from semsearch.common.arrays import Float32, Int64, best, limit_cosines, unit_length
 from semsearch.common.documents import Formula, Metric
-from semsearch.common.errors import QueryError
 from semsearch.common.threads import run
 from semsearch.query.dense import encode_queries
 from semsearch.query.hits import Candidates, Hit, read_hits
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
-from semsearch.words.spaces.formulas import FORMULAS, SUMS, check_formula, sum_weights
+from semsearch.words.spaces.formulas import FORMULAS, SUMS, check_direction, check_formula, sum_weights
 from semsearch.words.spaces.space import ranks_apart
 
 __all__ = ["PassageAnswer", "analogy"]
 
 BLOCK = 8192
 """Rows that a thread decodes at a time: 12 MB of 384 dimensions."""
-SHORTEST = 1e-6
-"""A sum of vectors of length 1 that is shorter is rounding, and has no direction."""
 
 Ranked = tuple[Float32, Int64]
 """Scores and rows of passages, best first: float32[1, n] and int64[1, n]."""
@@ -57,10 +54,7 @@ class Question:
     def target(self) -> Float32:
         """The vector, float32[1, dimension], with which the answers' cosines are the scores of one of ``SUMS``."""
         negatives = len(self.units) - self.positives
-        total = sum_weights(self.formula, self.positives, negatives)[None] @ self.units
-        if np.linalg.norm(total) < SHORTEST:
-            raise QueryError("the positive and the negative texts cancel each other out; give others")
-        return unit_length(total)
+        return unit_length(sum_weights(self.formula, self.positives, negatives)[None] @ self.units)
 
     def scores(self, vectors: Float32) -> Float32:
         """Scores of some passages' vectors, float32[n, dimension] of any length: float32[1, n]."""
@@ -79,6 +73,7 @@ def analogy(
     chosen = check_formula(formula, len(positive), len(negative))
     vectors = np.concatenate([encode_queries(store, texts) for texts in (positive, negative)])
     question = Question(unit_length(vectors), len(positive), chosen)
+    check_direction(chosen, question.units, question.positives)
     asked = {text.strip() for text in (*positive, *negative)}
     with store.checking_encoder(), store.pinned() as snapshot:
         wanted = k + len(asked)
@@ -101,6 +96,8 @@ def _find_nearest(store: Store, snapshot: Snapshot, question: Question, k: int) 
     ranked = run([partial(_scan, snapshot, question, k, share) for share in shares], threads)
     scores, rows = _merge(ranked, k)
     live = np.count_nonzero(np.isfinite(scores))
+    if question.formula is not Formula.COS_MUL:
+        scores = limit_cosines(scores)
     return scores[:, :live], rows[:, :live]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from semsearch.common.arrays import Float32, unit_length
+from semsearch.common.arrays import Float32, limit_cosines, unit_length
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 
@@ -27,14 +27,15 @@ def similarities(encoder: Encoder, texts: Sequence[str]) -> Float32:
         if not text.strip():
             raise QueryError("one of the texts is empty; give a word or a sentence")
     units = unit_length(encoder.encode(texts))
-    return units @ units.T
+    return limit_cosines(units @ units.T)
 
 
 def align(encoder: Encoder, left: str, right: str, layer: int = -1) -> Alignment:
     """Cosines of the contextual vectors of two texts' tokens; special tokens are read, and left out here."""
     left_tokens, left_vectors = _encode_content(encoder, left, layer)
     right_tokens, right_vectors = _encode_content(encoder, right, layer)
-    return Alignment(left_tokens, right_tokens, unit_length(left_vectors) @ unit_length(right_vectors).T)
+    cosines = limit_cosines(unit_length(left_vectors) @ unit_length(right_vectors).T)
+    return Alignment(left_tokens, right_tokens, cosines)
 
 
 def _encode_content(encoder: Encoder, text: str, layer: int) -> tuple[tuple[str, ...], Float32]:

@@ -10,6 +10,7 @@ import re
 import pytest
 from rich.cells import cell_len
 
+from semsearch.cli.output.render import show
 from semsearch.cli.output.summary import size_text
 
 FIELDS = ["rank", "score", "document", "passage", "text", "start", "end", "title", "source", "metadata", "parts"]
@@ -160,3 +161,34 @@ def test_sizes_are_readable_for_people_and_numbers_for_programs(run, garden):
 def test_a_size_has_a_unit(count, expected):
     """Units are decimal."""
     assert size_text(count) == expected
+
+
+class OldWriter:
+    """What ``csv.writer`` was before Python 3.12.3: of line ends it quotes those that are in its own."""
+
+    def __init__(self, target, lineterminator="\r\n"):
+        self._target, self._end = target, lineterminator
+
+    def writerow(self, fields):
+        """Write a row."""
+        quoted = [
+            f'"{one.replace(chr(34), chr(34) * 2)}"' if set(one) & {",", '"', *self._end} else one for one in fields
+        ]
+        self._target.write(",".join(quoted) + self._end)
+
+    def writerows(self, rows):
+        """Write rows."""
+        for row in rows:
+            self.writerow(row)
+
+
+@pytest.mark.parametrize("writer", [csv.writer, OldWriter])
+@pytest.mark.parametrize("text", ["one\rtwo", "one\ntwo", "one\r\ntwo", '"', ",", "\r", " plain "])
+def test_csv_keeps_every_end_of_a_line(capsys, monkeypatch, writer, text):
+    """A reader gets the rows and the texts that there are, whichever Python wrote them; rows end in a line feed."""
+    monkeypatch.setattr("semsearch.cli.output.render.csv.writer", writer)
+    show([{"rank": 1, "text": text}, {"rank": 2, "text": "three"}], ("rank", "text"), "csv")
+    shown = capsys.readouterr().out
+    assert list(csv.reader(io.StringIO(shown, newline=""))) == [["rank", "text"], ["1", text], ["2", "three"]]
+    assert shown.count("\r") == text.count("\r")
+    assert shown.endswith("\n")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsearch.common import arrays
-from semsearch.common.arrays import best, chunks, top, unit_length
+from semsearch.common.arrays import best, chunks, limit_cosines, top, unit_length
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
@@ -53,3 +53,19 @@ def test_groups_are_used_for_wide_rows():
     """A row wider than the groups that hold its largest is not ordered as a whole."""
     scores = np.random.default_rng(1).random((2, arrays.GROUP * 40 + 3)).astype(np.float32)
     assert arrays._candidate_columns(scores, 2).shape[1] < scores.shape[1] / 4
+
+
+@given(st.integers(0, 1000), st.sampled_from([2, 16, 384]))
+@settings(max_examples=40, deadline=None)
+def test_cosines_of_equal_vectors_are_1(seed, dimension):
+    """Products that exceed 1 by rounding, or miss it, become 1 and -1; all others and infinity stay as they are."""
+    units = unit_length(np.random.default_rng(seed).standard_normal((40, dimension)).astype(np.float32))
+    products = np.concatenate([units, -units]) @ units.T
+    limited = limit_cosines(products)
+    assert limited.dtype == np.float32
+    assert np.abs(limited).max() <= 1
+    assert (limited[np.arange(40), np.arange(40)] == 1).all()
+    assert (limited[np.arange(40) + 40, np.arange(40)] == -1).all()
+    apart = np.abs(products) < 1 - 2e-6
+    np.testing.assert_array_equal(limited[apart], products[apart])
+    assert limit_cosines(np.array([-np.inf], np.float32)) == -np.inf

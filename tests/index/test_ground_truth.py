@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from semsearch.common.documents import Metric
@@ -56,6 +56,7 @@ def test_rows_without_copies_keep_their_neighbours(metric, dimension):
     st.sampled_from(METRICS),
     st.integers(0, 1000),
 )
+@settings(deadline=None)
 def test_the_truth_is_what_all_scores_say(sizes, noise, metric, seed):
     """Rows that do not count, the tenth score and the neighbours of that score or a higher one are those counted."""
     matrix, _ = copied(sizes, noise, metric, seed)

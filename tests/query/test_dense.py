@@ -19,7 +19,7 @@ from semsearch.index import plan
 from semsearch.storage import writer
 from semsearch.storage.vectors import index_builder
 from tests.support import fake_encoder
-from tests.support.fake_encoder import FakeEncoder, cosines, stored_vectors
+from tests.support.fake_encoder import FakeEncoder, cosines, scores_of, stored_vectors
 
 TEXTS = ["bee wings", "fly wings", "a bee in the garden", "garden\nbee\nfly", "over the hills", "hills", "bee\n\nwings"]
 
@@ -103,7 +103,7 @@ def nearest_documents(documents, name):
     mean = vectors[own].mean(axis=0)
     mean /= np.linalg.norm(mean)
     scores = {}
-    for (other, _, _), score in zip(entries, vectors @ mean, strict=True):
+    for (other, _, _), score in zip(entries, scores_of(mean, vectors), strict=True):
         if other != name:
             scores[other] = max(score, scores.get(other, -2))
     return scores

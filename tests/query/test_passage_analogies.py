@@ -166,6 +166,7 @@ def test_sums_are_asked_of_the_index(tmp_path, monkeypatch, formula):
         ((["bee", "fly"], [], 3, "pair-direction"), ["pair-direction takes one analogy"]),
         ((["bee"], [], 3, "3cosavg"), ["3cosavg takes pairs"]),
         ((["bee", "fly"], ["fly", "bee"]), ["cancel each other out"]),
+        ((["bee", "jet"], ["bee"], 3, "pair-direction"), ["A and B have the same vector"]),
     ],
 )
 def test_questions_without_an_answer(collected, arguments, named):

@@ -231,3 +231,30 @@ def test_vectors_that_make_no_space(names, vectors, named):
     with pytest.raises(InputError) as caught:
         Space(names, vectors)
     assert named in str(caught.value)
+
+
+def test_no_cosine_is_above_1(random):
+    """Names with equal vectors score exactly 1, and a name is 1 like itself, whatever its product rounds to."""
+    doubled = Space([*random.names, *(f"same {name}" for name in random.names)], np.tile(random.vectors, (2, 1)))
+    for name in random.names[:200]:
+        assert doubled.similarity(name, name) == doubled.similarity(name, f"same {name}") == 1
+        best = doubled.nearest(name, 2)
+        assert (best[0].name, best[0].score) == (f"same {name}", 1)
+        assert best[1].score < 1
+    scores, _ = doubled.nearest_rows(random.vectors, 2)
+    assert (scores == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "formula", "named"),
+    [
+        (["bee", "jet"], ["bee"], "pair-direction", "same vector"),
+        (["bee"], ["bee"], "3cosadd", "cancel each other out"),
+        (["jet", "bee", "goose"], ["bee", "jet", "goose"], "3cosadd", "cancel each other out"),
+    ],
+)
+def test_a_question_without_a_direction(flying, positive, negative, formula, named):
+    """Where the words of a question leave nothing, no name is an answer, and the error says so."""
+    for ask in (flying.answer, flying.answer_both):
+        with pytest.raises(QueryError, match=named):
+            ask(positive, negative, 3, formula)

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from semsearch.common.errors import InputError
+
 __all__ = ["confirm"]
 
 
@@ -13,7 +15,7 @@ def confirm(question: str) -> bool:
     """Whether the answer is yes; no answer is a no."""
     try:
         answer = click.confirm(question, err=True)
-    except click.Abort:  # no more input, or Ctrl-C
+    except (click.Abort, InputError):  # no more input, no input at all, or Ctrl-C
         answer = False
     if not (answer or sys.stdin.isatty()):
         click.echo(err=True)  # where nobody has pressed Enter, what comes next needs a line of its own

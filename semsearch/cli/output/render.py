@@ -118,9 +118,17 @@ def _jsonl(rows: Sequence[Record], _: Sequence[str]) -> None:
 
 
 def _csv(rows: Sequence[Record], names: Sequence[str]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(_Lines(), lineterminator="\r\n")
     writer.writerow(names)
     writer.writerows([[_field(row[name]) for name in names] for row in rows])
+
+
+class _Lines:
+    """Takes rows of CSV, which end in CR LF: before Python 3.12.3 the module quotes a CR only if it ends a row, too."""
+
+    def write(self, row: str) -> None:
+        """Print a row that ends in a line feed, as everything else here does."""
+        sys.stdout.write(row.removesuffix("\r\n") + "\n")
 
 
 def _field(value: Any) -> str:

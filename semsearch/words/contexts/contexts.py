@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import numpy as np
 
 from semsearch.common.arguments import check_k
-from semsearch.common.arrays import Float32, Int64, unit_length
+from semsearch.common.arrays import Float32, Int64, limit_cosines, unit_length
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.encoder.words import LAYER, word_vectors, words_of
@@ -56,7 +56,7 @@ def _rank_places(places: list[Place], query: Float32) -> RankedPlaces:
     """
     vectors = np.stack([place.vector for place in places])
     common = vectors.sum(axis=0) / (len(vectors) + 1)
-    scores = unit_length(vectors - common) @ unit_length((query - common)[None])[0]
+    scores = limit_cosines(unit_length(vectors - common) @ unit_length((query - common)[None])[0])
     return [(float(scores[row]), places[row]) for row in np.argsort(-scores, kind="stable")]
 
 

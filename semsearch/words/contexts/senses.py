@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semsearch.common.arguments import check_k
-from semsearch.common.arrays import Float32, unit_length
+from semsearch.common.arrays import Float32, limit_cosines, unit_length
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
 from semsearch.words.contexts.groups import group_vectors, typical_words, vocabularies
@@ -73,6 +73,6 @@ def _read_beginnings(store: Store, snapshot: Snapshot) -> list[str]:
 def _rank_central(group: Sequence[Place], common: Float32, k: int) -> tuple[Occurrence, ...]:
     """The occurrences of a group that are nearest to its mean, without what they have in common with others."""
     vectors = unit_length(np.stack([place.vector for place in group]) - common)
-    scores = vectors @ unit_length(vectors.mean(axis=0, keepdims=True))[0]
+    scores = limit_cosines(vectors @ unit_length(vectors.mean(axis=0, keepdims=True))[0])
     order = np.argsort(-scores, kind="stable")[:k]
     return tuple(occurrence_at(group[row], rank, float(scores[row])) for rank, row in enumerate(order, 1))

@@ -16,7 +16,7 @@ from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Formula
 from semsearch.common.errors import QueryError
 
-__all__ = ["FORMULAS", "SUMS", "Scorer", "check_formula", "sum_weights"]
+__all__ = ["FORMULAS", "SUMS", "Scorer", "check_direction", "check_formula", "sum_weights"]
 
 DIVISION_GUARD = 1e-6
 """Keeps 3CosMul from dividing by zero; gensim's choice, Levy and Goldberg have 1e-3."""
@@ -43,6 +43,18 @@ def check_formula(formula: Formula | str, positives: int, negatives: int) -> For
     if chosen is Formula.COS_AVG and not positives == negatives + 1 > 1:
         raise QueryError("3cosavg takes pairs and one word; use 3cosadd for other positive and negative words")
     return chosen
+
+
+def check_direction(formula: Formula, units: Float32, positives: int) -> None:
+    """Raise :class:`QueryError` for a question with no direction to look in; its words are float32[p + q, d] long 1."""
+    if formula is Formula.PAIR_DIRECTION:
+        b, _, a = units
+        if ((b - a) ** 2).sum() <= SAME:
+            raise QueryError("A and B have the same vector, so no direction leads from one to the other; give others")
+    elif formula in SUMS and units.any():  # vectors of zeros are near nothing
+        total = sum_weights(formula, positives, len(units) - positives) @ units
+        if (total**2).sum() <= SAME:
+            raise QueryError("the positive and the negative words or texts cancel each other out; give others")
 
 
 def sum_weights(formula: Formula, positives: int, negatives: int) -> Float32:

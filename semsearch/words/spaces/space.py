@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.common.arguments import check_k
-from semsearch.common.arrays import Float32, Int64, top, unit_length
+from semsearch.common.arrays import Float32, Int64, limit_cosines, top, unit_length
 from semsearch.common.documents import Formula
 from semsearch.common.errors import InputError, QueryError
 from semsearch.common.suggestions import suggest
 from semsearch.common.threads import computed_once
-from semsearch.words.spaces.formulas import FORMULAS, check_formula
+from semsearch.words.spaces.formulas import FORMULAS, check_direction, check_formula
 from semsearch.words.spaces.preparation import Preparation
 
 __all__ = ["Answer", "Neighbour", "Space", "ranks_apart"]
@@ -138,15 +138,16 @@ class Space:
             raise QueryError("a vector holds NaN or infinity, which is near nothing; look where it comes from")
         units = unit_length(vectors)
         step = max(1, BLOCK // len(self))
-        return _join(
+        cosines, rows = _join(
             [top(units[at : at + step] @ self.units.T, min(k, len(self))) for at in range(0, len(units), step)]
         )
+        return limit_cosines(cosines), rows
 
     def similarity(self, name: str, other: str) -> float:
         """Cosine of the vectors of two names."""
         space, rows = self.including([name, other])
         left, right = space.units[rows]
-        return float(left @ right)
+        return float(limit_cosines(left @ right))
 
     def odd_one_out(self, names: Sequence[str]) -> list[Neighbour]:
         """The names by their mean cosine with the others, the one that fits least first."""
@@ -157,7 +158,7 @@ class Space:
         distinct = list(dict.fromkeys(names))
         space, rows = self.including(distinct)
         units = space.units[rows]
-        cosines = units @ units.T
+        cosines = limit_cosines(units @ units.T)
         means = (cosines.sum(axis=1) - cosines.diagonal()) / (len(distinct) - 1)
         return _rank((distinct[number], means[number]) for number in np.argsort(means, kind="stable"))
 
@@ -206,7 +207,9 @@ class Space:
         """The answers, and the names of the question as this space has them."""
         space, rows = self.including([*positive, *negative])
         split = len(positive)
-        scores, answers = space.solve(rows[None, :split], rows[None, split:], k, formula, exclude)
+        chosen = check_formula(formula, split, len(negative))
+        check_direction(chosen, space.units[rows], split)
+        scores, answers = space.solve(rows[None, :split], rows[None, split:], k, chosen, exclude)
         return space._neighbours(scores[0], answers[0]), {space.names[row] for row in rows}
 
     def solve(
@@ -262,6 +265,8 @@ class Space:
             if exclude:
                 np.put_along_axis(scores, words[few], -np.inf, axis=1)
             best, rows = top(scores, k)
+            if formula is not Formula.COS_MUL:
+                best = limit_cosines(best)
             yield best, np.where(np.isneginf(best), -1, rows)
 
     def _neighbours(self, scores: Float32, rows: Int64) -> list[Neighbour]:

@@ -1,0 +1,107 @@
+"""The three standard streams, made fit for use: closed or broken ones end in this program's errors."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+from semsearch.common.errors import InputError, StorageError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+__all__ = ["flush_streams", "prepare_streams"]
+
+
+class ReaderGoneError(Exception):
+    """Who was reading standard output has gone, which is no error: ``| head`` does so."""
+
+
+def prepare_streams() -> None:
+    """Have ``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` there, and UTF-8 in files and pipes on every platform.
+
+    Of a stream that was closed the number is taken, or else the next file to be opened, which may be a database,
+    would get it, and with it all that a library prints. A terminal keeps its encoding, and gets escapes for the rest.
+    """
+    for number, flags in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):  # to read or write it fails as if closed
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, flags), True)
+    if not _is_terminal(sys.stdin):
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(_Input(0, "rb", closefd=False)), "utf-8", "surrogateescape")
+    if _is_terminal(sys.stdout):
+        _replace_unencodable(sys.stdout)
+    else:
+        output = io.BufferedWriter(_Output(1, "wb", closefd=False))
+        sys.stdout = io.TextIOWrapper(output, "utf-8", "backslashreplace")
+    if not _is_terminal(sys.stderr):
+        messages = io.BufferedWriter(_Messages(2, "wb", closefd=False))
+        sys.stderr = io.TextIOWrapper(messages, "utf-8", "backslashreplace", line_buffering=True)
+
+
+def flush_streams() -> None:
+    """Write what is left; raises :class:`StorageError` if standard output does not take it."""
+    with suppress(ReaderGoneError):
+        sys.stdout.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
+
+
+class _Input(io.FileIO):
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise _input_error(error) from error
+
+    def readall(self) -> bytes:
+        try:
+            return super().readall()
+        except OSError as error:
+            raise _input_error(error) from error
+
+
+class _Output(io.FileIO):
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
+        except OSError as error:
+            raise StorageError(
+                f"standard output cannot be written ({_reason(error, 'writing')}); send it to a file on a disk with "
+                "free space"
+            ) from error
+
+
+class _Messages(io.FileIO):
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write, and let go what cannot be written: there is nowhere left to say so."""
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def _input_error(error: OSError) -> InputError:
+    return InputError(
+        f"standard input cannot be read ({_reason(error, 'reading')}); give a file, or a pipe that can be"
+    )
+
+
+def _reason(error: OSError, use: str) -> str:
+    return f"it is closed or not open for {use}" if error.errno == errno.EBADF else str(error.strerror or error)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _replace_unencodable(stream: TextIO) -> None:
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
