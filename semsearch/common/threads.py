@@ -6,17 +6,23 @@ whatever comes next; a search therefore runs FAISS single-threaded, in several o
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import functools
 import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from types import FrameType
 from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["computed_once", "run"]
+__all__ = ["computed_once", "is_pool_interrupted", "run"]
 
 R = TypeVar("R")
 
+POOLS = concurrent.futures.thread.__file__
+"""Where pools of threads are."""
 AWAKE_S = 0.0003
 """How long the calling thread, once it has nothing to do, checks whether the others are done before it sleeps. To be
 woken takes 0.2 ms, and threads that share a query end within less of each other."""
@@ -30,7 +36,8 @@ def run(tasks: Sequence[Callable[[], R]], threads: int) -> list[R]:
     The calling thread works, too: one query that two threads answer waits for one other thread only.
     """
     pending = iter(enumerate(tasks))  # whoever is free takes the next: threads begin late, and are not equally fast
-    others = [_pool(threads - 1).submit(_run_pending, pending) for _ in range(min(threads, len(tasks)) - 1)]
+    helpers = 0 if is_pool_interrupted() else min(threads, len(tasks)) - 1
+    others = [_pool(threads - 1).submit(_run_pending, pending) for _ in range(helpers)]
     try:
         results = _run_pending(pending)
     finally:  # after an error no thread may go on with what the caller releases; tasks not begun are dropped
@@ -40,6 +47,19 @@ def run(tasks: Sequence[Callable[[], R]], threads: int) -> list[R]:
     for other in others:
         results |= other.result()
     return [results[number] for number in range(len(tasks))]
+
+
+def is_pool_interrupted() -> bool:
+    """Whether this runs in a signal handler that has interrupted a pool of threads, whose lock is held then.
+
+    Handlers run in the main thread, between any two steps of Python: the functions that they came between are known.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_filename != POOLS:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _wait(others: Sequence[Future[Any]]) -> None:

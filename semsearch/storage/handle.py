@@ -30,10 +30,14 @@ __all__ = ["Handle"]
 
 
 class _Reader:
-    """What a thread reads with: its connection, and the state within a read transaction."""
+    """What a thread reads with: its connection, and the state within a read transaction.
+
+    ``changing`` says that one of the two is between two values: a signal handler that searches must not go on with it.
+    """
 
     connection: Connection | None = None
     state: State
+    changing = False
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
@@ -78,7 +82,7 @@ class Handle:
         self._threads = thread_count(threads)
         self._timeout = timeout
         self._local = threading.local()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may search while this thread does
         self._snapshot: Snapshot | None = None
         self._meta: dict[str, Any] | None = None
         renew_in_child(self)
@@ -93,7 +97,7 @@ class Handle:
 
     def after_fork(self) -> None:
         """A child opens its own connections; the state that was read last is as good for it, but for one on a GPU."""
-        self._local, self._lock = threading.local(), threading.Lock()
+        self._local, self._lock = threading.local(), threading.RLock()
         if self._device != "cpu":
             keep_for_ever(self._snapshot)
             self._snapshot = None
@@ -131,18 +135,13 @@ class Handle:
     @contextmanager
     def reading(self) -> Iterator[tuple[sqlite3.Connection, State]]:
         """A read transaction: all queries in the block see one committed state, which is read and checked here."""
-        with unforked():
-            connection, reader = self.connection, self._reader
-            if connection.in_transaction:  # within a pinned block, whose state it is
-                yield connection, reader.state
-                return
-            connection.execute("BEGIN")
+        with unforked(), self._undisturbed_reader() as reader:
+            connection, is_begun = self._begin_reading(reader)
             try:
-                reader.state = read_state(connection)
                 yield connection, reader.state
             finally:
-                if reader is self._reader and not _end_reading(connection):  # in a forked child it is the parent's
-                    self.close()
+                if is_begun and reader is self._reader:  # in a forked child it is the parent's
+                    self._end_reading(reader)
 
     @contextmanager
     def pinned(self, with_words: bool = False) -> Iterator[Snapshot]:
@@ -188,6 +187,49 @@ class Handle:
             reader = self._local.reader = _Reader()
             _readers[id(reader)] = reader
         return reader
+
+    @contextmanager
+    def _undisturbed_reader(self) -> Iterator[_Reader]:
+        """This thread's reader; a signal handler that has interrupted a change of it gets one of its own."""
+        interrupted = self._reader
+        if not interrupted.changing:
+            yield interrupted
+            return
+        self._local.reader = None
+        try:
+            yield self._reader
+        finally:
+            self._reader.close()
+            self._local.reader = interrupted
+
+    def _begin_reading(self, reader: _Reader) -> tuple[Connection, bool]:
+        """The connection within a read transaction, and whether that begins here: in a pinned block it has begun."""
+        reader.changing = True
+        try:
+            connection = self.connection
+            if connection.in_transaction:
+                return connection, False
+            connection.execute("BEGIN")
+            try:
+                reader.state = read_state(connection)
+            except BaseException:
+                self._end_reading(reader)
+                raise
+            return connection, True
+        finally:
+            reader.changing = False
+
+    def _end_reading(self, reader: _Reader) -> None:
+        """End the read transaction; of a damaged file even that may fail, and then the connection is closed."""
+        reader.changing = True
+        try:
+            if reader.connection is not None:
+                with suppress(sqlite3.DatabaseError):
+                    reader.connection.execute("ROLLBACK")
+                if reader.connection.in_transaction:
+                    reader.close()
+        finally:
+            reader.changing = False
 
     def _pin(self, stack: ExitStack, with_words: bool) -> Snapshot:
         """Begin reading and load the state that is read.
@@ -242,10 +284,3 @@ class Handle:
                 f"collection {self.folder} was encoded again with another model, or dropped and another one made in "
                 "its place; open it again"
             )
-
-
-def _end_reading(connection: sqlite3.Connection) -> bool:
-    """Whether a read transaction is over now: of a damaged file even that may fail."""
-    with suppress(sqlite3.DatabaseError):
-        connection.execute("ROLLBACK")
-    return not connection.in_transaction

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,7 @@ from semsearch.common.arrays import Float32, chunks
 from semsearch.common.documents import Document, Span
 from semsearch.common.errors import CollectionNotFoundError, LockedError
 from semsearch.common.forks import renew_in_child
+from semsearch.common.threads import is_pool_interrupted
 from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder import Encoder
 from semsearch.index import Target
@@ -45,7 +47,7 @@ class Store:
 
     def __init__(self, handle: Handle, encoder: Encoder | None = None) -> None:
         self.handle = handle
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._encoder: Encoder | None = None
         self._checked: Encoder | None = None
         renew_in_child(self)
@@ -58,7 +60,7 @@ class Store:
 
     def after_fork(self) -> None:
         """Another process has another lock, and compares the canary itself."""
-        self._lock, self._checked = threading.Lock(), None
+        self._lock, self._checked = threading.RLock(), None
 
     @classmethod
     def create(
@@ -106,8 +108,14 @@ class Store:
         if self._checked is encoder:
             yield
             return
+        compare = partial(check_canary, encoder, self.definition.canary, self.name, singly=True)
+        if is_pool_interrupted():
+            compare()
+            yield
+            self._checked = encoder
+            return
         with ThreadPoolExecutor(1) as pool:
-            check = pool.submit(check_canary, encoder, self.definition.canary, self.name, singly=True)
+            check = pool.submit(compare)
             try:
                 yield
             finally:

@@ -49,7 +49,7 @@ class OpenVinoRuntime:
         self._model = model
         self._threads = threads
         self._pad_id = spec.pad_id
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._graphs: dict[tuple[object, ...], _Graph] = {}
         self.dimension = model.dimension
         self.precision = self._choose_precision(precision)
@@ -57,7 +57,7 @@ class OpenVinoRuntime:
 
     def after_fork(self) -> None:
         """Forget graphs, whose threads are the parent's; a child compiles its own."""
-        self._lock, self._graphs = threading.Lock(), {}
+        self._lock, self._graphs = threading.RLock(), {}
 
     def fill_pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
         """Write one vector per text into ``out``."""

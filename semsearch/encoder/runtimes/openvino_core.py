@@ -15,12 +15,12 @@ class _Process:
     """What a process has one of: its core, whose threads do not come through a fork."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.core: Any = None
 
     def after_fork(self) -> None:
         keep_for_ever(self.core)
-        self.lock, self.core = threading.Lock(), None
+        self.lock, self.core = threading.RLock(), None
 
 
 _process = _Process()

@@ -27,7 +27,7 @@ class _Process:
     """The open connections of a process, and the files of those that a fork has carried into it."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.open: weakref.WeakKeyDictionary[sqlite3.Connection, FileId] = weakref.WeakKeyDictionary()
         self.held: dict[int, dict[sqlite3.Connection, FileId]] = {}
         self.carried: set[FileId] = set()
@@ -46,7 +46,7 @@ class _Process:
             if _is_open(connection):
                 keep_for_ever(connection)
                 self.carried.add(file)
-        self.lock, self.open = threading.Lock(), weakref.WeakKeyDictionary()
+        self.lock, self.open = threading.RLock(), weakref.WeakKeyDictionary()
         keep_for_ever(self.held)  # of other threads that were forking, too
 
 
