@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from semsearch.common.errors import MissingExtraError
+from semsearch.common.open_files import comes_of_too_many_files
 
 __all__ = ["DEFAULT_MODEL", "cache_folder", "core_count", "import_extra", "indexes_folder", "thread_count"]
 
@@ -52,6 +53,8 @@ def import_extra(module: str, extra: str, purpose: str, instead: str | None = No
     try:
         return import_module(module)
     except ImportError as error:
+        if comes_of_too_many_files(error):
+            raise
         library = module.split(".")[0]
         raise MissingExtraError(
             f"{purpose} needs {library}, which is not installed; run: pip install 'semsearch[{extra}]'"

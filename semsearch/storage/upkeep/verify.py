@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from semsearch.common.errors import DamagedError, SemsearchError
+from semsearch.common.open_files import comes_of_too_many_files
 from semsearch.common.unicode import one_line
 from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translate_errors
@@ -124,6 +125,8 @@ def _guard(check: Callable[[], Iterator[TableFinding]]) -> Iterator[Finding]:
             if number <= NAMED:
                 yield _finding(part, name, problem)
     except (sqlite3.DatabaseError, SemsearchError, OSError, *NONSENSE) as error:
+        if comes_of_too_many_files(error):
+            raise
         yield _finding(FindingKind.DATABASE, DATABASE, f"cannot be read: {error}")
     if number > NAMED:
         yield _finding(part, f"{number - NAMED} more", "likewise")
