@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semsearch.common.documents import Span
-from semsearch.common.environment import cache_folder
-from semsearch.common.errors import ModelError
+from semsearch.common.environment import cache_folder, temporary_cache_folder
+from semsearch.common.errors import ModelError, StorageError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder.cache import publish_file
 from semsearch.encoder.spec import EncoderSpec
@@ -164,5 +164,10 @@ def _tokenizer_file(spec: EncoderSpec) -> Path:
         fast = AutoTokenizer.from_pretrained(
             spec.transformer, local_files_only=True, trust_remote_code=spec.trust_remote_code
         )
-        publish_file(converted, fast.backend_tokenizer.to_str().encode())
+        content = fast.backend_tokenizer.to_str().encode()
+        try:
+            publish_file(converted, content)
+        except StorageError:
+            converted = temporary_cache_folder() / "tokenizers" / converted.name
+            publish_file(converted, content)
     return converted

@@ -6,7 +6,9 @@ import hashlib
 import json
 import logging
 import os
+import re
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -188,12 +190,69 @@ def test_a_compiled_graph_is_used_again(
     check(small_bert, expected, conversions=0)
 
 
-def test_a_cache_that_cannot_be_written(small_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache below a regular file is an error that names the folder and the variable to set."""
+@pytest.fixture
+def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache below a regular file, which cannot be; gives the folder of temporary files, which is a test's own."""
     (tmp_path / "file").write_text("", encoding="utf-8")
+    (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("SEMSEARCH_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(StorageError, match=r"file/cache.* cannot be written .*SEMSEARCH_CACHE"):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+def test_a_cache_that_cannot_be_written(
+    small_bert: Path, expected: Float32, no_cache: Path, convert_here: list[list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A temporary folder takes its place, once for all loads, and a warning names both and the variable to set."""
+    for _ in range(2):
+        np.testing.assert_allclose(load(small_bert)[0].encode(TEXTS), expected, atol=1e-4)
+        (told,) = [record for record in caplog.records if record.levelname == "WARNING"]
+        assert re.search(
+            r"file/cache.* cannot be written .*SEMSEARCH_CACHE.*; until then .* kept in", told.getMessage()
+        )
+        assert str(no_cache) in told.getMessage()
+        caplog.clear()
+    assert len(convert_here) == 1
+    (folder,) = no_cache.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+@pytest.mark.parametrize("make", ["open to all", "a link", "a file"])
+def test_a_temporary_folder_that_others_may_have_filled(
+    small_bert: Path, expected: Float32, no_cache: Path, convert_here: list[list[str]], make: str
+) -> None:
+    """What is there under its name is not trusted unless it is this user's alone; then another name is taken."""
+    suspect = no_cache / f"semsearch-cache-{os.getuid()}"
+    if make == "open to all":
+        suspect.mkdir()
+        suspect.chmod(0o777)
+    elif make == "a link":
+        suspect.symlink_to(no_cache.parent)
+    else:
+        suspect.touch()
+    np.testing.assert_allclose(load(small_bert)[0].encode(TEXTS), expected, atol=1e-4)
+    assert len(convert_here) == 1
+    (used,) = set(no_cache.iterdir()) - {suspect}
+    assert (used / "openvino").is_dir()
+
+
+def test_a_cache_without_space_is_told_from_a_model_that_does_not_convert(
+    small_bert: Path, no_cache: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If the child fails on a disk that is full, the temporary folder is tried."""
+    del no_cache
+    monkeypatch.setenv("SEMSEARCH_CACHE", str(own_cache.parent))
+    failed = subprocess.CompletedProcess([], 1, stderr="error writing")
+    monkeypatch.setattr(conversion.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(ModelError, match="error writing"):
         load(small_bert)
+    assert "until then" not in caplog.text
+    monkeypatch.setattr(conversion, "FREE_BYTES", 1 << 62)
+    caplog.clear()
+    with pytest.raises(StorageError, match="is full"):
+        load(small_bert)
+    assert "until then" in caplog.text
 
 
 def test_torch_needs_no_cache(

@@ -12,14 +12,15 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semsearch.common.environment import cache_folder
-from semsearch.common.errors import ModelError, SemsearchError, UnsupportedModelError
+from semsearch.common.environment import cache_folder, temporary_cache_folder
+from semsearch.common.errors import ModelError, SemsearchError, StorageError, UnsupportedModelError
 from semsearch.common.unicode import one_line
 from semsearch.encoder.cache import digest, locked, publish_folder, read_json, short_digest
 from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
@@ -39,6 +40,8 @@ PIPELINE_VERSION = 1
 LARGEST_DIFFERENCE = 1e-3
 """Of any hidden number between torch and the converted graph; 5e-6 is usual, a wrong graph is far off."""
 STATIC_COPY = "static.safetensors"
+FREE_BYTES = 1 << 20
+"""Where a disk has less left, it is the reason why the child could not write."""
 CANNOT_CONVERT = 3
 """Exit status of the child when this model will not convert however often it is tried."""
 
@@ -64,9 +67,21 @@ class ConvertedModel:
 
 
 def convert_once(spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
-    """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be."""
+    """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be.
+
+    Where the cache cannot be written to, a temporary folder does.
+    """
     version = import_openvino().__version__.split("-")[0]
-    folder = cache_folder() / "openvino" / f"{spec.fingerprint}-{version}-{PIPELINE_VERSION}"
+    name = f"{spec.fingerprint}-{version}-{PIPELINE_VERSION}"
+    try:
+        return _convert_in(cache_folder() / "openvino" / name, spec, options)
+    except StorageError as error:
+        folder = temporary_cache_folder()
+        logger.warning("%s; until then the converted model is kept in %s", error, folder)
+        return _convert_in(folder / "openvino" / name, spec, options)
+
+
+def _convert_in(folder: Path, spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
     model = _read_converted(folder, spec)
     if model is None:
         with locked(folder):
@@ -112,6 +127,11 @@ def _convert_in_child(spec: EncoderSpec, options: EncoderOptions, folder: Path) 
             check=False,
         )
         if child.returncode not in (0, CANNOT_CONVERT):
+            if shutil.disk_usage(scratch).free < FREE_BYTES:
+                raise StorageError(
+                    f"the disk of the cache folder {folder.parent} is full; "
+                    "free some space or set SEMSEARCH_CACHE to another folder"
+                )
             reason = (child.stderr.strip() or f"status {child.returncode}").splitlines()[-1]
             raise ModelError(f"the model {spec.folder} could not be prepared: {reason}")
 
