@@ -190,7 +190,13 @@ def test_children_find_what_their_parent_finds(script: str, fake_notes: Path, tm
     run(script, fake_notes, "fake", tmp_path)
 
 
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(script, id=name, marks=() if name in ("inherited", "preloaded") else pytest.mark.long)
+        for name, script in SCRIPTS.items()
+    ],
+)
 def test_children_find_the_same_with_openvino(script: str, notes: Path, tmp_path: Path) -> None:
     """The child compiles the model for itself, without a word of any library."""
     run(script, notes, "openvino", tmp_path)

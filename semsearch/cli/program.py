@@ -13,6 +13,7 @@ import click
 
 from semsearch.cli.options import debug_option
 from semsearch.cli.streams import ReaderGoneError
+from semsearch.common import open_files
 from semsearch.common.errors import (
     DamagedIndexWarning,
     SampleWarning,
@@ -105,8 +106,10 @@ class Program(click.Group):
             except KeyboardInterrupt:
                 _tell_stopped(ctx)
             except SemsearchError as error:
-                _fail(ctx, str(error))
+                _fail(ctx, open_files.MESSAGE if open_files.comes_of_too_many_files(error) else str(error))
             except Exception as error:  # noqa: BLE001 - the last resort: users never see a traceback unasked
+                if open_files.comes_of_too_many_files(error) or open_files.has_no_file_left():
+                    _fail(ctx, open_files.MESSAGE)
                 _fail(ctx, f"unexpected {type(error).__name__}: {error}; run again with --debug for the details")
 
 

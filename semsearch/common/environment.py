@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+import stat
+import tempfile
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from semsearch.common.errors import MissingExtraError
+from semsearch.common.open_files import comes_of_too_many_files
 
-__all__ = ["DEFAULT_MODEL", "cache_folder", "core_count", "import_extra", "indexes_folder", "thread_count"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "cache_folder",
+    "core_count",
+    "import_extra",
+    "indexes_folder",
+    "temporary_cache_folder",
+    "thread_count",
+]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
@@ -26,6 +38,22 @@ def cache_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("semsearch", appauthor=False))
+
+
+def temporary_cache_folder() -> Path:
+    """A folder in place of a cache that cannot be written to: this user's own among the temporary files.
+
+    It stays for the next time, unless somebody else has made it or could write to it.
+    """
+    owner = os.getuid() if hasattr(os, "getuid") else None
+    folder = Path(tempfile.gettempdir()) / f"semsearch-cache-{'own' if owner is None else owner}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        private = owner is None or (status.st_uid == owner and stat.S_IMODE(status.st_mode) == 0o700)
+        if stat.S_ISDIR(status.st_mode) and private:
+            return folder
+    return Path(tempfile.mkdtemp(prefix="semsearch-cache-"))
 
 
 def core_count() -> int:
@@ -52,6 +80,8 @@ def import_extra(module: str, extra: str, purpose: str, instead: str | None = No
     try:
         return import_module(module)
     except ImportError as error:
+        if comes_of_too_many_files(error):
+            raise
         library = module.split(".")[0]
         raise MissingExtraError(
             f"{purpose} needs {library}, which is not installed; run: pip install 'semsearch[{extra}]'"

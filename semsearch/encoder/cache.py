@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -40,7 +39,6 @@ __all__ = [
     "read_sealed",
     "short_digest",
     "tell_damage",
-    "temporary_cache",
 ]
 
 logger = logging.getLogger(__name__)
@@ -131,18 +129,6 @@ def _seal(content: bytes, path: Path, owner: str) -> bytes:
 def tell_damage(path: Path) -> None:
     """Say, once a process, that a file of the cache is not what was written."""
     logger.info("%s in the cache is damaged, or of an earlier version: it is made again", path)
-
-
-def temporary_cache() -> Path:
-    """A cache folder for when the user's cannot be written to, the same for all processes of one user."""
-    if os.name == "posix":
-        folder = Path(tempfile.gettempdir()) / f"semsearch-cache-{os.getuid()}"
-        with suppress(OSError):
-            folder.mkdir(mode=0o700, exist_ok=True)
-            status = folder.lstat()
-            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077:
-                return folder
-    return Path(tempfile.mkdtemp(prefix="semsearch-cache-"))
 
 
 @contextmanager

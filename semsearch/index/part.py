@@ -19,6 +19,7 @@ from semsearch.common.documents import Metric
 from semsearch.common.durable import write_beside
 from semsearch.common.environment import thread_count
 from semsearch.common.errors import InputError
+from semsearch.common.open_files import comes_of_too_many_files
 from semsearch.common.unicode import one_line
 from semsearch.index.bitmaps import Bitmap
 from semsearch.index.faiss_files import innermost, read_index, write_index
@@ -72,7 +73,9 @@ class Part:
         """
         try:
             return cls(read_index(path), first) if has_digest(path, sha256, threads) else None
-        except (OSError, RuntimeError):  # the latter is FAISS's
+        except (OSError, RuntimeError) as error:  # the latter is FAISS's
+            if comes_of_too_many_files(error):  # which says nothing of this file
+                raise
             return None
 
     def write(self, path: Path) -> str:

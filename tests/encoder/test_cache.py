@@ -92,7 +92,10 @@ def used(models: list[Path], convert_here: object, own_cache: Path) -> tuple[Pat
     return models[0], expected
 
 
-@pytest.mark.parametrize("damage", [flip_a_bit, change_a_digit, cut_off])
+@pytest.mark.parametrize(
+    "damage",
+    [change_a_digit, pytest.param(flip_a_bit, marks=pytest.mark.long), pytest.param(cut_off, marks=pytest.mark.long)],
+)
 def test_every_damaged_file_is_made_again(
     used: tuple[Path, list[bytes]],
     own_cache: Path,

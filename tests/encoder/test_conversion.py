@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +18,8 @@ import numpy as np
 import pytest
 
 from semsearch.common.arrays import Float32
-from semsearch.common.errors import ModelError, UnsupportedModelError
+from semsearch.common.errors import ModelError, StorageError, UnsupportedModelError
 from semsearch.encoder import Encoder
-from semsearch.encoder.cache import temporary_cache
 from semsearch.encoder.runtimes import conversion
 from semsearch.encoder.runtimes import openvino as openvino_runtime
 from tests.support.transformers_reference import Reference
@@ -188,6 +189,71 @@ def test_a_compiled_graph_is_used_again(
     check(small_bert, expected, conversions=0)
 
 
+@pytest.fixture
+def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache below a regular file, which cannot be; gives the folder of temporary files, which is a test's own."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("SEMSEARCH_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    return tmp_path / "temporary"
+
+
+def test_a_cache_that_cannot_be_written(
+    small_bert: Path, expected: Float32, no_cache: Path, convert_here: list[list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A temporary folder takes its place, once for all loads, and a warning names both and the variable to set."""
+    for _ in range(2):
+        np.testing.assert_allclose(load(small_bert)[0].encode(TEXTS), expected, atol=1e-4)
+        (told,) = [record for record in caplog.records if record.levelname == "WARNING"]
+        assert re.search(
+            r"file/cache.* cannot be written .*SEMSEARCH_CACHE.*; until then .* kept in", told.getMessage()
+        )
+        assert str(no_cache) in told.getMessage()
+        caplog.clear()
+    assert len(convert_here) == 1
+    (folder,) = no_cache.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+@pytest.mark.parametrize("make", ["open to all", "a link", "a file"])
+def test_a_temporary_folder_that_others_may_have_filled(
+    small_bert: Path, expected: Float32, no_cache: Path, convert_here: list[list[str]], make: str
+) -> None:
+    """What is there under its name is not trusted unless it is this user's alone; then another name is taken."""
+    suspect = no_cache / f"semsearch-cache-{os.getuid()}"
+    if make == "open to all":
+        suspect.mkdir()
+        suspect.chmod(0o777)
+    elif make == "a link":
+        suspect.symlink_to(no_cache.parent)
+    else:
+        suspect.touch()
+    np.testing.assert_allclose(load(small_bert)[0].encode(TEXTS), expected, atol=1e-4)
+    assert len(convert_here) == 1
+    (used,) = set(no_cache.iterdir()) - {suspect}
+    assert (used / "openvino").is_dir()
+
+
+def test_a_cache_without_space_is_told_from_a_model_that_does_not_convert(
+    small_bert: Path, no_cache: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If the child fails on a disk that is full, the temporary folder is tried."""
+    del no_cache
+    monkeypatch.setenv("SEMSEARCH_CACHE", str(own_cache.parent))
+    failed = subprocess.CompletedProcess([], 1, stderr="error writing")
+    monkeypatch.setattr(conversion.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(ModelError, match="error writing"):
+        load(small_bert)
+    assert "until then" not in caplog.text
+    monkeypatch.setattr(conversion, "FREE_BYTES", 1 << 62)
+    caplog.clear()
+    with pytest.raises(StorageError, match="is full"):
+        load(small_bert)
+    assert "until then" in caplog.text
+
+
 def test_torch_needs_no_cache(
     small_bert: Path, expected: Float32, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,39 +308,3 @@ def test_damaged_weights(
         file.truncate(100_000)
     with pytest.raises(ModelError, match=r"model .*model cannot be loaded"):
         Encoder.load(folder, runtime=runtime)
-
-
-@pytest.mark.parametrize("in_its_place", ["file", "link to nowhere"])
-def test_a_cache_that_cannot_be_written_to_prevents_nothing(
-    small_bert: Path,
-    expected: Float32,
-    tmp_path: Path,
-    convert_here: object,  # noqa: ARG001
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    in_its_place: str,
-) -> None:
-    """A temporary one is used, with a warning, and again by the next process of the same user."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    place = tmp_path / "cache"
-    if in_its_place == "file":
-        place.write_text("no folder")
-    else:
-        place.symlink_to(tmp_path / "nowhere" / "deep")
-    caplog.set_level(logging.WARNING, "semsearch")
-    for _ in range(2):
-        encoder = Encoder.load(small_bert, runtime="openvino", precision="f32")
-        np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
-    assert "cannot be written" in caplog.text
-    (used,) = tmp_path.glob("semsearch-cache-*")
-    assert len([path for path in (used / "openvino").iterdir() if path.is_dir()]) == 1
-    assert os.name != "posix" or used.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_temporary_cache_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that others may write to could hold anything: a new one is made."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    first = temporary_cache()
-    assert temporary_cache() == first
-    first.chmod(0o777)
-    assert temporary_cache() != first

@@ -38,9 +38,12 @@ def raced(folder, races):
 
 @pytest.mark.parametrize("first", FIRSTS)
 def test_two_processes_at_some_durable_steps(tmp_path, first):
-    """Each second operation comes in between once: a writer is refused or adds, a reader finds one state whole."""
+    """Some second operations come in between once: a writer is refused or adds, a reader finds one state whole."""
     chance = random.Random(first)  # noqa: S311 - no secret
-    races = [{"first": first, "second": second, "step": chance.randint(1, STEPS[first])} for second in SECONDS]
+    races = [
+        {"first": first, "second": second, "step": chance.randint(1, STEPS[first])}
+        for second in chance.sample(SECONDS, 4)
+    ]
     results = raced(tmp_path, races)
     assert [one for one in results if one["problem"]] == []
     assert sum(one["reached"] for one in results) == len(results)

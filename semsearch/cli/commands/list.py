@@ -29,7 +29,8 @@ def command(style: str | None, indexes: Path | None) -> None:
     folder = collections_folder(indexes)
     columns = ("name", "documents", "passages", "unit", "model", "bytes")
     rows = []
-    for name in list_collections(folder):
+    names = list_collections(folder)
+    for name in names:
         try:
             with Collection.open(folder / name) as collection:
                 status = collection.status()
@@ -37,4 +38,5 @@ def command(style: str | None, indexes: Path | None) -> None:
             click.echo(f"warning: {one_line(error)}", err=True)
         else:
             rows.append({column: getattr(status, column) for column in columns})
-    show(rows, columns, style, nothing=f"no collections in {folder}; make one with: semsearch index NAME PATH")
+    nothing = "" if names else f"no collections in {folder}; make one with: semsearch index NAME PATH"
+    show(rows, columns, style, nothing=nothing)

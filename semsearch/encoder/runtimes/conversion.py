@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semsearch.common.environment import cache_folder
+from semsearch.common.environment import cache_folder, temporary_cache_folder
 from semsearch.common.errors import ModelError, SemsearchError, StorageError, UnsupportedModelError
 from semsearch.common.unicode import one_line
 from semsearch.encoder.cache import (
@@ -30,7 +31,6 @@ from semsearch.encoder.cache import (
     read_sealed,
     short_digest,
     tell_damage,
-    temporary_cache,
 )
 from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
@@ -50,6 +50,8 @@ LARGEST_DIFFERENCE = 1e-3
 """Of any hidden number between torch and the converted graph; 5e-6 is usual, a wrong graph is far off."""
 RECORD = "record.json"
 STATIC_COPY = "static.safetensors"
+FREE_BYTES = 1 << 20
+"""Where a disk has less left, it is the reason why the child could not write."""
 CANNOT_CONVERT = 3
 """Exit status of the child when this model will not convert however often it is tried."""
 
@@ -78,18 +80,17 @@ class ConvertedModel:
 def convert_once(spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
     """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be.
 
-    A cache that cannot be written to prevents nothing: a temporary one is used, of which the log warns.
+    Where the cache cannot be written to, a temporary folder does.
     """
     try:
-        return _convert_in(cache_folder(), spec, options)
+        return _convert_in(cache_folder() / "openvino" / _name(spec), spec, options)
     except StorageError as error:
-        folder = temporary_cache()
-        logger.warning("%s; until then a temporary one is used, %s", error, folder)
-        return _convert_in(folder, spec, options)
+        folder = temporary_cache_folder()
+        logger.warning("%s; until then the converted model is kept in %s", error, folder)
+        return _convert_in(folder / "openvino" / _name(spec), spec, options)
 
 
-def _convert_in(cache: Path, spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
-    folder = cache / "openvino" / _name(spec)
+def _convert_in(folder: Path, spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
     model = _read_converted(folder, spec)
     if model is None:
         with locked(folder):
@@ -146,6 +147,11 @@ def _convert_in_child(spec: EncoderSpec, options: EncoderOptions, folder: Path) 
             check=False,
         )
         if child.returncode not in (0, CANNOT_CONVERT):
+            if shutil.disk_usage(scratch).free < FREE_BYTES:
+                raise StorageError(
+                    f"the disk of the cache folder {folder.parent} is full; "
+                    "free some space or set SEMSEARCH_CACHE to another folder"
+                )
             reason = (child.stderr.strip() or f"status {child.returncode}").splitlines()[-1]
             raise ModelError(f"the model {spec.folder} could not be prepared: {reason}")
 

@@ -9,6 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from semsearch.common import open_files
 from semsearch.common.errors import CollectionError, DamagedError, LockedError, StorageError
 
 __all__ = ["damage_error", "translate_errors", "translates_errors"]
@@ -41,6 +42,8 @@ def translate_errors(folder: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:  # even SQLite's own message, which quotes the bytes
         raise damage_error(folder, "a text in it is no text") from error
     except OSError as error:
+        if open_files.comes_of_too_many_files(error) or open_files.has_no_file_left():
+            raise _too_many_files_error(folder) from error
         raise StorageError(
             f"collection {folder} cannot be read or written ({error.strerror or error}); "
             "check the disk's free space and the folder's permissions. What was committed is safe"
@@ -62,9 +65,17 @@ def _translate(error: sqlite3.DatabaseError, folder: Path) -> CollectionError:
     text = str(error)
     if "locked" in text or "busy" in text:
         return LockedError(f"collection {folder} is busy ({text}); wait for the other process and try again")
+    if "unable to open" in text and open_files.has_no_file_left():
+        return _too_many_files_error(folder)
     if any(word in text for word in ("full", "readonly", "read-only", "unable to open", "disk I/O")):
         return StorageError(
             f"collection {folder} cannot be written ({text}); check the disk's free space and the "
             "folder's permissions. What was committed is safe"
         )
     return DamagedError(f"database of collection {folder} is damaged ({text}); run: semsearch verify {folder.name}")
+
+
+def _too_many_files_error(folder: Path) -> StorageError:
+    return StorageError(
+        f"collection {folder} cannot be read or written: {open_files.MESSAGE}. What was committed is safe"
+    )

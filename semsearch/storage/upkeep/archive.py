@@ -31,6 +31,7 @@ from typing import IO, Any
 
 from semsearch.common.durable import create_file, flush, sync_folder
 from semsearch.common.errors import NONSENSE, DamagedError, FormatError, InputError, StorageError
+from semsearch.common.open_files import has_no_file_left
 from semsearch.storage.database.connection import connect, merge_log
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.database.migrations import migrate
@@ -261,6 +262,8 @@ def _check_contents(folder: Path, name: str) -> None:
             merge_log(connection)
         report = verify_folder(folder)
     except (sqlite3.DatabaseError, DamagedError) as error:
+        if has_no_file_left():
+            raise
         raise ValueError(f"its database is damaged: {error}".split("; run", 1)[0]) from error
     if not report.sound:
         raise ValueError(f"{report.findings[0].name} of {name!r}: {report.findings[0].problem}")

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from semsearch.common.errors import NONSENSE, DamagedError, SemsearchError, StorageError
+from semsearch.common.open_files import comes_of_too_many_files
 from semsearch.common.unicode import one_line
 from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translate_errors
@@ -83,6 +84,8 @@ def verify_folder(folder: Path) -> Report:
             with translate_errors(folder):
                 refuse_links(folder)
             report = _verify_state(folder)
+            if report.sound or _generation(folder) in (report.generation, None):
+                return report
         except (StorageError, FileNotFoundError):
             if exists(folder):
                 raise
@@ -90,8 +93,6 @@ def verify_folder(folder: Path) -> Report:
         except DamagedError as error:  # it cannot even be opened
             finding = _finding(FindingKind.DATABASE, DATABASE, _problem(error))
             return Report(folder.name, -1, 0, 0, 0, len(list(folder.iterdir())), (finding,))
-        if report.sound or _generation(folder) in (report.generation, None):
-            return report
 
 
 def _verify_state(folder: Path) -> Report:
@@ -128,6 +129,8 @@ def _guard(check: Callable[[], Iterator[TableFinding]]) -> Iterator[Finding]:
             if number <= NAMED:
                 yield _finding(part, name, problem)
     except (sqlite3.DatabaseError, SemsearchError, OSError, *NONSENSE) as error:
+        if comes_of_too_many_files(error):
+            raise
         yield _finding(FindingKind.DATABASE, DATABASE, f"cannot be read: {error}")
     if number > NAMED:
         yield _finding(part, f"{number - NAMED} more", "likewise")
