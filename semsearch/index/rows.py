@@ -239,10 +239,11 @@ class Rows:
         """
         import faiss
 
-        if not hasattr(self._of_thread, "bench"):
-            memory = np.empty((GATHERED_ROWS, self._source.matrix.shape[1]), np.uint8)
-            self._of_thread.bench = memory, self._view(memory)
-        memory, view = self._of_thread.bench
+        bench = self._of_thread.__dict__.pop("bench", None)  # a signal handler that searches, too, must have its own
+        if bench is None:
+            own = np.empty((GATHERED_ROWS, self._source.matrix.shape[1]), np.uint8)
+            bench = own, self._view(own)
+        memory, view = bench
         faiss.omp_set_num_threads(1)
         ranked = []
         for first in range(0, len(rows), len(memory)):
@@ -250,6 +251,7 @@ class Rows:
             self._source.matrix.take(some, axis=0, out=memory[: len(some)], mode="clip")  # other modes copy twice
             view.ntotal = len(some)
             ranked.append(self._search_view(view, queries, min(k, len(some)), some))
+        self._of_thread.bench = bench
         return merge(ranked, len(queries), k)
 
     def _search_view(

@@ -14,7 +14,7 @@ from typing import IO
 from semsearch.common.arguments import refuse_single
 from semsearch.common.arrays import Float32, chunks
 from semsearch.common.documents import Document, Span
-from semsearch.common.errors import CollectionNotFoundError, LockedError
+from semsearch.common.errors import CollectionNotFoundError, LockedError, QueryError
 from semsearch.common.forks import renew_in_child
 from semsearch.common.threads import is_pool_interrupted
 from semsearch.common.unicode import replace_surrogates
@@ -50,6 +50,7 @@ class Store:
         self._lock = threading.RLock()
         self._encoder: Encoder | None = None
         self._checked: Encoder | None = None
+        self._is_loading = False
         renew_in_child(self)
         if encoder is not None:
             try:
@@ -90,7 +91,16 @@ class Store:
         """The encoder of the stored vectors, loaded on first use."""
         with self._lock:
             if self._encoder is None:
-                self._encoder = self.definition.encoder.check(self.definition.encoder.load(), self.name)
+                if self._is_loading:
+                    raise QueryError(
+                        f"the model of collection {self.name!r} is being loaded by this very thread, which a signal "
+                        "handler has interrupted; let the handler set a flag, and search when it is back"
+                    )
+                self._is_loading = True
+                try:
+                    self._encoder = self.definition.encoder.check(self.definition.encoder.load(), self.name)
+                finally:
+                    self._is_loading = False
             return self._encoder
 
     def attach(self, encoder: Encoder) -> None:

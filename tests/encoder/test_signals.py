@@ -51,3 +51,33 @@ def test_an_interrupt_raises(python: Python, cache_folder: Path, use: str) -> No
     """However encoders were loaded and dropped, a signal ends in KeyboardInterrupt, not in a crash."""
     done = python(INTERRUPTED.format(use=use), env={**os.environ, "SEMSEARCH_CACHE": str(cache_folder)})
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
+ENCODING = """
+import random, signal, sys
+import numpy as np
+from semsearch.encoder import Encoder
+
+encoder = Encoder.load(runtime="openvino", precision="f32", threads=2)
+texts = [f"text number {number} " + "of some words " * (number % 9) for number in range(60)]
+single, many = encoder.encode(texts[:1]), encoder.encode(texts)
+handled = []
+def handle(*_):
+    handled.append(np.abs(encoder.encode(texts[:1]) - single).max())
+    signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 1e-2))
+signal.signal(signal.SIGALRM, handle)
+fresh = Encoder.load(runtime="openvino", precision="f32", threads=2)
+signal.setitimer(signal.ITIMER_REAL, 1e-4)
+apart = [np.abs(fresh.encode_tokens(texts[:1])[0].vectors.mean()) * 0]
+while len(handled) < 60:
+    apart.append(np.abs(fresh.encode(texts) - many).max())
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(max(apart + handled) < 1e-4)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+def test_a_handler_may_encode_while_its_thread_does(python: Python, cache_folder: Path) -> None:
+    """Wherever it interrupts, nothing hangs, and both get their vectors."""
+    done = python(ENCODING, env={**os.environ, "SEMSEARCH_CACHE": str(cache_folder)})
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
