@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 import numpy.typing as npt
 
-from semsearch.common.arguments import refuse_single
+from semsearch.common.arguments import check_strings
 from semsearch.common.documents import Document, Formula
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
@@ -195,8 +195,8 @@ class Collection:
 
     def search_many(self, texts: Sequence[str], k: int = 10, *, exact: bool = False) -> list[list[Hit]]:
         """As :meth:`search` for each of several texts, which is much faster than one after the other."""
-        refuse_single(texts, "queries", QueryError)
-        return answer_many(self._store, [SearchRequest(text, k=k, exact=exact) for text in texts])
+        queries = check_strings(texts, "queries", QueryError)
+        return answer_many(self._store, [SearchRequest(text, k=k, exact=exact) for text in queries])
 
     def search_vectors(self, vectors: npt.ArrayLike, k: int = 10, *, exact: bool = False) -> list[list[Hit]]:
         """The ``k`` passages nearest to each vector, numbers[m, dimension], or to the only one, numbers[dimension].

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from semsearch.common.arguments import refuse_single
+from semsearch.common.arguments import check_strings
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Precision, Role, RuntimeName, Span
 from semsearch.common.environment import DEFAULT_MODEL, thread_count
 from semsearch.common.errors import (
-    InputError,
     ModelError,
     TruncationWarning,
     UnsupportedModelError,
@@ -146,7 +145,7 @@ class Encoder:
         """``f32`` or ``bf16``: the arithmetic of pooled vectors; token vectors are always made in f32."""
         return self._runtime.precision.value
 
-    def encode(self, texts: Sequence[str], role: Role | str | None = None, progress: Progress | None = None) -> Float32:
+    def encode(self, texts: Iterable[str], role: Role | str | None = None, progress: Progress | None = None) -> Float32:
         """Pooled vectors, float32[len(texts), dimension], in the order of ``texts``.
 
         ``role`` chooses the prompt that a model wants before a query or a document. A text without any token,
@@ -158,10 +157,10 @@ class Encoder:
         return encoded.vectors
 
     def encode_counted(
-        self, texts: Sequence[str], role: Role | str | None = None, progress: Progress | None = None
+        self, texts: Iterable[str], role: Role | str | None = None, progress: Progress | None = None
     ) -> Encoded:
         """As :meth:`encode`, with the truncation returned as numbers instead of a warning."""
-        _check_texts(texts)
+        texts = check_strings(texts, "texts")
         prompt = self._prompt(role)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         cut, unknown = np.zeros((2, len(texts)), dtype=np.int64)
@@ -174,7 +173,7 @@ class Encoder:
         return Encoded(vectors, cut, unknown)
 
     def encode_tokens(
-        self, texts: Sequence[str], layer: int | tuple[int, ...] = -1, special: bool = True
+        self, texts: Iterable[str], layer: int | tuple[int, ...] = -1, special: bool = True
     ) -> list[TokenVectors]:
         """Contextual vectors of each text's tokens, float32[tokens, hidden size], of a layer or their mean.
 
@@ -186,10 +185,10 @@ class Encoder:
         return encoded
 
     def encode_tokens_counted(
-        self, texts: Sequence[str], layer: int | tuple[int, ...] = -1, special: bool = True
+        self, texts: Iterable[str], layer: int | tuple[int, ...] = -1, special: bool = True
     ) -> tuple[list[TokenVectors], Int64]:
         """As :meth:`encode_tokens`, with the tokens cut off each text, int64[texts], instead of a warning."""
-        _check_texts(texts)
+        texts = check_strings(texts, "texts")
         layers = self.check_layers(layer)
         tokens = self._tokenizer.tokenize(texts, special=special, cut=True)
         filled = [number for number, text in enumerate(tokens) if text.ids]
@@ -225,20 +224,18 @@ class Encoder:
 
     def input_parts(self, text: str, special: bool = True) -> tuple[TextTokens, InputParts]:
         """The embeddings of word, position and segment that a text's tokens begin as, and their sum."""
-        _check_texts([text])
+        check_strings([text], "texts")
         (tokens,) = self._tokenizer.tokenize([text], special=special, cut=True)
         self.warn_of_cut(self._count_cut([text], [tokens], special))
         return tokens, input_parts(self.spec, tokens.ids)
 
-    def tokenize(self, texts: Sequence[str], special: bool = True) -> list[TextTokens]:
+    def tokenize(self, texts: Iterable[str], special: bool = True) -> list[TextTokens]:
         """Tokens, ids and character offsets of the whole of each text, however long."""
-        _check_texts(texts)
-        return self._tokenizer.tokenize(texts, special=special)
+        return self._tokenizer.tokenize(check_strings(texts, "texts"), special=special)
 
-    def content_offsets(self, texts: Sequence[str]) -> list[tuple[list[Span], list[bool]]]:
+    def content_offsets(self, texts: Iterable[str]) -> list[tuple[list[Span], list[bool]]]:
         """For each text, the span of each token and whether it begins a word; no special tokens."""
-        _check_texts(texts)
-        return self._tokenizer.content_offsets(texts)
+        return self._tokenizer.content_offsets(check_strings(texts, "texts"))
 
     def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
         """Text of token ids."""
@@ -285,13 +282,6 @@ def _parse_choice(value: str, kinds: type[StrEnum], what: str) -> Any:
         return kinds(value)
     except ValueError:
         raise ModelError(f"unknown {what} {value!r}; choose one of {', '.join(kinds)}") from None
-
-
-def _check_texts(texts: Sequence[str]) -> None:
-    refuse_single(texts, "texts")
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputError(f"text {number} is of type {type(text).__name__}; only strings can be encoded")
 
 
 def _load_runtime(

@@ -12,9 +12,10 @@ from functools import partial
 
 import numpy as np
 
-from semsearch.common.arguments import check_k
+from semsearch.common.arguments import check_k, check_strings
 from semsearch.common.arrays import Float32, Int64, best, limit_cosines, unit_length
 from semsearch.common.documents import Formula, Metric
+from semsearch.common.errors import QueryError
 from semsearch.common.threads import run
 from semsearch.query.dense import encode_queries
 from semsearch.query.hits import Candidates, Hit, read_hits
@@ -70,6 +71,7 @@ def analogy(
 ) -> list[PassageAnswer]:
     """The ``k`` best answers, and the texts of the question that rank before the last of them."""
     k = check_k(k)
+    positive, negative = (check_strings(texts, "texts", QueryError) for texts in (positive, negative))
     chosen = check_formula(formula, len(positive), len(negative))
     vectors = np.concatenate([encode_queries(store, texts) for texts in (positive, negative)])
     question = Question(unit_length(vectors), len(positive), chosen)

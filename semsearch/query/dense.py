@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.arguments import refuse_single
+from semsearch.common.arguments import check_strings
 from semsearch.common.arrays import Float32, Int64, unit_length
 from semsearch.common.documents import Metric, Role
 from semsearch.common.errors import QueryError, UnknownTokensWarning
@@ -33,8 +33,8 @@ def encode_queries(store: Store, texts: Sequence[str]) -> Float32:
 
     Raises :class:`QueryError` for a text that is empty.
     """
-    refuse_single(texts, "queries", QueryError)
-    if not all(isinstance(text, str) and _has_token(store, text) for text in texts):
+    texts = check_strings(texts, "queries", QueryError)
+    if not all(_has_token(store, text) for text in texts):
         raise QueryError("the query is empty; give a word or a sentence to search for")
     encoded = store.encoder.encode_counted(list(texts), Role.QUERY)
     store.encoder.warn_of_cut(encoded.cut)

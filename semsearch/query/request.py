@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.arguments import check_k
+from semsearch.common.arguments import check_k, check_string
 from semsearch.common.errors import QueryError
 
 __all__ = ["SearchRequest", "check_score"]
@@ -46,6 +46,8 @@ class SearchRequest:
             raise QueryError("the query is empty; give a word or a sentence to search for")
         if self.text is not None and (not isinstance(self.text, str) or not self.text.strip()):
             raise QueryError("the query is empty; give a word or a sentence to search for")
+        if self.like is not None:
+            check_string(self.like, "id of a document")
         if self.min_score is not None:
             check_score(self.min_score)
         if self.k is not None or self.min_score is None:

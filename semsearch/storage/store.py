@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from semsearch.common.arguments import refuse_single
+from semsearch.common.arguments import check_strings, refuse_single
 from semsearch.common.arrays import Float32, chunks
 from semsearch.common.documents import Document, Span
-from semsearch.common.errors import CollectionNotFoundError, LockedError, QueryError
+from semsearch.common.errors import CollectionNotFoundError, InputError, LockedError, QueryError
 from semsearch.common.forks import renew_in_child
 from semsearch.common.threads import is_pool_interrupted
 from semsearch.common.unicode import replace_surrogates
@@ -147,7 +147,9 @@ class Store:
     ) -> SyncReport:
         """Add documents, replacing those of the same id, and remove what is gone from the sources ``prune``."""
         refuse_single(documents, "documents")
-        refuse_single(prune, "prune")
+        if isinstance(documents, Mapping) or not isinstance(documents, Iterable):
+            raise InputError(f"documents are {documents!r:.40}; give a list of texts or of semsearch.Document")
+        prune = None if prune is None else check_strings(prune, "sources")
         with self.handle.writing() as writer:
             encoder, settings, canary = self.encoder, self.definition.settings, self.definition.canary
             run = Sync(
@@ -163,7 +165,7 @@ class Store:
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents, effective at once for every reader; returns how many there were."""
-        refuse_single(ids, "ids")
+        ids = check_strings(ids, "ids")
         with self.handle.writing() as writer:
             removed = writer.delete(list(dict.fromkeys(map(replace_surrogates, ids))))
             writer.maintain()

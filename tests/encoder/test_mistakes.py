@@ -23,7 +23,7 @@ def test_one_string_in_place_of_a_list(encoder: Encoder, method: str) -> None:
 @pytest.mark.parametrize("method", ["encode", "encode_tokens", "tokenize"])
 def test_what_is_not_a_text(encoder: Encoder, method: str, wrong: Any) -> None:
     """The error says which of the texts it is, and of what type."""
-    with pytest.raises(InputError, match=f"text 1 is of type {type(wrong).__name__}"):
+    with pytest.raises(InputError, match=f"number 1 of the texts is of type {type(wrong).__name__}"):
         getattr(encoder, method)(["fine", wrong])
 
 

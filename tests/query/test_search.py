@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.common.errors import QueryError
+from semsearch.common.errors import QueryError, SemsearchError
 from semsearch.query.request import SearchRequest
 from semsearch.query.search import answer, answer_many
 from tests.support.fake_encoder import FakeEncoder, cosines
@@ -98,3 +100,38 @@ def test_a_request_that_makes_no_sense_cannot_be_made(given, match):
 def test_numpys_integers_are_numbers_of_hits(store):
     """``k`` may come from an array."""
     assert len(answer(store, SearchRequest("bee", k=np.int64(2)))) == 2
+
+
+NO_STRINGS = (None, 5, 3.5, float("nan"), True, b"x", {}, {"a": 1}, [], [1], [None])
+
+
+@pytest.mark.parametrize("value", NO_STRINGS, ids=repr)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "similar",
+        "search",
+        "search_many",
+        "search_vectors",
+        "analogy",
+        "contexts",
+        "senses",
+        "delete",
+        "add",
+    ],
+)
+def test_what_is_no_question_is_refused_in_our_own_words(tmp_path, ask, value):
+    """Values of any type are an error of this program's, or nothing to do; never another exception."""
+    with Collection.create(tmp_path / "one", FakeEncoder()) as collection:
+        collection.add(["a bee", "a jet"])
+        with suppress(SemsearchError):
+            getattr(collection, ask)(value)
+        assert len(collection.search("bee")) == 2
+
+
+def test_texts_may_come_from_any_iterable(tmp_path, encoder):
+    """A generator is as good as a list, wherever several texts are taken."""
+    with Collection.create(tmp_path / "one", encoder) as collection:
+        collection.add(text for text in ("a bee", "a jet"))
+        assert len(collection.search_many(text for text in ("bee", "jet"))) == 2
+        np.testing.assert_array_equal(encoder.encode(text for text in ("bee", "jet")), encoder.encode(["bee", "jet"]))

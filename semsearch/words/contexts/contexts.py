@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from semsearch.common.arguments import check_k
+from semsearch.common.arguments import check_k, check_string
 from semsearch.common.arrays import Float32, Int64, limit_cosines, unit_length
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
@@ -36,7 +36,7 @@ def contexts(store: Store, word: str, sentence: str | None, k: int, same_word: b
     """
     k = check_k(k)
     phrase = Phrase.read(word, store.encoder)
-    query = _direction_in(phrase, word if sentence is None else sentence, store.encoder)
+    query = _direction_in(phrase, word if sentence is None else check_string(sentence, "sentence"), store.encoder)
     compares = store.definition.word_vectors  # with vectors of another day
     with store.checking_encoder() if compares else nullcontext(), store.pinned(with_words=True) as snapshot:
         if snapshot.words is None or same_word:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from semsearch.common.arguments import check_string
 from semsearch.common.documents import Span
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
@@ -25,7 +26,7 @@ class Phrase:
     @classmethod
     def read(cls, text: str, encoder: Encoder) -> Phrase:
         """The phrase of a text; raises for one that has no token but special ones."""
-        (tokens,) = encoder.tokenize([text], special=False)
+        (tokens,) = encoder.tokenize([check_string(text, "word")], special=False)
         if not encoder.decode(tokens.ids).strip():
             raise QueryError(f"there is no token but special ones in {text!r}; give a word")
         return cls(text, tuple(fold_case(text[slice(*word.span)]) for word in words_of(text, tokens)))

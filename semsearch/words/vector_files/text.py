@@ -119,6 +119,8 @@ def _count_numbers(fields: Sequence[str]) -> int:
 def _read_counted(path: Path, lines: Iterator[str], count: int, dimension: int) -> Space:
     if not dimension:
         raise InputError(f"{path}:1: the header promises vectors of 0 numbers; it must be: words, numbers each")
+    if dimension > path.stat().st_size:  # a number has a byte at least
+        raise InputError(f"{path}:1: the header promises {dimension:,} numbers a word, more than the file holds")
     growing = Growing(dimension)
     for number, line in enumerate(lines, 2):
         _fill(growing, path, line, number)
