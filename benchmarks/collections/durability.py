@@ -25,10 +25,10 @@ FLIPS, CUTS = 500, 100
 COMMITS = 200
 FAILURES = ("write", "sync", "name", "open", "memory")
 OPERATIONS = ("index", "compact", "reencode", "repair", "import")
-MOST_POINTS = 20
+MOST_POINTS = 12
 """Of one kind of failure in one operation."""
 RACE_STEPS = {"add": 7, "delete": 2, "compact": 15, "reencode": 61, "drop": 8}
-MOST_STEPS = 8
+MOST_STEPS = 5
 SECOND = ("search", "verify", "export", "add late", "delete", "compact", "reencode", "drop unused", "drop")
 MUTATIONS = 1000
 """Of each of eleven kinds of input."""
