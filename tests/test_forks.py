@@ -193,7 +193,7 @@ def test_children_find_what_their_parent_finds(script: str, fake_notes: Path, tm
 @pytest.mark.parametrize(
     "script",
     [
-        pytest.param(script, id=name, marks=() if name in ("inherited", "preloaded") else pytest.mark.long)
+        pytest.param(script, id=name, marks=() if name == "inherited" else pytest.mark.long)
         for name, script in SCRIPTS.items()
     ],
 )

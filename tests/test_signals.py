@@ -53,7 +53,7 @@ print(rounds, handled, wrong[:3], sep="|")
 
 
 @pytest.mark.parametrize(
-    ("encoder", "seconds"), [("fake", 6), ("openvino", 4), pytest.param("torch", 30, marks=pytest.mark.long)]
+    ("encoder", "seconds"), [("fake", 4), ("openvino", 3), pytest.param("torch", 30, marks=pytest.mark.long)]
 )
 def test_a_signal_handler_may_search(encoder, seconds):
     """Neither waits for the other, and both find what there is, whatever the handler has interrupted."""
