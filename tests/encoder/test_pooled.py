@@ -92,17 +92,6 @@ def test_vectors_are_as_promised(packaged: Encoder) -> None:
     assert found[0] @ found[1] > 0.4 > found[0] @ found[2] + 0.2
 
 
-@pytest.mark.slow
-def test_full_size_models_equal_transformers(
-    full_size_encoder: Encoder, full_size_reference: Reference, texts: list[str]
-) -> None:
-    """A random model as large as the published ones, without pooling settings, gives the means of its tokens."""
-    texts = texts[:6] + texts[10:12]
-    found = full_size_encoder.encode_counted(texts).vectors
-    expected = full_size_reference.pooled(texts, 512, normalize=False)
-    np.testing.assert_allclose(found, expected, atol=TOLERANCE)
-
-
 def test_positions_after_padding(positions_after_padding: Path, load: Load, texts: list[str]) -> None:
     """Models whose positions start behind the padding id use all 64 that they have, and get their own padding id."""
     encoder = load(positions_after_padding)

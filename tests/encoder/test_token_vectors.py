@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from semsearch.encoder import Encoder
-from tests.support.transformers_reference import Reference
+from tests.support.transformers_reference import Reference, check_layers
 
 TOLERANCE = 1e-4
 Load = Callable[..., Encoder]
@@ -18,31 +18,9 @@ Load = Callable[..., Encoder]
 pytestmark = pytest.mark.filterwarnings("ignore::semsearch.common.errors.TruncationWarning")
 
 
-def check_layers(encoder: Encoder, reference: Reference, texts: list[str], layers: list[int]) -> None:
-    """Compare tokens and vectors of each layer, texts in one call, with one text at a time."""
-    tokens = [reference.tokens(text, encoder.max_seq_length) for text in texts]
-    expected = [reference.states(one["input_ids"]) for one in tokens]
-    for layer in layers:
-        for found, one, states in zip(encoder.encode_tokens(texts, layer), tokens, expected, strict=True):
-            assert list(found.tokens.ids) == one["input_ids"]
-            assert list(found.tokens.offsets) == one["offset_mapping"]
-            assert found.vectors.dtype == np.float32
-            np.testing.assert_allclose(found.vectors, states[layer], atol=TOLERANCE)
-
-
 def test_every_layer_of_the_packaged_model(packaged: Encoder, packaged_reference: Reference, texts: list[str]) -> None:
     """Ids, offsets and the hidden states of all layers are those of transformers."""
     check_layers(packaged, packaged_reference, texts[:13], list(range(7)))
-
-
-@pytest.mark.slow
-def test_layers_of_full_size_models(
-    full_size_encoder: Encoder, full_size_reference: Reference, texts: list[str]
-) -> None:
-    """The first, a middle and the last hidden state of random full-size models are those of transformers."""
-    check_layers(
-        full_size_encoder, full_size_reference, texts[:6] + texts[10:12], [0, 4, full_size_encoder.spec.layer_count]
-    )
 
 
 def test_every_layer_where_positions_start_after_padding(

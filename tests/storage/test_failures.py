@@ -57,7 +57,10 @@ def failing(operation, kind, at, persist=False):
 
 
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)], ids=["some", "every"])
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    "operation",
+    [pytest.param(name, marks=() if name in ("index", "reencode") else pytest.mark.long) for name in OPERATIONS],
+)
 def test_whatever_fails_a_committed_state_is_there_and_work_goes_on(tmp_path, library, operation, every):
     """Once, and from then on; in the same process the operation succeeds as soon as nothing fails any more."""
     whole = tried(tmp_path, library, [failing(operation, kind, MANY) for kind in KINDS])

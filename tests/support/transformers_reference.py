@@ -15,8 +15,11 @@ import numpy as np
 
 from semsearch.common.arrays import Float32
 from semsearch.common.documents import Pooling
+from semsearch.encoder import Encoder
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
+TOLERANCE = 1e-4
+"""Of a number of a vector: both sum float32 in other orders."""
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 POOL: dict[Pooling, Callable[[Float32], Float32]] = {
     Pooling.MEAN: lambda states: states.mean(axis=0),
@@ -96,3 +99,15 @@ def save(model: Any, folder: Path, tokenizer: Path) -> Path:
         if (tokenizer / name).is_file():
             shutil.copyfile(tokenizer / name, folder / name)
     return folder
+
+
+def check_layers(encoder: Encoder, reference: Reference, texts: list[str], layers: list[int]) -> None:
+    """Compare tokens and vectors of each layer, texts in one call, with one text at a time."""
+    tokens = [reference.tokens(text, encoder.max_seq_length) for text in texts]
+    expected = [reference.states(one["input_ids"]) for one in tokens]
+    for layer in layers:
+        for found, one, states in zip(encoder.encode_tokens(texts, layer), tokens, expected, strict=True):
+            assert list(found.tokens.ids) == one["input_ids"]
+            assert list(found.tokens.offsets) == one["offset_mapping"]
+            assert found.vectors.dtype == np.float32
+            np.testing.assert_allclose(found.vectors, states[layer], atol=TOLERANCE)
