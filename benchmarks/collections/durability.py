@@ -19,20 +19,20 @@ from unittest.mock import patch
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests" / "support"
-READERS, SECONDS = 8, 60
-RANDOM_KILLS = 200
-FLIPS, CUTS = 500, 100
+READERS, SECONDS = 8, 20
+RANDOM_KILLS = 60
+FLIPS, CUTS = 200, 40
 COMMITS = 200
 FAILURES = ("write", "sync", "name", "open", "memory")
 OPERATIONS = ("index", "compact", "reencode", "repair", "import")
-MOST_POINTS = 12
+MOST_POINTS = 6
 """Of one kind of failure in one operation."""
 RACE_STEPS = {"add": 7, "delete": 2, "compact": 15, "reencode": 61, "drop": 8}
-MOST_STEPS = 5
+MOST_STEPS = 3
 SECOND = ("search", "verify", "export", "add late", "delete", "compact", "reencode", "drop unused", "drop")
-MUTATIONS = 1000
+MUTATIONS = 300
 """Of each of eleven kinds of input."""
-FORKS = 100
+FORKS = 40
 
 FORKING = """
 import os, sys, tempfile, threading, time
