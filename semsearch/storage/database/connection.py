@@ -12,7 +12,7 @@ from pathlib import Path
 
 from semsearch.storage.database.forks import mind_forks, refuse_carried
 
-__all__ = ["Connection", "connect", "discard", "folder_of", "merge_log"]
+__all__ = ["COMPANIONS", "Connection", "connect", "discard", "folder_of", "merge_log"]
 
 READING = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; SELECT generation FROM state"
 WRITING = (

@@ -12,10 +12,21 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from semsearch.common import open_files
 from semsearch.common.errors import CollectionError, DamagedError, LockedError, StorageError
 
-__all__ = ["damage_error", "translate_errors", "translates_errors"]
+__all__ = ["damage_error", "is_of_the_file", "translate_errors", "translates_errors"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+OUTER_ERRORS = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+)
+READ_ERRORS = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS)
+"""Those of the disk that tell that the file cannot be read."""
 
 
 class _HasFolder(Protocol):
@@ -59,6 +70,12 @@ def translates_errors(method: Callable[Concatenate[Self, P], R]) -> Callable[Con
             return method(self, *args, **kwargs)
 
     return call
+
+
+def is_of_the_file(error: sqlite3.DatabaseError) -> bool:
+    """Whether an error comes of what is in the file; else of the disk, of memory, or of another process's lock."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code in READ_ERRORS or code & 0xFF not in OUTER_ERRORS
 
 
 def _translate(error: sqlite3.DatabaseError, folder: Path) -> CollectionError:

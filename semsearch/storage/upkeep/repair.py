@@ -12,7 +12,7 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ from semsearch.common.errors import NONSENSE, DamagedError, SemsearchError
 from semsearch.encoder import Encoded, Encoder
 from semsearch.encoder.words import PassageWords
 from semsearch.index import Rows
-from semsearch.storage.database.connection import connect, discard, merge_log
-from semsearch.storage.database.errors import translate_errors
+from semsearch.storage.database.connection import COMPANIONS, connect, discard, merge_log
+from semsearch.storage.database.errors import is_of_the_file, translate_errors
 from semsearch.storage.database.schema import create_schema
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import last_noted
@@ -117,6 +117,7 @@ class _Repair:
             self._count_lost()
             aside = _write_aside(self._folder, generation, self._aside, "does not match its hash")
             sync_folder(self._folder)
+            self._salvage.close()  # its lock, if the old file has no write-ahead log
             _put_in_place(scratch, self._folder)
         except BaseException:
             for file in files:
@@ -315,13 +316,17 @@ def _put_in_place(scratch: Path, folder: Path) -> None:
     """Make the new database the collection's, in one transaction; if the old file is none any more, by a rename."""
     target = folder / DATABASE
     with closing(connect(scratch, write=True)) as source:
-        merge_log(source)
-        source.execute("PRAGMA journal_mode=DELETE")  # whole in one file
-        with suppress(sqlite3.DatabaseError), closing(connect(target, write=True)) as old:
-            source.backup(old)
-            merge_log(old)
+        for mode in ("DELETE", "WAL"):  # the first puts all into one file, or raises
+            source.execute(f"PRAGMA journal_mode={mode}")
+        try:
+            with closing(connect(target, write=True)) as old:
+                source.backup(old)
+                merge_log(old)
             return
-    for suffix in ("-wal", "-shm"):
+        except sqlite3.DatabaseError as error:
+            if not is_of_the_file(error):
+                raise
+    for suffix in COMPANIONS:
         target.with_name(target.name + suffix).unlink(missing_ok=True)
     scratch.replace(target)
     sync_folder(folder)

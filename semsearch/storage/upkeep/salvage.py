@@ -60,6 +60,10 @@ class Salvage:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Read no more."""
         self._kept.close()
         self._connection.close()
 

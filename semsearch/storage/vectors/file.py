@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.common.arrays import Float32, Int64
-from semsearch.common.durable import create_file, flush
+from semsearch.common.durable import create_file, flush, sync_folder
 from semsearch.common.errors import DamagedError, InputError
 from semsearch.index import Code
 from semsearch.storage.settings import Definition
@@ -67,6 +67,9 @@ class VectorFile:
     def append_encoded(self, first: int, rows: npt.NDArray[np.uint8]) -> bytes:
         """The same for rows as they are stored, uint8[n, stride]."""
         content = rows.tobytes()
+        if first == 0 and not self.path.exists():  # whoever was to make it was interrupted, and nothing is lost
+            self.create()
+            sync_folder(self.path.parent)
         descriptor = os.open(self.path, os.O_RDWR)
         with os.fdopen(descriptor, "r+b") as file:
             file.seek(first * self.stride)
