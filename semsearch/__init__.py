@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from semsearch.collection import Collection
-    from semsearch.common.documents import Document, Formula, Metric, Pooling, Unit
+    from semsearch.common.documents import Document, Formula, Metric, Mode, Pooling, Unit
     from semsearch.common.errors import SemsearchError, TruncationWarning
     from semsearch.encoder import Encoder, EncoderOptions, TextTokens, TokenVectors
     from semsearch.query.analogy import PassageAnswer
-    from semsearch.query.hits import Hit
+    from semsearch.query.hits import Hit, Hits
     from semsearch.storage.settings import CollectionSettings
     from semsearch.storage.sync import SyncReport
     from semsearch.storage.upkeep.status import Status
@@ -38,7 +38,9 @@ __all__ = [
     "EncoderOptions",
     "Formula",
     "Hit",
+    "Hits",
     "Metric",
+    "Mode",
     "Neighbour",
     "Occurrence",
     "PassageAnswer",
@@ -65,7 +67,9 @@ _HOMES = {
     "EncoderOptions": "semsearch.encoder.spec",
     "Formula": "semsearch.common.documents",
     "Hit": "semsearch.query.hits",
+    "Hits": "semsearch.query.hits",
     "Metric": "semsearch.common.documents",
+    "Mode": "semsearch.common.documents",
     "Neighbour": "semsearch.words.spaces.space",
     "Occurrence": "semsearch.words.contexts.occurrences",
     "PassageAnswer": "semsearch.query.analogy",

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Self
 import numpy.typing as npt
 
 from semsearch.common.arguments import check_strings
-from semsearch.common.documents import Document, Formula
+from semsearch.common.documents import Document, Formula, Mode
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.index import target_of
@@ -24,7 +24,8 @@ from semsearch.storage.sync import SyncReport
 
 if TYPE_CHECKING:
     from semsearch.query.analogy import PassageAnswer
-    from semsearch.query.hits import Hit
+    from semsearch.query.filters.mapping import Where
+    from semsearch.query.hits import Hits
     from semsearch.storage.upkeep.status import Status
     from semsearch.storage.upkeep.verify import Report
     from semsearch.words.contexts.occurrences import Occurrence
@@ -189,34 +190,68 @@ class Collection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def search(self, text: str, k: int = 10, *, exact: bool = False) -> list[Hit]:
-        """The ``k`` passages nearest in meaning to ``text``, best first."""
-        return answer(self._store, SearchRequest(text, k=k, exact=exact))
+    def search(
+        self,
+        text: str,
+        k: int = 10,
+        *,
+        where: Where | None = None,
+        mode: Mode | str | None = None,
+        offset: int = 0,
+        per_document: bool = False,
+        exact: bool = False,
+    ) -> Hits:
+        """The ``k`` best passages for ``text``, best first, behind ``offset`` ones.
 
-    def search_many(self, texts: Sequence[str], k: int = 10, *, exact: bool = False) -> list[list[Hit]]:
+        ``mode`` says by what: ``dense`` by meaning, ``lexical`` by words (BM25), ``hybrid``, the default, by both. The
+        score is that of the vectors, or BM25's, or both on the scale of the vectors'; ``parts`` of a hit has each.
+
+        ``where`` says which documents may be found, as ``"year >= 2020 and lang in ('en', 'de')"`` or as a mapping
+        (see docs/search.md). There are always ``k`` hits if there are ``k`` passages. ``per_document`` gives the best
+        passage of each document alone.
+        """
+        request = SearchRequest(
+            text, k=k, where=where, mode=mode, offset=offset, per_document=per_document, exact=exact
+        )
+        return answer(self._store, request)
+
+    def search_many(
+        self,
+        texts: Sequence[str],
+        k: int = 10,
+        *,
+        where: Where | None = None,
+        mode: Mode | str | None = None,
+        exact: bool = False,
+    ) -> list[Hits]:
         """As :meth:`search` for each of several texts, which is much faster than one after the other."""
         queries = check_strings(texts, "queries", QueryError)
-        return answer_many(self._store, [SearchRequest(text, k=k, exact=exact) for text in queries])
+        requests = [SearchRequest(text, k=k, where=where, mode=mode, exact=exact) for text in queries]
+        return answer_many(self._store, requests)
 
-    def search_vectors(self, vectors: npt.ArrayLike, k: int = 10, *, exact: bool = False) -> list[list[Hit]]:
+    def search_vectors(
+        self, vectors: npt.ArrayLike, k: int = 10, *, where: Where | None = None, exact: bool = False
+    ) -> list[Hits]:
         """The ``k`` passages nearest to each vector, numbers[m, dimension], or to the only one, numbers[dimension].
 
         Raises :class:`QueryError` for NaN, another dimension, or for a cosine zeros.
         """
         queries = check_vectors(self._store, vectors)
-        return answer_many(self._store, [SearchRequest(vector=query, k=k, exact=exact) for query in queries])
+        requests = [SearchRequest(vector=query, k=k, where=where, exact=exact) for query in queries]
+        return answer_many(self._store, requests)
 
-    def within(self, text: str, score: float) -> list[Hit]:
+    def within(self, text: str, score: float, *, where: Where | None = None, mode: Mode | str = Mode.DENSE) -> Hits:
         """All passages that score ``score`` or more against ``text``, best first."""
-        return answer(self._store, SearchRequest(text, k=None, min_score=check_score(score)))
+        request = SearchRequest(text, k=None, min_score=check_score(score), where=where, mode=mode)
+        return answer(self._store, request)
 
-    def similar(self, document: str, k: int = 10) -> list[Hit]:
+    def similar(self, document: str, k: int = 10, *, where: Where | None = None) -> Hits:
         """The ``k`` other documents nearest to the stored document of this id, best first.
 
         Each is judged by its nearest passage. A document of several passages is represented by the mean of their
         vectors.
         """
-        return answer(self._store, SearchRequest(like=document, k=k, per_document=True))
+        return answer(self._store, SearchRequest(like=document, k=k, where=where, per_document=True))
 
     def analogy(
         self,

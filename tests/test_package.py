@@ -130,8 +130,8 @@ def use(folder: Path) -> list[str]:
     reports: list[semsearch.SyncReport] = []
     with semsearch.Collection.create(folder / "notes", encoder, settings) as docs:
         docs.sync([semsearch.Document("a bee", id="bee", metadata={"legs": 6}), "a wasp"], progress=reports.append)
-        hits: list[semsearch.Hit] = docs.search("insects", k=3)
-        many: list[list[semsearch.Hit]] = docs.search_many(["insects", "jets"])
+        hits: semsearch.Hits = docs.search("insects", k=3, where="legs = 6", mode=semsearch.Mode.HYBRID)
+        many: list[semsearch.Hits] = docs.search_many(["insects", "jets"])
         near = docs.search_vectors(np.zeros((1, 384), np.float32) + 1)
         places: list[semsearch.Occurrence] = docs.contexts("bee")
         answers: list[semsearch.PassageAnswer] = docs.analogy(["a", "b"], ["c"], formula=semsearch.Formula.COS_ADD)

@@ -35,6 +35,7 @@ __all__ = [
     "run_options",
     "space_options",
     "timeout_option",
+    "where_option",
 ]
 
 Command = Callable[..., Any]
@@ -156,6 +157,9 @@ factory_option = click.option(
 
 k_option = click.option("-k", type=int, metavar="N", default=10, show_default=True, help="Number of results at most.")
 """``-k``: how many results; its range is checked by the library, which says it better."""
+
+where_option = click.option("--where", metavar="FILTER", help="Only documents that fulfil it: year >= 2020.")
+"""``--where``: which documents may be found."""
 
 timeout_option = click.option(
     "--timeout",

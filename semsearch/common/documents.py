@@ -16,6 +16,7 @@ __all__ = [
     "Formula",
     "Metadata",
     "Metric",
+    "Mode",
     "Pooling",
     "Precision",
     "Role",
@@ -70,6 +71,14 @@ class Metric(enum.StrEnum):
     COSINE = "cosine"
     DOT = "dot"
     L2 = "l2"
+
+
+class Mode(enum.StrEnum):
+    """What a search goes by: meaning (the vectors), words (BM25), or both."""
+
+    DENSE = "dense"
+    LEXICAL = "lexical"
+    HYBRID = "hybrid"
 
 
 class Pooling(enum.StrEnum):

@@ -1,8 +1,8 @@
 """Nearest rows of a matrix. Knows vectors and row numbers, not texts; only this layer imports FAISS."""
 
-from semsearch.index.bitmaps import Bitmap, all_but, bitmap_of
+from semsearch.index.bitmaps import Bitmap, all_but, bitmap_of, count, members
 from semsearch.index.codes import Code
-from semsearch.index.file_digest import has_digest
+from semsearch.index.file_digest import Digest, has_digest
 from semsearch.index.inverted_lists import Reach
 from semsearch.index.part import Part, check_factory
 from semsearch.index.partitioned import ApproximateIndex, Point
@@ -16,6 +16,7 @@ __all__ = [
     "ApproximateIndex",
     "Bitmap",
     "Code",
+    "Digest",
     "Measured",
     "Part",
     "Plan",
@@ -29,8 +30,10 @@ __all__ = [
     "build_part",
     "check_factory",
     "choose",
+    "count",
     "has_digest",
     "is_current",
+    "members",
     "open_rows",
     "target_of",
     "tune",

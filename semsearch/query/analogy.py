@@ -81,7 +81,7 @@ def analogy(
         wanted = k + len(asked)
         while True:
             scores, rows = _find_nearest(store, snapshot, question, wanted)
-            hits = read_hits(store, Candidates(rows[0], scores[0], {chosen.value: scores[0]}))
+            hits = read_hits(store, Candidates(rows[0], scores[0], {chosen.value: scores[0]}, snapshot.count()))
             ranks = ranks_apart([hit.text.strip() in asked for hit in hits], k)
             if ranks[-1:] == [k] or len(hits) < wanted:
                 break

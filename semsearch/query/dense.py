@@ -20,9 +20,9 @@ from semsearch.query.request import SearchRequest
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
 
-__all__ = ["DenseQuery", "check_vectors", "comparable", "encode_queries", "like_document", "retrieve"]
+__all__ = ["DENSE", "DenseQuery", "check_vectors", "comparable", "encode_queries", "like_document", "retrieve_dense"]
 
-PART = "dense"
+DENSE = "dense"
 """The name of this retrieval's score among the parts of a hit."""
 LARGEST_NUMBER = 1e15
 """Squares of larger ones, summed over some thousand dimensions, come near the end of float32."""
@@ -95,7 +95,7 @@ class DenseQuery:
     allowed: Bitmap | None = None
 
 
-def like_document(store: Store, snapshot: Snapshot, document: str) -> DenseQuery:
+def like_document(store: Store, snapshot: Snapshot, document: str, allowed: Bitmap | None) -> DenseQuery:
     """The mean of a stored document's passages, which themselves are not to be found."""
     rows = store.rows_of_document(document)
     if rows is None:
@@ -103,20 +103,22 @@ def like_document(store: Store, snapshot: Snapshot, document: str) -> DenseQuery
         raise QueryError(f"there is no document {document!r} in collection {store.name!r}; {advice}")
     own_rows = np.asarray(rows, dtype=np.int64)
     mean = snapshot.searcher.rows.take(own_rows).mean(axis=0, keepdims=True)
-    return DenseQuery(comparable(store, mean), all_but(snapshot.rows, own_rows))
+    others = all_but(snapshot.rows, own_rows)
+    return DenseQuery(comparable(store, mean), others if allowed is None else others & allowed)
 
 
-def retrieve(snapshot: Snapshot, query: DenseQuery, request: SearchRequest, wanted: int) -> list[Candidates]:
+def retrieve_dense(snapshot: Snapshot, query: DenseQuery, request: SearchRequest, wanted: int) -> list[Candidates]:
     """For each vector its ``wanted`` nearest passages, or all that reach the least score."""
     if request.min_score is not None:
         least = float(request.min_score)
         return [_candidates(*snapshot.within(vector[None], least, query.allowed)) for vector in query.vectors]
     scores, rows = snapshot.search(query.vectors, wanted, query.allowed, exact=request.exact)
-    return [_candidates(*nearest) for nearest in zip(scores, rows, strict=True)]
+    total = snapshot.count(query.allowed)
+    return [_candidates(*nearest, total) for nearest in zip(scores, rows, strict=True)]
 
 
-def _candidates(scores: Float32, rows: npt.NDArray[np.int64]) -> Candidates:
-    return Candidates(rows, scores, {PART: scores})
+def _candidates(scores: Float32, rows: npt.NDArray[np.int64], total: int | None = None) -> Candidates:
+    return Candidates(rows, scores, {DENSE: scores}, len(rows) if total is None else total)
 
 
 def comparable(store: Store, vectors: Float32) -> Float32:

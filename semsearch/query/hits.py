@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
@@ -11,19 +12,23 @@ from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Metadata
 from semsearch.storage.store import Store
 
-__all__ = ["Candidates", "Hit", "read_hits"]
+__all__ = ["Candidates", "Hit", "Hits", "read_hits"]
+
+SHOWN = 5
+"""Hits that a ``repr`` shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Passages that may become hits, best first: ``rows`` int64[n], ``scores`` float32[n].
 
-    ``parts`` holds what made the scores, float32[n] by name.
+    ``parts`` holds what made the scores, float32[n] by name; ``total`` is how many passages could be candidates.
     """
 
     rows: Int64
     scores: Float32
     parts: Mapping[str, Float32]
+    total: int
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -31,7 +36,7 @@ class Candidates:
     def take(self, places: Int64 | slice) -> Candidates:
         """Some of them, in the order of ``places``."""
         parts = {name: values[places] for name, values in self.parts.items()}
-        return Candidates(self.rows[places], self.scores[places], parts)
+        return Candidates(self.rows[places], self.scores[places], parts, self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,47 @@ class Hit:
     parts: Mapping[str, float]
 
 
-def read_hits(store: Store, candidates: Candidates) -> list[Hit]:
-    """The candidates as hits in their order, within a pinned state; only here are texts read."""
+class Hits(Sequence[Hit]):
+    """The answer to a question: hits, best first; equal to a list of the same.
+
+    ``total`` is how many passages could be hits if enough were asked for, ``documents`` how many documents could be
+    found: all, or those that fulfil the filter.
+    """
+
+    __slots__ = ("_hits", "documents", "total")
+
+    def __init__(self, hits: Iterable[Hit] = (), total: int = 0, documents: int = 0) -> None:
+        self._hits = tuple(hits)
+        self.total = total
+        self.documents = documents
+
+    def __len__(self) -> int:
+        return len(self._hits)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Hit]: ...
+    def __getitem__(self, place: int | slice) -> Hit | list[Hit]:
+        return list(self._hits[place]) if isinstance(place, slice) else self._hits[place]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Hits):
+            return (self._hits, self.total, self.documents) == (other._hits, other.total, other.documents)
+        return isinstance(other, list | tuple) and self._hits == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it is equal to lists, which have none
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{hit.document!r} {hit.score:.3f}" for hit in self[:SHOWN])
+        return f"<{len(self)} of {self.total} hits: {shown}{', …' if len(self) > SHOWN else ''}>"
+
+
+def read_hits(store: Store, candidates: Candidates, documents: int = 0, first: int = 1) -> Hits:
+    """The candidates as hits in their order, within a pinned state; only here are texts read.
+
+    ``documents`` is how many could be found, ``first`` the rank of the first hit.
+    """
     rows = candidates.rows.tolist()
     passages = store.passages(rows)
     parts = {name: np.asarray(values).tolist() for name, values in candidates.parts.items()}
@@ -65,7 +109,7 @@ def read_hits(store: Store, candidates: Candidates) -> list[Hit]:
         passage = passages[row]
         hits.append(
             Hit(
-                rank=place + 1,
+                rank=place + first,
                 score=score,
                 document=str(passage.document.id),
                 passage=passage.ordinal,
@@ -78,4 +122,4 @@ def read_hits(store: Store, candidates: Candidates) -> list[Hit]:
                 parts={name: values[place] for name, values in parts.items()},
             )
         )
-    return hits
+    return Hits(hits, candidates.total, documents)

@@ -1,7 +1,7 @@
-"""From requests to hits: ``retrieve``, then stages, then ``read_hits``.
+"""From requests to hits: retrieval, then stages, then ``read_hits``.
 
-A stage is a function from a context and candidates to candidates; it reads no texts. Fusing retrievals, ranking again
-and spreading out results are stages. They run in the order of ``STAGES``.
+A stage is a function from a context and candidates to candidates; it reads no texts. They run in the order of
+``STAGES``.
 """
 
 from __future__ import annotations
@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from semsearch.common.arrays import Float32
-from semsearch.query.dense import DenseQuery, check_vectors, comparable, encode_queries, like_document, retrieve
-from semsearch.query.hits import Candidates, Hit, read_hits
+from semsearch.common.documents import Mode
+from semsearch.query.dense import DenseQuery, check_vectors, comparable, encode_queries, like_document, retrieve_dense
+from semsearch.query.filters.filter import Allowed, allowed_rows
+from semsearch.query.fusion import LEAST_RETRIEVED, Fusion
+from semsearch.query.hits import Candidates, Hits, read_hits
+from semsearch.query.lexical import rank_words, score_words
 from semsearch.query.request import SearchRequest
-from semsearch.storage.snapshot import Snapshot
+from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.store import Store
 
 __all__ = ["Context", "answer", "answer_many"]
@@ -27,62 +32,101 @@ WIDER = 4
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a stage may know: the collection, its state that is read, and the question."""
+    """What a stage may know: the collection, its state that is read, the question, and what its filter allows."""
 
     store: Store
     snapshot: Snapshot
     request: SearchRequest
+    allowed: Allowed
 
 
 Stage = Callable[[Context, Candidates], Candidates]
+Retrieve = Callable[[int], list[Candidates]]
+"""So many of the best candidates of each question, or all if there are fewer."""
 
 
-def answer(store: Store, request: SearchRequest) -> list[Hit]:
+def answer(store: Store, request: SearchRequest) -> Hits:
     """The hits of one request, best first."""
     return answer_many(store, [request])[0]
 
 
-def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[list[Hit]]:
+def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[Hits]:
     """The hits of each of several requests, which are encoded together, and searched for together where they can be."""
     vectors = _query_vectors(store, requests)
     together: dict[object, list[int]] = {}
     for number, request in enumerate(requests):
         alone = request.like is not None  # what may be found differs
         together.setdefault(number if alone else request.retrieval, []).append(number)
-    hits: list[list[Hit]] = [[] for _ in requests]
-    encodes = any(request.text is not None for request in requests)
-    with store.checking_encoder() if encodes else nullcontext(), store.pinned() as snapshot:
+    hits: dict[int, Hits] = {}
+    encodes = any(request.is_encoded for request in requests)
+    with store.checking_encoder() if encodes else nullcontext(), store.pinned(_extras(requests)) as snapshot:
         for numbers in together.values():
-            context = Context(store, snapshot, requests[numbers[0]])
-            if context.request.like is not None:
-                query = like_document(store, snapshot, context.request.like)
-            else:
-                query = DenseQuery(np.stack([vectors[number] for number in numbers]))
-            for number, candidates in zip(numbers, _candidates(context, query), strict=True):
-                hits[number] = read_hits(store, candidates)
-    return hits
+            request = requests[numbers[0]]
+            context = Context(store, snapshot, request, allowed_rows(snapshot, request.tree))
+            texts = [requests[number].text for number in numbers]
+            retrieve = _retriever(context, texts, [vectors[number] for number in numbers if number in vectors])
+            for number, candidates in zip(numbers, _candidates(context, retrieve), strict=True):
+                hits[number] = read_hits(store, candidates, context.allowed.documents, request.offset + 1)
+    return [hits[number] for number in range(len(requests))]
+
+
+def _extras(requests: Sequence[SearchRequest]) -> Extra:
+    """What of a state the questions need besides the vectors."""
+    extras = Extra.NONE
+    for request in requests:
+        if request.mode is not Mode.DENSE:
+            extras |= Extra.POSTINGS
+        if request.tree is not None:
+            extras |= Extra.FIELDS
+    return extras
 
 
 def _query_vectors(store: Store, requests: Sequence[SearchRequest]) -> dict[int, Float32]:
-    """The vector of each request that brings a text or a vector, float32[dimension], by its number."""
+    """The vector of each request that brings one, or a text to be encoded, float32[dimension], by its number."""
     vectors: dict[int, Float32] = {}
     given = {number: request.vector for number, request in enumerate(requests) if request.vector is not None}
     if given:
         vectors.update(zip(given, comparable(store, check_vectors(store, np.array(list(given.values())))), strict=True))
-    texts = {number: request.text for number, request in enumerate(requests) if request.text is not None}
+    texts = {number: str(request.text) for number, request in enumerate(requests) if request.is_encoded}
     if texts:
         vectors.update(zip(texts, encode_queries(store, list(texts.values())), strict=True))
     return vectors
 
 
-def _candidates(context: Context, query: DenseQuery) -> list[Candidates]:
+def _retriever(context: Context, texts: Sequence[str | None], vectors: Sequence[Float32]) -> Retrieve:
+    """How candidates are found for questions that differ in their texts and vectors alone."""
+    store, snapshot, request = context.store, context.snapshot, context.request
+    allowed = context.allowed.rows
+    if request.mode is Mode.DENSE:
+        if request.like is None:
+            query = DenseQuery(np.stack(vectors), allowed)
+        else:
+            query = like_document(store, snapshot, request.like, allowed)
+        return partial(retrieve_dense, snapshot, query, request)
+    is_lexical = request.mode is Mode.LEXICAL
+    words = [score_words(store, snapshot, str(text), allowed, any_word=is_lexical) for text in texts]
+    if is_lexical:
+        return lambda wanted: [rank_words(scores, request, wanted) for scores in words]
+    return partial(_retrieve_both, context, DenseQuery(np.stack(vectors), allowed), words)
+
+
+def _retrieve_both(context: Context, query: DenseQuery, words: Sequence[Float32], wanted: int) -> list[Candidates]:
+    snapshot, exact = context.snapshot, context.request.exact
+    depth = max(LEAST_RETRIEVED, wanted)
+    nearest = zip(*snapshot.search(query.vectors, depth, query.allowed, exact=exact), strict=True)
+    return [
+        Fusion(snapshot, vector[None], lexical, query.allowed, exact).best(wanted, ranked)
+        for vector, lexical, ranked in zip(query.vectors, words, nearest, strict=True)
+    ]
+
+
+def _candidates(context: Context, retrieve: Retrieve) -> list[Candidates]:
     """The candidates that the stages leave for each query. While they are too few, more are retrieved, if any are."""
     request, rows = context.request, context.snapshot.rows
-    wanted = wanted_hits = rows if request.k is None else request.k
+    wanted = wanted_hits = rows if request.last is None else request.last
     while True:
-        retrieved = retrieve(context.snapshot, query, request, wanted)
-        staged = [_run_stages(context, candidates) for candidates in retrieved]
-        is_short = any(len(candidates) < wanted_hits for candidates in staged)
+        staged = [_run_stages(context, candidates) for candidates in retrieve(wanted)]
+        is_short = any(len(candidates) < wanted_hits - request.offset for candidates in staged)
         if not (is_short and request.per_document and request.min_score is None and wanted < rows):
             return staged
         wanted *= WIDER
@@ -95,7 +139,7 @@ def _run_stages(context: Context, candidates: Candidates) -> Candidates:
 
 
 def _group_by_document(context: Context, candidates: Candidates) -> Candidates:
-    """The nearest passage of each document, if that is what is wanted."""
+    """The best passage of each document, if that is what is wanted."""
     if not context.request.per_document:
         return candidates
     documents = np.array(context.store.document_numbers(candidates.rows.tolist()), np.int64)
@@ -104,8 +148,8 @@ def _group_by_document(context: Context, candidates: Candidates) -> Candidates:
 
 
 def _cut_page(context: Context, candidates: Candidates) -> Candidates:
-    """As many as are wanted."""
-    return candidates.take(slice(context.request.k))
+    """As many as are wanted, behind those that are passed over."""
+    return candidates.take(slice(context.request.offset, context.request.last))
 
 
 STAGES: tuple[Stage, ...] = (_group_by_document, _cut_page)

@@ -29,7 +29,7 @@ FINISHED = ".reencoded"
 """The same when it is done, until it is removed."""
 NAME = re.compile(r"\w[\w.+ -]{0,99}", re.UNICODE)
 OWN = re.compile(
-    r"\.?(word-)?index-[\w-]+\.faiss(-[0-9a-f]{8})?(\.tmp)?|vectors-\d+\.f16|words-\d+\.u8"
+    r"\.?((word-)?index-[\w-]+\.faiss|(postings|fields)-[\w-]+\.safetensors)(-[0-9a-f]{8})?(\.tmp)?|vectors-\d+\.f16|words-\d+\.u8"
     r"|\.repair-\w+\.db(-wal|-shm|-journal)?",
     re.ASCII,
 )
@@ -58,7 +58,7 @@ def refuse_links(folder: Path) -> None:
 
 
 def is_own(name: str) -> bool:
-    """Whether a file of a collection's folder is an index, vectors, or what was left of writing them."""
+    """Whether a file of a collection's folder is an index, vectors, a segment, or left of writing one."""
     return OWN.fullmatch(name) is not None
 
 

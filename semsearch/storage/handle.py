@@ -22,8 +22,9 @@ from semsearch.storage.database.state import State, check_seal, read_state
 from semsearch.storage.database.transaction import check_commits, last_noted
 from semsearch.storage.folder import DATABASE, exists, not_found_error, refuse_links
 from semsearch.storage.locking import writer_lock
+from semsearch.storage.segments.writer import renew_segments
 from semsearch.storage.settings import Definition
-from semsearch.storage.snapshot import Snapshot, SnapshotLoader
+from semsearch.storage.snapshot import Extra, Snapshot, SnapshotLoader
 from semsearch.storage.writer import Writer
 
 __all__ = ["Handle"]
@@ -144,14 +145,14 @@ class Handle:
                     self._end_reading(reader)
 
     @contextmanager
-    def pinned(self, with_words: bool = False) -> Iterator[Snapshot]:
+    def pinned(self, extras: Extra = Extra.NONE) -> Iterator[Snapshot]:
         """The newest committed state. Within the block this thread reads that state, whatever is written.
 
-        ``with_words`` asks for the vectors of words, too, where such are kept.
+        ``extras`` asks for more than the vectors of passages.
         """
         with unforked(), ExitStack() as stack:  # before the lock, which a fork would wait for
             with translate_errors(self.folder):  # not around the block, whose errors are not ours
-                snapshot = self._pin(stack, with_words)
+                snapshot = self._pin(stack, extras)
             yield snapshot
 
     def locked(self, timeout: float | None = None) -> AbstractContextManager[None]:
@@ -231,7 +232,7 @@ class Handle:
         finally:
             reader.changing = False
 
-    def _pin(self, stack: ExitStack, with_words: bool) -> Snapshot:
+    def _pin(self, stack: ExitStack, extras: Extra) -> Snapshot:
         """Begin reading and load the state that is read.
 
         A file may be missing because a writer has just replaced the state. It is damage only if it is still missing
@@ -245,7 +246,7 @@ class Handle:
                 if state.settings != self._meta_crc:
                     self._refuse_another(connection)
                 try:
-                    snapshot = self._loader.load(connection, state, self._snapshot, with_words)
+                    snapshot = self._loader.load(connection, state, self._snapshot, extras)
                     damage = snapshot.damage if snapshot is not self._snapshot else None
                 except DamagedError:
                     if state.generation == tried:
@@ -275,6 +276,8 @@ class Handle:
         with self.locked(), closing(connect(self.folder / DATABASE, write=True)) as connection:
             if format_of(connection, self.folder) < FORMAT:  # nobody has done so while we waited
                 migrate(connection, self.folder)
+                definition = Definition.read(read_meta(connection, self.folder), self.folder)
+                renew_segments(connection, self.folder, definition)
                 merge_log(connection)
 
     def _refuse_another(self, connection: sqlite3.Connection) -> None:

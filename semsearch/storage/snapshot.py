@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import enum
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.environment import thread_count
 from semsearch.common.threads import computed_once, run
-from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but, bitmap_of, open_rows
+from semsearch.fields.columns import Columns
+from semsearch.index import ApproximateIndex, Bitmap, Part, Rows, Searcher, all_but, bitmap_of, count, open_rows
+from semsearch.lexical.bm25 import LexicalIndex
+from semsearch.lexical.postings import Postings
 from semsearch.storage.database.errors import damage_error
 from semsearch.storage.database.state import State, index_checksum
 from semsearch.storage.folder import is_own
+from semsearch.storage.segments.kinds import FIELD_SEGMENTS, POSTING_SEGMENTS, SegmentKind
+from semsearch.storage.segments.reading import LoadedSegments, load_segments
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import BLOCKS_OF
 from semsearch.storage.tables.dead import DEAD
@@ -26,7 +33,19 @@ from semsearch.storage.vectors.file import StoredRows, vector_file
 from semsearch.storage.vectors.index_state import IndexState, read_index_state
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
-__all__ = ["Snapshot", "SnapshotLoader", "read_indexing"]
+__all__ = ["Extra", "Snapshot", "SnapshotLoader", "read_indexing"]
+
+
+class Extra(enum.Flag):
+    """What not every question needs, and is loaded when one does."""
+
+    NONE = 0
+    WORDS = enum.auto()
+    """Vectors of words, where such are kept."""
+    POSTINGS = enum.auto()
+    """The words of passages."""
+    FIELDS = enum.auto()
+    """The fields of documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +62,21 @@ class IndexedRows:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The vectors of passages, and of words if there are such and they were asked for, of one committed state.
+    """The vectors of passages of one committed state, and the ``extras`` that were asked for.
 
     ``dead`` are the rows whose passage has been deleted, ascending.
     """
 
     state: State
+    extras: Extra
     passages: IndexedRows
-    words: IndexedRows | None
     dead: Int64
-    live_words: Bitmap | None
+    words: IndexedRows | None = None
+    live_words: Bitmap | None = None
+    postings: LoadedSegments | None = None
+    fields: LoadedSegments | None = None
+    memory: dict[object, object] = field(default_factory=dict, compare=False)
+    """What the layers above want to know again of this state."""
 
     @property
     def searcher(self) -> Searcher:
@@ -66,13 +90,26 @@ class Snapshot:
 
     @property
     def damage(self) -> str | None:
-        """What is wrong with an index file."""
-        return self.passages.damage or (self.words.damage if self.words else None)
+        """What is wrong with an index file or a segment."""
+        loaded = (self.passages, self.words, self.postings, self.fields)
+        return next((one.damage for one in loaded if one is not None and one.damage), None)
 
     @computed_once
     def live(self) -> Bitmap | None:
         """The rows of all passages; ``None`` if nothing has been deleted."""
         return all_but(self.rows, self.dead) if len(self.dead) else None
+
+    @property
+    def columns(self) -> list[Columns]:
+        """The fields of all documents, if :attr:`Extra.FIELDS` were asked for."""
+        assert self.fields is not None
+        return cast("list[Columns]", self.fields.all)
+
+    @computed_once
+    def lexical(self) -> LexicalIndex:
+        """The search for words, if :attr:`Extra.POSTINGS` were asked for."""
+        assert self.postings is not None
+        return LexicalIndex(cast("list[Postings]", self.postings.all), self.dead)
 
     def live_rows(self) -> Int64:
         """The same as numbers, ascending."""
@@ -92,6 +129,11 @@ class Snapshot:
         """All live rows that score ``least`` or more, best first: scores float32[n], rows int64[n]."""
         return self.searcher.rows.within(query, least, self._keep_live(allowed))
 
+    def count(self, allowed: Bitmap | None = None) -> int:
+        """How many live rows there are, or how many of them are ``allowed``."""
+        kept = self._keep_live(allowed)
+        return self.rows if kept is None else count(kept)
+
     def _keep_live(self, allowed: Bitmap | None) -> Bitmap | None:
         return self.live if allowed is None else allowed if self.live is None else allowed & self.live
 
@@ -109,27 +151,44 @@ class SnapshotLoader:
     threads: int
 
     def load(
-        self, connection: sqlite3.Connection, state: State, earlier: Snapshot | None, with_words: bool = False
+        self, connection: sqlite3.Connection, state: State, earlier: Snapshot | None, extras: Extra = Extra.NONE
     ) -> Snapshot:
         """Load the state that the connection reads; what has not changed since ``earlier`` is taken from it.
 
-        Words, of which there are many more than passages, are loaded when they are asked for, and then kept up to date.
+        Extras are loaded when they are asked for, and then kept up to date.
         """
-        had_words = earlier is not None and earlier.words is not None
-        with_words = self.definition.word_vectors and (with_words or had_words)
-        if earlier is not None and earlier.state.epoch != state.epoch:
-            earlier = None
-        if earlier is not None and earlier.state == state and with_words == had_words:
-            return earlier
+        if not self.definition.word_vectors:
+            extras &= ~Extra.WORDS
+        if earlier is not None:
+            extras |= earlier.extras
+            if earlier.state == state and earlier.extras == extras:
+                return earlier
+            if earlier.state.epoch != state.epoch:
+                earlier = None
         if index_checksum(connection) != state.indexing:
             raise damage_error(self.folder, "the tables of the index do not match their checksum")
-        dead = DEAD.read(connection, state, self.folder)
-        passages = self._load_rows(connection, PASSAGE_VECTORS, state, earlier.passages if earlier else None)
-        if not with_words:
-            return Snapshot(state, passages, None, dead, None)
-        words = self._load_rows(connection, WORD_VECTORS, state, earlier.words if earlier else None)
-        live_words = bitmap_of(len(words.searcher.rows), WORDS.live_rows(connection))
-        return Snapshot(state, passages, words, dead, live_words)
+        snapshot = Snapshot(
+            state,
+            extras,
+            self._load_rows(connection, PASSAGE_VECTORS, state, earlier.passages if earlier else None),
+            DEAD.read(connection, state, self.folder),
+        )
+        if Extra.WORDS in extras:
+            words = self._load_rows(connection, WORD_VECTORS, state, earlier.words if earlier else None)
+            live_words = bitmap_of(len(words.searcher.rows), WORDS.live_rows(connection))
+            snapshot = replace(snapshot, words=words, live_words=live_words)
+        if Extra.POSTINGS in extras:
+            known = earlier.postings if earlier else None
+            snapshot = replace(snapshot, postings=self._load_segments(connection, POSTING_SEGMENTS, state, known))
+        if Extra.FIELDS in extras:
+            known = earlier.fields if earlier else None
+            snapshot = replace(snapshot, fields=self._load_segments(connection, FIELD_SEGMENTS, state, known))
+        return snapshot
+
+    def _load_segments(
+        self, connection: sqlite3.Connection, kind: SegmentKind, state: State, earlier: LoadedSegments | None
+    ) -> LoadedSegments:
+        return load_segments(connection, self.folder, self.definition.settings, kind, state.rows, earlier)
 
     def _load_rows(
         self, connection: sqlite3.Connection, kind: VectorKind, state: State, earlier: IndexedRows | None

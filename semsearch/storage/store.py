@@ -27,7 +27,7 @@ from semsearch.storage.folder import DATABASE
 from semsearch.storage.handle import Handle
 from semsearch.storage.locking import LOCK, clear
 from semsearch.storage.settings import CollectionSettings, Definition
-from semsearch.storage.snapshot import Snapshot
+from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.sync import MayRemove, Sync, SyncReport
 from semsearch.storage.tables.documents import DOCUMENTS
 from semsearch.storage.tables.passages import PASSAGES, StoredPassage
@@ -216,9 +216,9 @@ class Store:
                 self._remove_files()
             clear(self.path)
 
-    def pinned(self, with_words: bool = False) -> AbstractContextManager[Snapshot]:
+    def pinned(self, extras: Extra = Extra.NONE) -> AbstractContextManager[Snapshot]:
         """The newest committed state. Within the block this thread reads that state, whatever is written."""
-        return self.handle.pinned(with_words)
+        return self.handle.pinned(extras)
 
     def passages(self, rows: Sequence[int]) -> dict[int, StoredPassage]:
         """The passages of live rows of a state that is :meth:`pinned`."""

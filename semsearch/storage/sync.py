@@ -180,16 +180,12 @@ class Sync:
         self._counts["unchanged"] += len(batch) - len(distinct)
         known_documents = self._writer.read_known([str(document.id) for document in distinct])
         changed: list[Document] = []
-        described: list[Document] = []
         for document in distinct:
             known = known_documents.get(str(document.id))
             if known:
                 _refuse_takeover(document, known)
             if known and known.hash == content_hash(document):
                 self._counts["unchanged"] += 1
-            elif known and self._writer.has_text(known, document):
-                self._counts["updated"] += 1
-                described.append(document)
             else:
                 changed.append(document)
         prepared = prepare(changed, self._settings, self._encoder)
@@ -199,15 +195,9 @@ class Sync:
         self._counts.update(empty=len(blank), updated=updated, added=len(kept) - updated)
         gone = [identifier for identifier in blank if identifier in known_documents]
         self._counts["removed"] += len(gone)
-        if not self._dry_run:
-            self._write_now(described, gone)
+        if gone and not self._dry_run:
+            self._writer.delete(gone)
         return kept
-
-    def _write_now(self, described: list[Document], blank: list[str]) -> None:
-        if described:
-            self._writer.describe(described)
-        if blank:
-            self._writer.delete(blank)
 
     def _encode(self, prepared: list[Prepared], stored: Known) -> tuple[EncodedPassages | None, int]:
         """Vectors of all passages of a batch, ``None`` in a dry run, and how many had to be encoded.

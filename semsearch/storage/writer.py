@@ -24,6 +24,7 @@ from semsearch.storage.encoding import EncodedPassage, EncodedPassages
 from semsearch.storage.known import KnownPassages
 from semsearch.storage.names import Names
 from semsearch.storage.prepare import Prepared
+from semsearch.storage.segments.writer import SegmentWriter
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import tables_of
 from semsearch.storage.tables.dead import DEAD
@@ -53,6 +54,7 @@ class Writer:
         self._vectors = CommittedVectors(connection, folder, definition)
         self.folder = folder
         self.indexes = IndexWriter(connection, self._vectors)
+        self.segments = SegmentWriter(connection, self._vectors, definition)
         self._known = KnownPassages(connection, self._vectors)
         self._names = Names(connection)
         with translate_errors(folder):
@@ -65,6 +67,7 @@ class Writer:
         if encoded.words:
             words = np.concatenate([passage.vectors for passage in encoded.words])
             appends[WORD_VECTORS] = self._vectors.append(WORD_VECTORS, words)
+        segments = self.segments.add(batch, appends[PASSAGE_VECTORS].first)
         with Transaction(self._connection):
             ids = [str(prepared.document.id) for prepared in batch]
             numbers, replaced = DOCUMENTS.numbers_for(self._connection, ids)
@@ -79,6 +82,7 @@ class Writer:
                 words=encoded.words,
                 first_word_row=appends[WORD_VECTORS].first if encoded.words else 0,
                 appends={kind: append for kind, append in appends.items() if append.rows},
+                segments=segments,
             )
             for table in self._tables:
                 table.insert(self._connection, addition)
@@ -110,13 +114,6 @@ class Writer:
         return self._names.tell_apart(document)
 
     @translates_errors
-    def describe(self, documents: Sequence[Document]) -> None:
-        """Replace what is stored beside the text (source, metadata); vectors stay."""
-        with Transaction(self._connection):
-            DOCUMENTS.describe(self._connection, documents)
-            self._connection.execute("UPDATE state SET generation = generation + 1")
-
-    @translates_errors
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents with their passages, in one commit; returns how many were there."""
         removed = 0
@@ -134,11 +131,6 @@ class Writer:
     def read_known(self, ids: Sequence[str]) -> dict[str, KnownDocument]:
         """What is known of those of the ids that are in the collection."""
         return DOCUMENTS.read_known(self._connection, ids, self.folder)
-
-    @translates_errors
-    def has_text(self, known: KnownDocument, document: Document) -> bool:
-        """Whether text and title are as stored, so that the vectors still hold."""
-        return DOCUMENTS.has_text(self._connection, known.number, document)
 
     @translates_errors
     def see(self, document: Document) -> bool:
@@ -182,6 +174,7 @@ class Writer:
         if dead > max(DEAD_ROWS, DEAD_SHARE * read_state(self._connection).rows):
             self.compact()
         else:
+            self.segments.renew()
             self.indexes.renew()
             self.indexes.sweep()
 
@@ -189,10 +182,11 @@ class Writer:
     def compact(self) -> None:
         """Remove deleted rows from the files, and build the index anew."""
         if not DEAD.count(self._connection):
+            self.segments.renew(anew=True)
             self.indexes.renew(anew=True)
             return
         logger.info("removing deleted rows from %s", f"{read_state(self._connection).rows:,}")
-        compact(self._connection, self._vectors, self.indexes)
+        compact(self._connection, self._vectors, self.indexes, self.segments)
 
     def _delete_passages(self, number: int) -> None:
         """Mark the rows of a document's passages as dead, and forget what belongs to them."""

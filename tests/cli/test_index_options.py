@@ -46,12 +46,12 @@ def test_compact_removes_deleted_rows(run, hits, many):
     """What was deleted leaves the files; what is left is found as before."""
     with Collection.open(many) as collection:
         gone = list(collection.ids())[:10]
-    before = hits("many", "goose number 3", "-k", 60)
+    before = hits("many", "goose number 3", "-k", 60, "--mode", "dense")
     assert run("delete", "many", *gone).exit_code == 0
     assert status(run, "many")["deleted"] == 10
     assert run("compact", "many").stdout.startswith("many: 10 deleted rows removed")
     assert status(run, "many")["deleted"] == 0
-    after = hits("many", "goose number 3", "-k", 60)
+    after = hits("many", "goose number 3", "-k", 60, "--mode", "dense")
     assert [hit["document"] for hit in after] == [hit["document"] for hit in before if hit["document"] not in gone]
 
 
@@ -97,7 +97,7 @@ def test_tune_of_an_exact_collection_says_so(run):
 @pytest.mark.usefixtures("many")
 def test_a_least_score_gives_all_from_there_on(hits):
     """--min-score gives exactly those of all passages that reach it, however many."""
-    everything = hits("many", "an eagle", "-k", 60, "--exact")
+    everything = hits("many", "an eagle", "-k", 60, "--exact", "--mode", "dense")
     least = everything[24]["score"]
     found = hits("many", "an eagle", "--min-score", least)
     assert [hit["document"] for hit in found] == [hit["document"] for hit in everything if hit["score"] >= least]

@@ -28,7 +28,7 @@ def test_scores_are_the_cosines_of_texts_behind_their_titles(hits, records):
     vectors = encoder.encode([*texts, "insects that fly"])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     expected = dict(zip((record["id"] for record in records), vectors[:-1] @ vectors[-1], strict=True))
-    found = hits("garden", "insects that fly")
+    found = hits("garden", "insects that fly", "--mode", "dense")
     assert [hit["rank"] for hit in found] == [1, 2, 3, 4, 5, 6]
     assert [hit["document"] for hit in found] == sorted(expected, key=expected.__getitem__, reverse=True)
     for hit in found:

@@ -67,12 +67,12 @@ def check(hits, query, documents, k, exact=True):
 @pytest.mark.parametrize("query", ["bee", "the garden", "nothing of the kind", " bee\n"])
 def test_search_is_exact(garden, query, k):
     """Hits are the nearest passages with their cosines, and never more than there are."""
-    check(garden.search(query, k=k), query, {str(n): text for n, text in enumerate(TEXTS)}, k)
+    check(garden.search(query, k=k, mode="dense"), query, {str(n): text for n, text in enumerate(TEXTS)}, k)
 
 
 def test_a_hit_says_all_about_itself(garden):
     """Document, passage, span, metadata and the parts of the score are there."""
-    hit = garden.search("fly", k=1)[0]
+    hit = garden.search("fly", k=1, mode="dense")[0]
     assert (hit.document, hit.passage, hit.text, hit.start, hit.end) == ("3", 2, "fly", 11, 14)
     assert (hit.title, hit.source, hit.metadata) == (None, None, {"n": 3})
     assert hit.score == pytest.approx(1, abs=1e-3)
@@ -92,7 +92,7 @@ def test_a_number_of_hits_that_makes_no_sense_is_refused(garden, k):
 def test_an_empty_query_is_refused(garden, query):
     """There is nothing to search for."""
     with pytest.raises(QueryError, match="query is empty"):
-        garden.search(query)
+        garden.search(query, mode="dense")
 
 
 def nearest_documents(documents, name):
@@ -163,7 +163,7 @@ def test_a_vector_of_zeros_has_neighbours_too(garden, monkeypatch):
     """It scores 0 with everything, and is found like others."""
     monkeypatch.setattr(fake_encoder, "word_vector", _zero_for_nothing)
     garden.add([Document(id="zeros", text="nothing")])
-    assert [hit.score for hit in garden.search("nothing", k=100)] == [0] * 11
+    assert [hit.score for hit in garden.search("nothing", k=100, mode="dense")] == [0] * 11
     assert len(garden.similar("zeros", 100)) == 7
 
 
@@ -173,7 +173,7 @@ def test_a_query_without_a_token_is_empty(tmp_path, encoder, query):
     collection = Collection.create(tmp_path / "one", encoder)
     assert collection.add([Document(id="a", text=query), "a bee"]).empty == 1
     with pytest.raises(QueryError, match="empty"):
-        collection.search(query)
+        collection.search(query, mode="dense")
 
 
 def test_words_that_the_model_does_not_know_are_told(tmp_path, encoder):
@@ -182,7 +182,7 @@ def test_words_that_the_model_does_not_know_are_told(tmp_path, encoder):
     report = collection.add(["ธนาคาร", "a bee", "bank ธนาคาร"])
     assert (report.unknown, report.tokens_unknown, collection.status().unknown) == (2, 2, 2)
     with pytest.warns(UnknownTokensWarning, match="does not know 1 tokens"):
-        collection.search("ธนาคาร")
+        collection.search("ธนาคาร", mode="dense")
 
 
 WORDS = st.sampled_from(["bee", "fly", "wing", "hill", "garden", "the"])
@@ -241,13 +241,13 @@ class Life(RuleBasedStateMachine):
             file.unlink()
         self.reopen()
         with pytest.warns(DamagedIndexWarning) if lost else nullcontext():
-            self.collection.search("bee")
+            self.collection.search("bee", mode="dense")
 
     @rule(query=st.lists(WORDS, min_size=1, max_size=3).map(" ".join), k=st.integers(1, 60))
     def search(self, query, k):
         """Compare with brute force."""
-        check(self.collection.search(query, k=k, exact=True), query, self.model, k)
-        check(self.collection.search(query, k=k), query, self.model, k, exact=False)
+        check(self.collection.search(query, k=k, exact=True, mode="dense"), query, self.model, k)
+        check(self.collection.search(query, k=k, mode="dense"), query, self.model, k, exact=False)
 
     @rule(factory=st.sampled_from(["auto", "HNSW8", "Flat"]))
     def choose(self, factory):

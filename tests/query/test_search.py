@@ -48,6 +48,7 @@ REQUESTS = st.builds(
     min_score=st.sampled_from([None, -0.5, 0.2, 0.9]),
     exact=st.booleans(),
     per_document=st.booleans(),
+    mode=st.just("dense"),
 )
 
 
@@ -72,7 +73,11 @@ def test_a_vector_a_text_and_a_document_can_be_asked_for_together(store):
     vector = store.encoder.encode(["wing 1"])[0]
     by_text, by_vector, alike = answer_many(
         store,
-        [SearchRequest("wing 1"), SearchRequest(vector=vector), SearchRequest(like="d1", per_document=True, k=3)],
+        [
+            SearchRequest("wing 1", mode="dense"),
+            SearchRequest(vector=vector),
+            SearchRequest(like="d1", per_document=True, k=3),
+        ],
     )
     assert [hit.score for hit in by_text] == pytest.approx([hit.score for hit in by_vector], abs=1e-6)
     assert len(alike) == 3
@@ -126,12 +131,12 @@ def test_what_is_no_question_is_refused_in_our_own_words(tmp_path, ask, value):
         collection.add(["a bee", "a jet"])
         with suppress(SemsearchError):
             getattr(collection, ask)(value)
-        assert len(collection.search("bee")) == 2
+        assert len(collection.search("bee", mode="dense")) == 2
 
 
 def test_texts_may_come_from_any_iterable(tmp_path, encoder):
     """A generator is as good as a list, wherever several texts are taken."""
     with Collection.create(tmp_path / "one", encoder) as collection:
         collection.add(text for text in ("a bee", "a jet"))
-        assert len(collection.search_many(text for text in ("bee", "jet"))) == 2
+        assert len(collection.search_many((text for text in ("bee", "jet")), mode="dense")) == 2
         np.testing.assert_array_equal(encoder.encode(text for text in ("bee", "jet")), encoder.encode(["bee", "jet"]))

@@ -96,8 +96,8 @@ def test_many_searches_are_the_same_as_one_after_the_other(make, metric, k):
     collection = make(metric)
     asked = [*QUERIES, QUERIES[0]]
     for exact in (False, True):
-        together = collection.search_many(asked, k, exact=exact)
-        alone = [collection.search(query, k, exact=exact) for query in asked]
+        together = collection.search_many(asked, k, exact=exact, mode="dense")
+        alone = [collection.search(query, k, exact=exact, mode="dense") for query in asked]
         assert [[hit.score for hit in hits] for hits in together] == [
             pytest.approx([hit.score for hit in hits], abs=2e-5) for hits in alone
         ]
@@ -109,20 +109,20 @@ def test_many_searches_are_the_same_as_one_after_the_other(make, metric, k):
 
 def test_no_searches_at_all(texts):
     """An empty list has an empty answer."""
-    assert texts.search_many([]) == []
+    assert texts.search_many([], mode="dense") == []
 
 
 @pytest.mark.parametrize("wrong", [["bee", ""], ["bee", " \n"], [None], ["bee", 7]])
 def test_an_empty_query_among_many_is_refused(texts, wrong):
     """No query is passed over."""
     with pytest.raises(QueryError, match=r"query is empty|give strings"):
-        texts.search_many(wrong)
+        texts.search_many(wrong, mode="dense")
 
 
 def test_a_single_text_is_not_taken_for_many(texts):
     """A string is iterable too, but its letters are not what was meant."""
     with pytest.raises(QueryError, match="list"):
-        texts.search_many("bee")
+        texts.search_many("bee", mode="dense")
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -244,7 +244,7 @@ def test_zeros_have_no_direction(make):
 @pytest.mark.parametrize("k", [0, -1, 1.5, "3", None, True])
 def test_a_number_of_hits_that_makes_no_sense_is_refused(texts, k):
     """The value is quoted."""
-    for ask in (lambda: texts.search_many(["bee"], k), lambda: texts.search_vectors(np.ones(16), k)):
+    for ask in (lambda: texts.search_many(["bee"], k, mode="dense"), lambda: texts.search_vectors(np.ones(16), k)):
         with pytest.raises(QueryError, match="ask for at least 1") as caught:
             ask()
         assert repr(k) in str(caught.value)
@@ -273,7 +273,7 @@ def test_all_passages_that_reach_a_score(make, metric, query):
 def test_a_hit_reaches_its_own_score(make, metric):
     """Asking for all passages of a hit's score or more gives that hit again, whatever its last digit."""
     collection = make(metric)
-    hits = collection.search("bee wing", 60, exact=True)
+    hits = collection.search("bee wing", 60, exact=True, mode="dense")
     missed = [
         hit.document
         for hit in hits

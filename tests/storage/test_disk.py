@@ -82,7 +82,7 @@ def test_a_file_that_cannot_grow(tmp_path, fake, run, limit):
     committed = check_failure(failed)
     assert before == f"{committed} {committed}"
     assert after == f"{committed + 1} {committed + 1}"
-    assert len(collection.search("bee 3", k=100_000)) == committed + 1
+    assert len(collection.search("bee 3", k=100_000, mode="dense")) == committed + 1
 
 
 def test_a_full_disk(mount, run):
@@ -99,13 +99,13 @@ def test_a_full_disk(mount, run):
     with Collection.open(path, FakeEncoder(256)) as collection:
         count = collection.status().passages
         assert count >= committed
-        assert len(collection.search("bee 3", k=100_000)) == count
+        assert len(collection.search("bee 3", k=100_000, mode="dense")) == count
         with pytest.raises(StorageError, match="free space"):
             Collection.create(disk / "more", FakeEncoder()).add([f"bee {n} " + "wing " * 400 for n in range(500)])
     mount("-o", "remount,size=16m")
     with Collection.open(path, FakeEncoder(256)) as collection:
         collection.add([f"after {n}" for n in range(300)])
-        assert len(collection.search("bee 3", k=100_000)) == count + 300
+        assert len(collection.search("bee 3", k=100_000, mode="dense")) == count + 300
 
 
 def test_media_that_cannot_be_written_to(mount, fake, run):
@@ -116,7 +116,7 @@ def test_media_that_cannot_be_written_to(mount, fake, run):
         collection.delete(collection.ids()[:1])
     mount("-o", "remount,ro")
     with Collection.open(disk / "notes", fake) as collection:
-        assert len(collection.search("bee", k=5)) == collection.status().passages == 1
+        assert len(collection.search("bee", k=5, mode="dense")) == collection.status().passages == 1
         for write in (lambda: collection.add(["x"]), lambda: collection.delete(["x"]), collection.drop):
             with pytest.raises(StorageError, match="permissions"):
                 write()
@@ -145,15 +145,15 @@ os._exit(0)
     assert (disk / "notes" / "collection.db-wal").stat().st_size
     mount("-o", "remount,ro")
     with Collection.open(disk / "notes", fake) as collection:
-        assert len(collection.search("bee")) == 2
+        assert len(collection.search("bee", mode="dense")) == 2
     mount("-o", "remount,rw")
     (disk / "notes" / "collection.db-shm").unlink()
     mount("-o", "remount,ro")
     with pytest.raises(CollectionError):
-        Collection.open(disk / "notes", fake).search("bee")
+        Collection.open(disk / "notes", fake).search("bee", mode="dense")
     mount("-o", "remount,rw")
     with Collection.open(disk / "notes", fake) as collection:
-        assert len(collection.search("bee")) == 2
+        assert len(collection.search("bee", mode="dense")) == 2
 
 
 OTHER_USER = """
@@ -215,7 +215,7 @@ def test_a_folder_without_write_permission(notes, fake):
     notes.path.chmod(0o555)
     try:
         collection = Collection.open(notes.path, fake)
-        assert len(collection.search("bee")) == 1
+        assert len(collection.search("bee", mode="dense")) == 1
         with pytest.raises(StorageError, match="permissions"):
             collection.add(["a fly"])
     finally:

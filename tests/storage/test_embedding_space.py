@@ -46,7 +46,7 @@ def test_an_encoder_that_has_drifted_may_not_write(notes, change):
     collection = Collection.open(notes.path, Drifted(change))
     with pytest.raises(SpaceMismatchError, match="--reencode"):
         collection.add(["a fly"])
-    assert [hit.text for hit in notes.search("bee")] == ["a bee"]
+    assert [hit.text for hit in notes.search("bee", mode="dense")] == ["a bee"]
 
 
 @pytest.mark.parametrize("change", [lambda v: v, rounded, lambda v: v * 2])
@@ -68,7 +68,7 @@ def test_another_model_encodes_everything_again_in_place(notes):
     with Collection.open(notes.path) as collection:
         report = collection.reencode(other())
         assert (report.added, report.passages) == (29, 29)
-        hits = collection.search("bee 7", k=100)
+        hits = collection.search("bee 7", k=100, mode="dense")
         assert {hit.document for hit in hits} == {f"d{n}" for n in range(30) if n != 3}
         assert [hit.score for hit in hits] == pytest.approx(
             cosines("bee 7", [hit.text for hit in hits], dimension=24), abs=1e-5
@@ -82,10 +82,10 @@ def test_another_model_encodes_everything_again_in_place(notes):
 def test_who_has_the_collection_open_is_told_of_another_model(notes):
     """Neither a search nor a write with the old model passes for one of the new."""
     notes.add(["a bee"])
-    notes.search("bee")
+    notes.search("bee", mode="dense")
     with Collection.open(notes.path) as collection:
         collection.reencode(other())
-    for use in (lambda: notes.search("bee"), lambda: notes.add(["a fly"]), lambda: notes.similar("x")):
+    for use in (lambda: notes.search("bee", mode="dense"), lambda: notes.add(["a fly"]), lambda: notes.similar("x")):
         with pytest.raises(CollectionError, match="open it again"):
             use()
     with pytest.raises(SpaceMismatchError):
@@ -101,7 +101,7 @@ def test_a_stopped_run_serves_the_old_state_and_is_taken_up(notes):
 
     with Collection.open(notes.path) as collection, pytest.raises(KeyboardInterrupt):
         collection.reencode(other(), progress=stop)
-    assert len(notes.search("bee", k=100)) == 20
+    assert len(notes.search("bee", k=100, mode="dense")) == 20
     assert verify_folder(notes.path).sound
     notes.delete(["d1"])
     notes.add([Document("bee new", id="d2")])
@@ -110,7 +110,7 @@ def test_a_stopped_run_serves_the_old_state_and_is_taken_up(notes):
     with Collection.open(notes.path) as collection:
         collection.reencode(encoder)
         assert encoder.encoded == ["bee new"]
-        assert sorted(hit.text for hit in collection.search("bee", k=100)) == sorted(
+        assert sorted(hit.text for hit in collection.search("bee", k=100, mode="dense")) == sorted(
             ["bee new", *(f"bee {n}" for n in range(20) if n not in (1, 2))]
         )
     assert verify_folder(notes.path).sound
@@ -127,7 +127,7 @@ def work():
         os.write(1, b"%d " % faults.count)
 print(forked(work))
 """
-STEPS = 27
+STEPS = 29
 """Durable steps of a re-encoding in all, as the next test says."""
 
 
@@ -154,9 +154,9 @@ def test_a_run_that_is_killed_leaves_the_old_state_or_the_new(notes, run, step):
     stored = Collection.open(notes.path)._store.definition.encoder
     encoder = other() if stored.dimension == 24 else FakeEncoder()
     with Collection.open(notes.path, encoder) as collection:
-        assert len(collection.search("bee", k=100)) == 5
+        assert len(collection.search("bee", k=100, mode="dense")) == 5
         collection.reencode(other())
-        assert len(collection.search("bee", k=100)) == 5
+        assert len(collection.search("bee", k=100, mode="dense")) == 5
     assert verify_folder(notes.path).sound
     assert not list(notes.path.glob(".reencode*"))
 
@@ -195,7 +195,7 @@ def test_what_a_death_after_the_swap_leaves_is_shared_with_nobody(notes, run):
     with Collection.open(notes.path) as collection, pytest.raises(KeyboardInterrupt):
         collection.reencode(FakeEncoder(dimension=24, name="third", fingerprint="d" * 32), progress=stop)
     with Collection.open(notes.path, other()) as collection:
-        hits = collection.search("bee 3", k=100)
+        hits = collection.search("bee 3", k=100, mode="dense")
         texts = [hit.text for hit in hits]
         assert [hit.score for hit in hits] == pytest.approx(cosines("bee 3", texts, dimension=24), abs=1e-5)
     assert {finding.part for finding in verify_folder(notes.path).findings} <= {"file"}

@@ -21,7 +21,7 @@ LINES = ["the heron waits", "a loan has interest", "a jet flies", "bread is bake
 
 def check_scores(collection, query="heron jet bread"):
     """Every passage has the score of its own text."""
-    hits = collection.search(query, k=1000, exact=True)
+    hits = collection.search(query, k=1000, exact=True, mode="dense")
     read = [f"{hit.title} {hit.text}" if hit.title else hit.text for hit in hits]
     np.testing.assert_allclose([hit.score for hit in hits], cosines(query, read), atol=1e-5)
     assert verify_folder(collection.path).sound
@@ -56,7 +56,9 @@ def test_only_new_passages_are_encoded(lines, fake, document, encoded):
     check_scores(lines)
     if lines.settings.word_vectors:
         found = {(one.document, one.start, one.word) for one in lines.contexts("heron", k=100, same_word=True)}
-        texts = {hit.document: "\n".join(LINES) for hit in lines.search("x")} | {document.id: document.text}
+        texts = {hit.document: "\n".join(LINES) for hit in lines.search("x", mode="dense")} | {
+            document.id: document.text
+        }
         assert found == {(name, text.index("heron"), "heron") for name, text in texts.items()}
 
 
@@ -134,7 +136,7 @@ def test_a_damaged_entry_is_read_as_nothing_known(make, fake):
     fake.encoded = []
     with Collection.open(collection.path, fake) as again:
         again.add([Document("the heron waits", id="copy")])
-        assert again.search("heron", k=1)[0].text == "the heron waits"
+        assert again.search("heron", k=1, mode="dense")[0].text == "the heron waits"
     assert fake.encoded == ["the heron waits"]
     assert [finding.part for finding in verify_folder(collection.path).findings] == ["database"]
 

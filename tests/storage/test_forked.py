@@ -64,7 +64,7 @@ assert len(texts(collection)) == 11
 """,
         notes.path,
     )
-    assert len(notes.search("bee", k=100)) == 11
+    assert len(notes.search("bee", k=100, mode="dense")) == 11
     assert notes.verify().sound
 
 

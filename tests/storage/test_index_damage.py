@@ -50,7 +50,7 @@ def test_a_reader_that_comes_between_two_states_sees_no_damage(indexed, fake, mo
     monkeypatch.setattr(SnapshotLoader, "load", slow)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        hits = other.search("bee3 wing3 sky3", 1000)
+        hits = other.search("bee3 wing3 sky3", 1000, mode="dense")
     assert len(looks) > 1
     assert len(hits) == (99 if swap == "compact" else 124)
     assert snapshot_of(other).damage is None
@@ -107,7 +107,7 @@ def test_a_vector_file_that_is_too_short_is_an_error(indexed, fake):
     file = indexed.path / "vectors-0.f16"
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(DamagedError, match=r"vectors-0\.f16 .*100 committed rows.*semsearch verify notes"):
-        Collection.open(indexed.path, fake).search("bee")
+        Collection.open(indexed.path, fake).search("bee", mode="dense")
 
 
 def test_a_build_that_fails_leaves_what_was_committed(indexed, monkeypatch):

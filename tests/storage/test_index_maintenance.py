@@ -17,7 +17,7 @@ from tests.support.index_helpers import check_alive, documents, stamps
 
 def found(collection, query="bee3 wing3 sky3", k=1000, **options):
     """Hits without their ranks."""
-    hits = collection.search(query, k, **options)
+    hits = collection.search(query, k, **options, mode="dense")
     return [(hit.document, hit.passage, hit.text, hit.start, hit.end, round(hit.score, 5)) for hit in hits]
 
 
@@ -59,7 +59,7 @@ def test_an_update_of_few_documents_rewrites_no_large_file(indexed):
     assert vectors.read_bytes().startswith(content)
     assert len(vectors.read_bytes()) == len(content) * 111 // 100
     assert (indexed.status().indexed, indexed.status().tail) == (100, 11)
-    assert indexed.search("bee5 new", 1)[0].document == "d5"
+    assert indexed.search("bee5 new", 1, mode="dense")[0].document == "d5"
     check_alive(indexed, [f"d{n}" for n in range(110) if n != 7])
 
 
@@ -146,14 +146,14 @@ def test_compaction_keeps_every_hit_and_numbers_rows_anew(make, small_index):
     assert not set(files) & {file.name for file in collection.path.iterdir()}
     assert collection.status().indexed == 76
     collection.add([Document(id="new", text="bee3 wing3")])
-    assert collection.search("bee3 wing3", 1)[0].document == "new"
+    assert collection.search("bee3 wing3", 1, mode="dense")[0].document == "new"
 
 
 def test_nothing_is_left_after_everything_was_deleted(indexed):
     """An empty collection can be compacted, searched and filled again."""
     indexed.delete([f"d{n}" for n in range(100)])
     indexed.compact()
-    assert indexed.search("bee") == []
+    assert indexed.search("bee", mode="dense") == []
     assert (indexed.status().indexed, indexed.status().deleted, stamps(indexed)) == (0, 0, {})
     indexed.add(documents(0, 50))
     check_alive(indexed, [f"d{n}" for n in range(50)])
@@ -183,7 +183,7 @@ def test_any_factory_finds_what_is_alive(make, factory, metric):
     collection.compact()
     assert collection.status().index == factory
     collection.delete([f"d{n}" for n in range(0, 120, 2)])
-    hits = collection.search("bee3 wing3", 1000)
+    hits = collection.search("bee3 wing3", 1000, mode="dense")
     assert sorted(hit.document for hit in hits) == sorted(f"d{n}" for n in range(1, 120, 2))
 
 
@@ -210,7 +210,7 @@ def test_a_chosen_index_of_few_rows(notes, rows):
     check_alive(notes, [f"d{n}" for n in range(30)])
     notes.delete([f"d{n}" for n in range(30)])
     notes.compact()
-    assert notes.search("bee") == []
+    assert notes.search("bee", mode="dense") == []
 
 
 def test_a_factory_that_wants_more_rows_than_there_are(caplog, notes):

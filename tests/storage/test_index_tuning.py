@@ -71,7 +71,7 @@ def test_other_metrics_from_end_to_end(make, small_index, metric, small):
     query = encoder.encode(["bee3 wing3"])[0].astype(np.float64)
     truth = rows @ query if metric == "dot" else -np.linalg.norm(rows - query, axis=1)
     for exact in (False, True):
-        hits = collection.search("bee3 wing3", 60, exact=exact)
+        hits = collection.search("bee3 wing3", 60, exact=exact, mode="dense")
         assert [hit.document for hit in hits[:5]] == [f"d{n}" for n in np.argsort(-truth)[:5]]
         np.testing.assert_allclose([hit.score for hit in hits], np.sort(truth)[::-1], atol=1e-4)
 
@@ -89,6 +89,6 @@ def test_vectors_that_cannot_be_stored_are_refused(tmp_path, metric):
     collection.add(["a bee"])
     with pytest.raises(InputError, match=r"65,504.*use the metric cosine"):
         collection.add(["a fly", "large wasp"])
-    assert [hit.text for hit in collection.search("bee")] == ["a bee"]
+    assert [hit.text for hit in collection.search("bee", mode="dense")] == ["a bee"]
     collection.add(["a fly"])
     assert collection.status().passages == 2

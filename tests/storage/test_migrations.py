@@ -42,7 +42,7 @@ def test_a_golden_collection_opens(tmp_path, file):
     with zipfile.ZipFile(file) as archive:
         archive.extractall(tmp_path)
     with Collection.open(tmp_path / file.stem, FakeEncoder()) as collection:
-        hits = collection.search("bee wings", k=100)
+        hits = collection.search("bee wings", k=100, mode="dense")
         assert sorted(hit.text for hit in hits) == sorted(PASSAGES)
         read = [f"Insects {hit.text}" if hit.document == "bee" else hit.text for hit in hits]
         assert [hit.score for hit in hits] == pytest.approx(cosines("bee wings", read), abs=1e-5)
@@ -66,7 +66,7 @@ def test_an_index_in_parts_is_forgotten_with_its_tuning(old):
         )
     (old / "index-7-0.faiss").write_bytes(b"an index of before")
     with Collection.open(old, FakeEncoder()) as collection:
-        assert len(collection.search("bee", k=100)) == len(PASSAGES)
+        assert len(collection.search("bee", k=100, mode="dense")) == len(PASSAGES)
         assert collection.status().index == "exact"
         collection.compact()
         assert not (old / "index-7-0.faiss").exists()
@@ -90,7 +90,7 @@ def test_a_migration_that_fails_changes_nothing(old, monkeypatch):
         assert "former" not in str(connection.execute("SELECT name FROM sqlite_master").fetchall())
     assert len((old / "collection.db").read_bytes()) >= len(content)
     with Collection.open(old, FakeEncoder()) as collection:
-        assert len(collection.search("bee", k=100)) == len(PASSAGES)
+        assert len(collection.search("bee", k=100, mode="dense")) == len(PASSAGES)
 
 
 def test_a_newer_format_is_refused_with_the_program_that_it_needs(tmp_path):

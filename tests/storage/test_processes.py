@@ -43,7 +43,7 @@ def check(collection):
         ids = {row[0] for row in connection.execute("SELECT id FROM documents")}
     assert alive | dead == set(range(rows))
     assert not alive & dead
-    hits = collection.search("bee a 1", k=100_000)
+    hits = collection.search("bee a 1", k=100_000, mode="dense")
     assert len(hits) == len(alive) == status.passages
     assert {hit.document for hit in hits} == ids
     found = [hit.text for hit in hits]

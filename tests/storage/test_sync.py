@@ -36,7 +36,7 @@ def content(collection):
 
 def texts(collection, query="bee"):
     """Texts of all passages."""
-    return sorted(hit.text for hit in collection.search(query, k=1000))
+    return sorted(hit.text for hit in collection.search(query, k=1000, mode="dense"))
 
 
 def test_adding_reports_what_it_did(notes):
@@ -62,14 +62,13 @@ def test_the_same_again_encodes_nothing(notes, fake):
 
 @pytest.mark.parametrize("change", [{"metadata": {"n": 2}}, {"source": "/new"}, {"source": None}, {"metadata": {}}])
 def test_what_stands_beside_the_text_is_stored_without_encoding(notes, fake, change):
-    """New metadata or another source reach the hits, while text and vectors stay."""
+    """New metadata or another source reach the hits, and the text's vector is taken from where it was."""
     document = {"id": "a", "text": "a bee", "title": "T", "source": "/old", "metadata": {"n": 1}}
     notes.add([Document(**document)])
-    vectors, fake.encoded = content(notes)[1], []
-    assert notes.add([Document(**document | change)]) == SyncReport(updated=1)
+    fake.encoded = []
+    assert notes.add([Document(**document | change)]) == SyncReport(updated=1, reused=1)
     assert fake.encoded == []
-    assert content(notes)[1] == vectors
-    hit = notes.search("bee")[0]
+    hit = notes.search("bee", mode="dense")[0]
     assert (hit.source, hit.metadata) == tuple((document | change)[name] for name in ("source", "metadata"))
     assert notes.add([Document(**document | change)]) == SyncReport(unchanged=1)
 
@@ -100,7 +99,7 @@ def test_equal_passages_are_encoded_once(make, fake):
     assert (report.passages, report.reused) == (2, 4)
     assert sorted(fake.encoded) == ["other", "same"]
     assert texts(collection) == ["other"] * 2 + ["same"] * 4
-    np.testing.assert_allclose([hit.score for hit in collection.search("same", k=4)], 1, atol=1e-3)
+    np.testing.assert_allclose([hit.score for hit in collection.search("same", k=4, mode="dense")], 1, atol=1e-3)
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n\t\u3000\x85"])
@@ -157,7 +156,7 @@ def test_two_files_do_not_take_turns_under_one_id(notes, tmp_path):
 def test_a_source_may_be_any_text(notes, source):
     """A source that is no path, nor could be one, is stored, and may change."""
     notes.add([Document(id="a", text="a bee", source=source)])
-    assert notes.search("bee")[0].source == source.replace("\ud800", "\ufffd")
+    assert notes.search("bee", mode="dense")[0].source == source.replace("\ud800", "\ufffd")
     assert notes.add([Document(id="a", text="a bee", source="other")]).updated == 1
 
 
@@ -182,7 +181,7 @@ def test_texts_come_back_exactly(make, unit, name):
     collection = make(unit=unit)
     report = collection.add([Document(id="a", text=text)])
     stored = text.translate(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))
-    hits = sorted(collection.search("bee", k=100_000), key=lambda hit: hit.passage)
+    hits = sorted(collection.search("bee", k=100_000, mode="dense"), key=lambda hit: hit.passage)
     if name == "no tokens":
         assert (report.empty, hits) == (1, [])
         return
@@ -212,7 +211,7 @@ def test_windows_hold_as_many_tokens_as_told(make, fake, window, overlap):
     room = fake.max_seq_length - fake.special_count - 2 - 2
     size = min(window or room, room)
     shared = size // 8 if overlap is None else min(overlap, size - 1)
-    hits = sorted(collection.search("w1", k=1000), key=lambda hit: hit.passage)
+    hits = sorted(collection.search("w1", k=1000, mode="dense"), key=lambda hit: hit.passage)
     found = [hit.text.split() for hit in hits]
     assert all(len(one) == size for one in found[:-1])
     assert len(found[-1]) <= size
@@ -267,7 +266,7 @@ def test_metadata_come_back_as_json_has_them(notes):
     metadata = {"n": {10: "ten", 9: (1, [2])}, "\udc80": "\ud800", "é": True}
     notes.add([Document(id="a", text="a bee", metadata=metadata)])
     expected = {"n": {"10": "ten", "9": [1, [2]]}, "\ufffd": "\ufffd", "é": True}
-    assert notes.search("bee")[0].metadata == expected
+    assert notes.search("bee", mode="dense")[0].metadata == expected
     assert notes.add([Document(id="a", text="a bee", metadata=expected)]) == SyncReport(unchanged=1)
 
 
@@ -348,7 +347,7 @@ def test_a_dry_run_tells_and_changes_nothing(make, fake):
         Document(id="g", text="", source="/s/g"),
     ]
     told = collection.sync(documents, prune=["/s"], dry_run=True)
-    assert told == SyncReport(added=1, updated=2, unchanged=1, removed=2, empty=2, passages=4)
+    assert told == SyncReport(added=1, updated=2, unchanged=1, removed=2, empty=2, passages=4, reused=2)
     assert content(collection) == before
     assert fake.encoded == []
     assert collection.sync(documents, prune=["/s"]) == told
@@ -498,7 +497,7 @@ def test_a_commit_that_fails_changes_nothing(notes, monkeypatch):
     assert notes.add(documents) == SyncReport(added=1, updated=2, passages=3)
     assert texts(notes) == ["new ant", "new bee", "new fly"]
     np.testing.assert_allclose(
-        sorted(hit.score for hit in notes.search("new bee", k=3)),
+        sorted(hit.score for hit in notes.search("new bee", k=3, mode="dense")),
         sorted(cosines("new bee", ["new ant", "new bee", "new fly"])),
         atol=1e-5,
     )
@@ -548,9 +547,9 @@ def test_a_grown_tail_is_indexed(make, small_index):
         known = everything[: start + 16]
         best = sorted(cosines("wing3 bee", known))[::-1][:12]
         for searched in (collection, Collection.open(collection.path, collection.encoder)):
-            near = check_scores(searched.search("wing3 bee", k=12), "wing3 bee", known, 12)
+            near = check_scores(searched.search("wing3 bee", k=12, mode="dense"), "wing3 bee", known, 12)
             np.testing.assert_allclose(near[: len(best) // 2], best[: len(best) // 2], atol=1e-5)
-            true = check_scores(searched.search("wing3 bee", k=12, exact=True), "wing3 bee", known, 12)
+            true = check_scores(searched.search("wing3 bee", k=12, exact=True, mode="dense"), "wing3 bee", known, 12)
             np.testing.assert_allclose(true, best, atol=1e-5)
     status = collection.status()
     assert 0 < status.tail <= 20
@@ -570,8 +569,10 @@ def test_deletions_in_the_index_and_behind_it(make, small_index):
         collection.delete(gone)
         everything = [text for text in everything if text not in gone]
         for k in (1, 7, 100):
-            check_scores(collection.search("bee 31 33", k=k), "bee 31 33", everything, k)
-            true = check_scores(collection.search("bee 31 33", k=k, exact=True), "bee 31 33", everything, k)
+            check_scores(collection.search("bee 31 33", k=k, mode="dense"), "bee 31 33", everything, k)
+            true = check_scores(
+                collection.search("bee 31 33", k=k, exact=True, mode="dense"), "bee 31 33", everything, k
+            )
             np.testing.assert_allclose(true, sorted(cosines("bee 31 33", everything))[::-1][:k], atol=1e-5)
 
 
@@ -597,7 +598,7 @@ def test_a_lost_index_changes_no_result(caplog, make, small_index, damage):
         index.write_bytes(damaged[damage])
     opened = Collection.open(collection.path, collection.encoder)
     with pytest.warns(DamagedIndexWarning, match=rf"{index.name} .*slower.*semsearch compact notes"):
-        scores = check_scores(opened.search("bee 7", k=30), "bee 7", everything, 30)
+        scores = check_scores(opened.search("bee 7", k=30, mode="dense"), "bee 7", everything, 30)
     np.testing.assert_allclose(scores, sorted(cosines("bee 7", everything))[::-1][:30], atol=1e-5)
     opened.sync(["one more"])
     assert "an index file is damaged or missing: rebuilding it" in caplog.messages
@@ -606,7 +607,7 @@ def test_a_lost_index_changes_no_result(caplog, make, small_index, damage):
     (collection.path / ".index-99.faiss.tmp").touch()
     opened.add(f"ant {n}" for n in range(30))
     assert len(list(collection.path.glob("*index*"))) == 1
-    assert len(opened.search("bee 7", k=1000)) == 94
+    assert len(opened.search("bee 7", k=1000, mode="dense")) == 94
 
 
 LINES = st.lists(st.sampled_from(["bee", "wing fly", "a b", " ", "", "hill over"]), max_size=5).map("\n".join)
@@ -639,7 +640,7 @@ def test_metadata_that_are_nested_too_deep_are_refused_when_they_come_in(notes, 
         return {"m": value}
 
     notes.add([Document("a bee", id="a", metadata=nested(99))])
-    assert dataclasses.asdict(notes.search("bee")[0])["metadata"] == nested(99)
+    assert dataclasses.asdict(notes.search("bee", mode="dense")[0])["metadata"] == nested(99)
     for levels in (100, 900, 100_000):
         with pytest.raises(InputError, match="metadata of document 'b'"):
             notes.add([Document("a fly", id="b", metadata=nested(levels))])

@@ -38,7 +38,7 @@ def test_searches_while_another_thread_writes(notes, small_index, indexed):
     def read(number):
         results = []
         while not stop.is_set() or len(results) < 5:
-            hits = notes.search(f"bee {number}", k=500)
+            hits = notes.search(f"bee {number}", k=500, mode="dense")
             results.append({hit.document: (hit.text, hit.score) for hit in hits})
             assert len(results[-1]) == len(hits)
         notes.close()
@@ -57,7 +57,7 @@ def test_searches_while_another_thread_writes(notes, small_index, indexed):
                 assert place < len(states), "a result that no committed state has"
             expected = cosines(f"bee {number}", [text for text, _ in result.values()])
             np.testing.assert_allclose([score for _, score in result.values()], expected, atol=1e-5)
-    assert {hit.document: hit.text for hit in notes.search("bee", k=500)} == alive
+    assert {hit.document: hit.text for hit in notes.search("bee", k=500, mode="dense")} == alive
     assert (notes.status().index != "exact") is indexed
 
 
@@ -66,4 +66,4 @@ def test_threads_that_write_take_turns(notes):
     with ThreadPoolExecutor(4) as pool:
         reports = list(pool.map(lambda part: notes.add(f"bee {part} {n}" for n in range(10)), range(4)))
     assert [report.added for report in reports] == [10] * 4
-    assert len(notes.search("bee", k=100)) == 40
+    assert len(notes.search("bee", k=100, mode="dense")) == 40

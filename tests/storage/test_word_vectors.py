@@ -14,6 +14,7 @@ import pytest
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import DamagedError, DamagedIndexWarning, QueryError
 from semsearch.storage.database.state import read_state
+from semsearch.storage.snapshot import Extra
 from semsearch.storage.tables.meta import META
 from semsearch.storage.tables.passages import Passages
 from semsearch.storage.tables.table import values_crc
@@ -192,7 +193,7 @@ def test_a_search_for_passages_does_without_words(filled):
     assert snapshot_of(filled).words is not None
     (filled.path / "words-0.u8").unlink()
     with Collection.open(filled.path, FakeEncoder()) as again:
-        assert again.search("a bee", k=4)
+        assert again.search("a bee", k=4, mode="dense")
         with pytest.raises(DamagedError, match="semsearch verify"):
             again.contexts("bee")
 
@@ -204,7 +205,7 @@ def test_words_have_an_index(make, small_index):
     bodies = {f"d{n}": f"bee{n} wing{n % 7} sky{n % 11} bee" for n in range(60)}
     collection.add(Document(body, id=one) for one, body in bodies.items())
     assert len(stamps(collection, "word-index-*.faiss")) == 4
-    with collection._store.pinned(with_words=True) as snapshot:
+    with collection._store.pinned(Extra.WORDS) as snapshot:
         pass
     assert (snapshot.words.searcher.index.covered, len(snapshot.words.searcher.rows)) == (240, 240)
     expected = places(collection.contexts("bee", k=100))
@@ -221,7 +222,7 @@ def test_words_have_an_index(make, small_index):
 def test_a_reader_keeps_passages_and_words_of_one_generation(filled):
     """Within a pinned block nothing changes for it; after the block it sees the words of the new state."""
     other = Collection.open(filled.path, FakeEncoder())
-    with filled._store.pinned(with_words=True) as before:
+    with filled._store.pinned(Extra.WORDS) as before:
         other.delete(["0"])
         other.compact()
         assert len(filled.contexts("bee", k=100, same_word=True)) == 3

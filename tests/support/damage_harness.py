@@ -92,7 +92,7 @@ def answers(path):
         found["ids"] = list(collection.ids())
         for exact in (True, False):
             for query in QUERIES:
-                hits = collection.search(query, k=1000, exact=exact)
+                hits = collection.search(query, k=1000, exact=exact, mode="dense")
                 found[f"{query} {exact}"] = [[repr(hit)] for hit in hits]
         found["similar"] = [hit.document for hit in collection.similar("late", k=5)]
         for word in ("bee", "soup") if collection.settings.word_vectors else ():

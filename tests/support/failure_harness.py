@@ -103,7 +103,7 @@ def held(path):
         with Collection.open(path) as stored:
             dimension = stored.status().dimension
         with Collection.open(path, other() if dimension == 24 else FakeEncoder()) as collection:
-            hits = sorted(collection.search("bee3 jet3", k=1000), key=lambda hit: hit.passage)
+            hits = sorted(collection.search("bee3 jet3", k=1000, mode="dense"), key=lambda hit: hit.passage)
             names = {hit.document for hit in hits}
             assert sorted(names) == collection.ids()
             return {name: "\n".join(hit.text for hit in hits if hit.document == name) for name in names}

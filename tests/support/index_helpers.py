@@ -22,9 +22,9 @@ def stamps(collection, pattern="*index-*.faiss"):
 def check_alive(collection, names, query="bee3 wing3 sky3"):
     """All and only these documents are found, with their cosines, with the index and without it."""
     for exact in (False, True):
-        hits = collection.search(query, 1000, exact=exact)
+        hits = collection.search(query, 1000, exact=exact, mode="dense")
         assert sorted(hit.document for hit in hits) == sorted(names)
         np.testing.assert_allclose([hit.score for hit in hits], cosines(query, [hit.text for hit in hits]), atol=1e-5)
-    best = [hit.score for hit in collection.search(query, 10, exact=True)]
+    best = [hit.score for hit in collection.search(query, 10, exact=True, mode="dense")]
     everything = [hit.text for hit in hits]
     np.testing.assert_allclose(best, sorted(cosines(query, everything))[::-1][:10], atol=1e-5)

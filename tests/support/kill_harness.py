@@ -235,7 +235,7 @@ def check(folder, states):
     encoder = FakeEncoder()
     with Collection.open(folder, encoder) as collection:
         ids = set(collection.ids())
-        hits = collection.search(QUERY, k=10_000)
+        hits = collection.search(QUERY, k=10_000, mode="dense")
         stored = {hit.document: hit.metadata for hit in hits}
         texts = {one: "\n".join(lines(hits, one)) for one in ids}
         held = {one: (texts[one], stored[one]) for one in ids}
@@ -246,10 +246,10 @@ def check(folder, states):
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
         check_words(collection, texts)
         collection.add([Document("a last bee", id="last")])
-        assert collection.search("a last bee", k=1)[0].document == "last"
+        assert collection.search("a last bee", k=1, mode="dense")[0].document == "last"
         assert collection.delete(["last"]) == 1
         collection.compact()
-        assert {hit.document for hit in collection.search(QUERY, k=10_000)} == ids
+        assert {hit.document for hit in collection.search(QUERY, k=10_000, mode="dense")} == ids
     report = verify_folder(folder)
     assert report.sound, report.findings
 
@@ -307,7 +307,7 @@ def migrated(folder):
     """The golden collection, of either format, holds what it held."""
     with Collection.open(folder, FakeEncoder()) as collection:
         assert sorted(collection.ids()) == ["bee", "jet", "北京/1"]
-        assert len(collection.search(QUERY, k=100)) == 5
+        assert len(collection.search(QUERY, k=100, mode="dense")) == 5
     assert {finding.part for finding in verify_folder(folder).findings} <= {"file"}  # the former vectors
 
 

@@ -79,7 +79,7 @@ def read_archive(path):
     with path.open("rb") as source:
         made = import_archive(source, path.parent / "indexes", "copy")
     with Collection.open(made, FakeEncoder()) as collection:
-        collection.search("bee")
+        collection.search("bee", mode="dense")
         collection.drop()
 
 

@@ -61,7 +61,7 @@ def search(path):
     """All documents, by their passages."""
     with warnings.catch_warnings(), opened(path) as collection:
         warnings.simplefilter("ignore", DamagedIndexWarning)
-        hits = sorted(collection.search("bee3 jet3", k=1000), key=lambda hit: hit.passage)
+        hits = sorted(collection.search("bee3 jet3", k=1000, mode="dense"), key=lambda hit: hit.passage)
         names = dict.fromkeys(sorted(hit.document for hit in hits))
         return {name: "\n".join(hit.text for hit in hits if hit.document == name) for name in names}
 

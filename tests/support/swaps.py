@@ -31,7 +31,11 @@ def answers(folder):
     try:
         with warnings.catch_warnings(), Collection.open(folder, FakeEncoder()) as collection:
             warnings.simplefilter("ignore", DamagedIndexWarning)
-            hits = [collection.search(text, k=100, exact=exact) for text in ("bee7 hill7", "jet1") for exact in (0, 1)]
+            hits = [
+                collection.search(text, k=100, exact=exact, mode="dense")
+                for text in ("bee7 hill7", "jet1")
+                for exact in (0, 1)
+            ]
             words = collection.contexts("hill7", k=5) if collection.settings.word_vectors else None
             return hits, words
     except DamagedError:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from semsearch.cli.options import cli_command, collection_path, format_option, indexes_option, k_option, name_argument
+from semsearch.cli.options import (
+    cli_command,
+    collection_path,
+    format_option,
+    indexes_option,
+    k_option,
+    name_argument,
+    where_option,
+)
 
 __all__ = ["command"]
 
@@ -15,9 +23,10 @@ __all__ = ["command"]
 @name_argument
 @click.argument("document")
 @k_option
+@where_option
 @format_option
 @indexes_option
-def command(name: str, document: str, k: int, style: str | None, indexes: Path | None) -> None:
+def command(name: str, document: str, k: int, where: str | None, style: str | None, indexes: Path | None) -> None:
     """Find the documents that are nearest to a stored one.
 
     DOCUMENT is its id in collection NAME, as search shows it. Every document is judged by its nearest passage.
@@ -29,4 +38,4 @@ def command(name: str, document: str, k: int, style: str | None, indexes: Path |
     from semsearch.collection import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:
-        show_hits(collection.similar(document, k), style)
+        show_hits(collection.similar(document, k, where=where), style)

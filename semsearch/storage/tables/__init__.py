@@ -17,13 +17,14 @@ from semsearch.storage.tables.indexes import INDEXES, WORD_INDEXES, Indexes
 from semsearch.storage.tables.meta import META
 from semsearch.storage.tables.passages import PASSAGES
 from semsearch.storage.tables.readings import READINGS
+from semsearch.storage.tables.segments import FIELDS, POSTINGS, Segments
 from semsearch.storage.tables.sources import SOURCES
 from semsearch.storage.tables.table import Table
 from semsearch.storage.tables.tuning import TUNING, WORD_TUNING, Tuning
 from semsearch.storage.tables.words import WORDS
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
 
-__all__ = ["BLOCKS_OF", "INDEXES_OF", "TABLES", "TUNING_OF", "tables_in", "tables_of"]
+__all__ = ["BLOCKS_OF", "INDEXES_OF", "SEGMENT_TABLES", "TABLES", "TUNING_OF", "tables_in", "tables_of"]
 
 TABLES: tuple[Table, ...] = (
     META,
@@ -35,6 +36,8 @@ TABLES: tuple[Table, ...] = (
     BLOCKS,
     INDEXES,
     TUNING,
+    POSTINGS,
+    FIELDS,
     WORDS,
     WORD_INDEXES,
     WORD_TUNING,
@@ -42,6 +45,7 @@ TABLES: tuple[Table, ...] = (
 )
 """All tables but ``state``, whose one row seals them. The seal depends on their order."""
 
+SEGMENT_TABLES: tuple[Segments, ...] = (POSTINGS, FIELDS)
 BLOCKS_OF: dict[VectorKind, Blocks] = {PASSAGE_VECTORS: BLOCKS, WORD_VECTORS: WORD_BLOCKS}
 INDEXES_OF: dict[VectorKind, Indexes] = {PASSAGE_VECTORS: INDEXES, WORD_VECTORS: WORD_INDEXES}
 TUNING_OF: dict[VectorKind, Tuning] = {PASSAGE_VECTORS: TUNING, WORD_VECTORS: WORD_TUNING}

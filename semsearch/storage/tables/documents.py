@@ -115,18 +115,6 @@ CREATE TABLE documents (
             fresh += identifier not in known
         return numbers, list(known.values())
 
-    def describe(self, connection: sqlite3.Connection, documents: Sequence[Document]) -> None:
-        """Replace the source and the metadata of documents whose text and title stay."""
-        for document in documents:
-            digest = content_hash(document)
-            query = "SELECT number, passages FROM documents WHERE id = ?"
-            number, passages = connection.execute(query, (document.id,)).fetchone()
-            crc = values_crc((number, str(document.id), passages, digest))
-            connection.execute(
-                "UPDATE documents SET source = ?, metadata = ?, hash = ?, crc = ? WHERE number = ?",
-                (document.source, encode_metadata(document.metadata), digest, crc, number),
-            )
-
     def delete(self, connection: sqlite3.Connection, number: int) -> None:
         """Remove a document, whose passages are gone."""
         connection.execute("DELETE FROM documents WHERE number = ?", (number,))
@@ -142,11 +130,6 @@ CREATE TABLE documents (
                     raise damage_error(folder, f"document {identifier!r} does not match its checksum")
                 documents[identifier] = KnownDocument(number, digest, source)
         return documents
-
-    def has_text(self, connection: sqlite3.Connection, number: int, document: Document) -> bool:
-        """Whether text and title of a stored document are those of another, so that its vectors hold."""
-        row = connection.execute("SELECT text, title FROM documents WHERE number = ?", (number,)).fetchone()
-        return bool(row == (document.text, document.title))
 
     def ids(self, connection: sqlite3.Connection, count: int, folder: Path) -> list[str]:
         """Ids of all ``count`` documents in alphabetical order, each compared with its checksum."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from semsearch.encoder.words import PassageWords
     from semsearch.storage.database.state import State
     from semsearch.storage.settings import Definition
+    from semsearch.storage.tables.segments import SegmentRecord
     from semsearch.storage.vectors.kinds import VectorKind
 
 __all__ = [
@@ -62,7 +63,7 @@ class Addition:
 
     ``cut`` counts for each passage the tokens that its vector does not cover, ``unknown`` those in it that the model
     does not know. ``words`` are those of each passage, where they are kept; their vectors begin at ``first_word_row``.
-    ``appends`` are the rows that have been written.
+    ``appends`` are the rows that have been written; ``segments`` what is derived from passages, by the table's name.
     """
 
     documents: Sequence[Prepared]
@@ -73,6 +74,7 @@ class Addition:
     words: Sequence[PassageWords] | None
     first_word_row: int
     appends: Mapping[VectorKind, Append]
+    segments: Mapping[str, tuple[SegmentRecord, bytes]]
 
     def passages(self) -> Iterator[tuple[int, int, int, Span]]:
         """Row, document number, ordinal and span of each passage."""

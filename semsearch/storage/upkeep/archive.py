@@ -8,8 +8,9 @@ A gzipped tar of plain members in this order, so that a reader needs no way back
     words-<n>.u8       likewise, of collections that keep word vectors: "words" in the manifest is {"rows", "stride"}
     checksums.json     SHA-256 and bytes of each of the above
 
-The index is derived and left out; the importer builds it again. An archive is not trusted. The import ends, and removes
-its folder, at a member that is not in this list or out of order, at a link, and at more bytes than were announced.
+What is derived is left out; the import makes the segments again, the next change the index. An archive is not
+trusted. The import ends, and removes its folder, at a member that is not in this list or out of order, at a link, and
+at more bytes than were announced.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from semsearch.storage.database.schema import FORMAT, NEEDS, format_of, read_met
 from semsearch.storage.database.state import read_state, seal
 from semsearch.storage.folder import DATABASE, check_name, taken_error
 from semsearch.storage.growing import growing_folder
+from semsearch.storage.segments.writer import renew_segments
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import BLOCKS_OF, tables_in
 from semsearch.storage.upkeep.verify import verify_folder
@@ -259,8 +261,10 @@ def _check_contents(folder: Path, name: str) -> None:
             definition = Definition.from_meta(read_meta(connection, folder))
             if _read_schema(connection) != _own_schema(definition):
                 raise ValueError("its database has other tables than a collection has")
+            report = verify_folder(folder)
+            if report.sound:
+                renew_segments(connection, folder, definition)
             merge_log(connection)
-        report = verify_folder(folder)
     except (sqlite3.DatabaseError, DamagedError) as error:
         if has_no_file_left():
             raise

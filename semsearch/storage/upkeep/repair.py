@@ -316,8 +316,8 @@ def _put_in_place(scratch: Path, folder: Path) -> None:
     """Make the new database the collection's, in one transaction; if the old file is none any more, by a rename."""
     target = folder / DATABASE
     with closing(connect(scratch, write=True)) as source:
-        for mode in ("DELETE", "WAL"):  # the first puts all into one file, or raises
-            source.execute(f"PRAGMA journal_mode={mode}")
+        source.execute("PRAGMA journal_mode=DELETE")  # all is in one file now, or this raises
+        source.execute("PRAGMA journal_mode=WAL")
         try:
             with closing(connect(target, write=True)) as old:
                 source.backup(old)

@@ -24,7 +24,7 @@ from semsearch.storage.database.state import check_seal, read_state
 from semsearch.storage.database.transaction import last_noted
 from semsearch.storage.folder import DATABASE, exists, is_own, not_found_error, refuse_links
 from semsearch.storage.settings import Definition
-from semsearch.storage.tables import BLOCKS_OF, INDEXES_OF, tables_of
+from semsearch.storage.tables import BLOCKS_OF, INDEXES_OF, SEGMENT_TABLES, tables_of
 from semsearch.storage.tables.meta import META
 from semsearch.storage.tables.table import FindingKind, Inspection, TableFinding
 from semsearch.storage.vectors.file import vector_file
@@ -208,7 +208,7 @@ def _check_rows(inspection: Inspection) -> Iterator[TableFinding]:
 
 def _check_orphans(inspection: Inspection) -> Iterator[TableFinding]:
     """Files of ours that no record names: left by a crash, or by earlier states."""
-    wanted: set[str] = set()
+    wanted = {row[3] for table in SEGMENT_TABLES for row in table.sealed_rows(inspection.connection)}
     for kind in inspection.definition.dimensions:
         wanted.add(kind.vector_path(inspection.folder, inspection.state.epoch).name)
         wanted |= {file for _, _, file, _ in INDEXES_OF[kind].sealed_rows(inspection.connection)}

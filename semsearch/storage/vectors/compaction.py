@@ -14,6 +14,7 @@ from semsearch.common.arrays import Int64, chunks
 from semsearch.common.durable import sync_folder
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import Transaction
+from semsearch.storage.segments.writer import SegmentWriter
 from semsearch.storage.tables import BLOCKS_OF, tables_in
 from semsearch.storage.tables.passages import PASSAGES
 from semsearch.storage.tables.table import Append
@@ -30,10 +31,15 @@ COPIED_ROWS = 16_384
 """Rows that are copied at a time."""
 
 
-def compact(connection: sqlite3.Connection, vectors: CommittedVectors, indexes: IndexWriter) -> None:
+def compact(
+    connection: sqlite3.Connection, vectors: CommittedVectors, indexes: IndexWriter, segments: SegmentWriter
+) -> None:
     """Write the vector files without their deleted rows and the indexes anew, in one commit; the rest is swept."""
     state = read_state(connection)
     compacted = {kind: _compact_file(connection, vectors, indexes, kind, state.epoch + 1) for kind in vectors.kinds}
+    live = np.zeros(state.rows, np.bool_)
+    live[PASSAGES.live_rows(connection)] = True
+    kept_segments = segments.compacted(live)
     sync_folder(vectors.folder)
     with Transaction(connection):
         for table in reversed(tables_in(connection)):
@@ -41,6 +47,7 @@ def compact(connection: sqlite3.Connection, vectors: CommittedVectors, indexes: 
         for kind, (appends, index) in compacted.items():
             BLOCKS_OF[kind].note(connection, appends)
             write_index_state(connection, index, kind)
+        segments.put(kept_segments)
         kept = sum(append.rows for append in compacted[PASSAGE_VECTORS][0])
         connection.execute(
             "UPDATE state SET generation = ?, epoch = ?, rows = ?", (state.generation + 1, state.epoch + 1, kept)

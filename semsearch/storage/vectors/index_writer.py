@@ -15,6 +15,7 @@ from semsearch.storage.database.errors import translates_errors
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import Transaction
 from semsearch.storage.folder import DATABASE, FINISHED, SCRATCH, is_own
+from semsearch.storage.tables import SEGMENT_TABLES
 from semsearch.storage.tables.meta import META
 from semsearch.storage.vectors.committed import CommittedVectors
 from semsearch.storage.vectors.file import StoredRows
@@ -77,6 +78,7 @@ class IndexWriter:
         self._sweep_reencoded()
         kinds = self._vectors.kinds
         wanted = {self._vectors.file(kind).path.name for kind in kinds}
+        wanted |= {record.file for table in SEGMENT_TABLES for record in table.read(self._connection) if record.file}
         wanted |= {part.file for kind in kinds for part in read_index_state(self._connection, kind).files}
         for file in self.folder.iterdir():
             if is_own(file.name) and not file.name.startswith(".repair") and file.name not in wanted:

@@ -11,7 +11,7 @@ from semsearch.common.arrays import Float32, Int64, limit_cosines, unit_length
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.encoder.words import LAYER, word_vectors, words_of
-from semsearch.storage.snapshot import Snapshot
+from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.store import Store
 from semsearch.words.contexts.occurrences import (
     Occurrence,
@@ -38,7 +38,7 @@ def contexts(store: Store, word: str, sentence: str | None, k: int, same_word: b
     phrase = Phrase.read(word, store.encoder)
     query = _direction_in(phrase, word if sentence is None else check_string(sentence, "sentence"), store.encoder)
     compares = store.definition.word_vectors  # with vectors of another day
-    with store.checking_encoder() if compares else nullcontext(), store.pinned(with_words=True) as snapshot:
+    with store.checking_encoder() if compares else nullcontext(), store.pinned(Extra.WORDS) as snapshot:
         if snapshot.words is None or same_word:
             ranked = _rank_places(find_places(store, snapshot, phrase), query)
         else:

@@ -9,7 +9,7 @@ import numpy as np
 
 from semsearch.common.arguments import check_k
 from semsearch.common.arrays import Float32, limit_cosines, unit_length
-from semsearch.storage.snapshot import Snapshot
+from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.store import Store
 from semsearch.words.contexts.groups import group_vectors, typical_words, vocabularies
 from semsearch.words.contexts.occurrences import (
@@ -49,7 +49,7 @@ def senses(store: Store, word: str, k: int) -> list[Sense]:
     """The occurrences of a word in groups of like contexts, the largest first, with the ``k`` most central."""
     k = check_k(k)
     phrase = Phrase.read(word, store.encoder)
-    with store.pinned(with_words=True) as snapshot:
+    with store.pinned(Extra.WORDS) as snapshot:
         places = find_places(store, snapshot, phrase)
         elsewhere = _read_beginnings(store, snapshot)
     vectors = np.stack([place.vector for place in places])

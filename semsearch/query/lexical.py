@@ -1,0 +1,54 @@
+"""Lexical retrieval: the passages that have the words of a question, by BM25."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semsearch.common.arrays import Float32, Int64
+from semsearch.index import Bitmap
+from semsearch.lexical.terms import analyzer_of
+from semsearch.query.hits import Candidates
+from semsearch.query.request import SearchRequest
+from semsearch.storage.snapshot import Snapshot
+from semsearch.storage.store import Store
+
+__all__ = ["LEXICAL", "best_rows", "rank_words", "score_words"]
+
+LEXICAL = "lexical"
+"""The name of this retrieval's score among the parts of a hit."""
+
+
+def score_words(store: Store, snapshot: Snapshot, text: str, allowed: Bitmap | None, *, any_word: bool) -> Float32:
+    """The BM25 score of every row for the words of a text, float32[rows]; 0 for rows that are not ``allowed``.
+
+    Stop words count only if ``any_word`` is to do, and there is no other.
+    """
+    analyzer = analyzer_of(store.definition.settings.language)
+    terms = analyzer.query_terms(text)
+    if not any_word and terms.keys() <= analyzer.stop_terms:
+        return np.zeros(snapshot.rows, np.float32)
+    scores = snapshot.lexical.scores(terms)
+    if allowed is not None:
+        scores[np.unpackbits(allowed, count=len(scores), bitorder="little") == 0] = 0
+    return scores
+
+
+def rank_words(scores: Float32, request: SearchRequest, wanted: int) -> Candidates:
+    """The ``wanted`` best passages by the scores of all rows, best first; fewer if no more have a word of the text."""
+    rows = best_rows(scores, wanted)
+    if request.min_score is not None:
+        rows = rows[scores[rows] >= np.float32(request.min_score)]
+    total = len(rows) if request.min_score is not None else int(np.count_nonzero(scores))
+    return Candidates(rows, scores[rows], {LEXICAL: scores[rows]}, total)
+
+
+def best_rows(scores: Float32, k: int) -> Int64:
+    """The ``k`` rows of the largest scores above 0, largest first; of equal scores the lower row first."""
+    rows = np.flatnonzero(scores > 0)
+    values = scores[rows]
+    if len(rows) > k:
+        least = np.partition(values, len(rows) - k)[len(rows) - k]
+        above = np.flatnonzero(values > least)
+        kept = np.concatenate([above, np.flatnonzero(values == least)[: k - len(above)]])
+        rows, values = rows[kept], values[kept]
+    return rows[np.lexsort((rows, -values))]
