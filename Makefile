@@ -15,7 +15,7 @@ demo: $(READY) ## index the standard library's documentation and ask it three qu
 	$(BIN)/semsearch demo
 
 test: lint ## lint, then run every test, two files at a time
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self, Unpack
 
 import numpy.typing as npt
 
@@ -14,7 +14,7 @@ from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.index import target_of
 from semsearch.query.dense import check_vectors
-from semsearch.query.request import SearchRequest, check_score
+from semsearch.query.request import SearchOptions, SearchRequest, check_score
 from semsearch.query.search import answer, answer_many
 from semsearch.storage.folder import check_name
 from semsearch.storage.handle import Handle
@@ -190,44 +190,19 @@ class Collection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def search(
-        self,
-        text: str,
-        k: int = 10,
-        *,
-        where: Where | None = None,
-        mode: Mode | str | None = None,
-        offset: int = 0,
-        per_document: bool = False,
-        exact: bool = False,
-    ) -> Hits:
-        """The ``k`` best passages for ``text``, best first, behind ``offset`` ones.
+    def search(self, text: str | None = None, k: int = 10, **options: Unpack[SearchOptions]) -> Hits:
+        """The ``k`` best passages for ``text``, best first.
 
-        ``mode`` says by what: ``dense`` by meaning, ``lexical`` by words (BM25), ``hybrid``, the default, by both. The
-        score is that of the vectors, or BM25's, or both on the scale of the vectors'; ``parts`` of a hit has each.
-
-        ``where`` says which documents may be found, as ``"year >= 2020 and lang in ('en', 'de')"`` or as a mapping
-        (see docs/search.md). There are always ``k`` hits if there are ``k`` passages. ``per_document`` gives the best
-        passage of each document alone.
+        The options are those of :class:`SearchOptions`: a filter, examples, the mode, pages, groups, explanations.
+        There are always ``k`` hits if there are ``k`` passages that may be found and the mode is not ``lexical``. The
+        score is on the scale of the vectors' (see docs/search.md); ``parts`` of a hit has each score that made it.
         """
-        request = SearchRequest(
-            text, k=k, where=where, mode=mode, offset=offset, per_document=per_document, exact=exact
-        )
-        return answer(self._store, request)
+        return answer(self._store, SearchRequest(text, k=k, **options))
 
-    def search_many(
-        self,
-        texts: Sequence[str],
-        k: int = 10,
-        *,
-        where: Where | None = None,
-        mode: Mode | str | None = None,
-        exact: bool = False,
-    ) -> list[Hits]:
+    def search_many(self, texts: Sequence[str], k: int = 10, **options: Unpack[SearchOptions]) -> list[Hits]:
         """As :meth:`search` for each of several texts, which is much faster than one after the other."""
         queries = check_strings(texts, "queries", QueryError)
-        requests = [SearchRequest(text, k=k, where=where, mode=mode, exact=exact) for text in queries]
-        return answer_many(self._store, requests)
+        return answer_many(self._store, [SearchRequest(text, k=k, **options) for text in queries])
 
     def search_vectors(
         self, vectors: npt.ArrayLike, k: int = 10, *, where: Where | None = None, exact: bool = False
@@ -251,7 +226,7 @@ class Collection:
         Each is judged by its nearest passage. A document of several passages is represented by the mean of their
         vectors.
         """
-        return answer(self._store, SearchRequest(like=document, k=k, where=where, per_document=True))
+        return answer(self._store, SearchRequest(similar=document, k=k, where=where, per_document=True))
 
     def analogy(
         self,

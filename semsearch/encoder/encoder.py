@@ -161,7 +161,7 @@ class Encoder:
     ) -> Encoded:
         """As :meth:`encode`, with the truncation returned as numbers instead of a warning."""
         texts = check_strings(texts, "texts")
-        prompt = self._prompt(role)
+        prompt = self.prompt(role)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         cut, unknown = np.zeros((2, len(texts)), dtype=np.int64)
         for start in range(0, len(texts), CHUNK):
@@ -271,7 +271,8 @@ class Encoder:
             cut[number] = len(whole.ids) - self.max_seq_length
         return cut
 
-    def _prompt(self, role: Role | str | None) -> str:
+    def prompt(self, role: Role | str | None) -> str:
+        """What the model wants before a text in this role."""
         if role is None:
             return self.spec.default_prompt
         return self.spec.query_prompt if _parse_choice(role, Role, "role") is Role.QUERY else self.spec.document_prompt

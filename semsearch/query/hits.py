@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
-from semsearch.common.documents import Metadata
+from semsearch.common.documents import Metadata, Span
 from semsearch.storage.store import Store
 
-__all__ = ["Candidates", "Hit", "Hits", "read_hits"]
+__all__ = ["Candidates", "Explanation", "Hit", "Hits", "TokenShare", "read_hits"]
 
 SHOWN = 5
 """Hits that a ``repr`` shows."""
@@ -39,12 +39,35 @@ class Candidates:
         return Candidates(self.rows[places], self.scores[places], parts, self.total)
 
 
+class TokenShare(NamedTuple):
+    """A token, and what it adds to a dense score."""
+
+    token: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a hit came by its score.
+
+    ``ranks`` is its rank in each list of which it has a part; ``None`` is behind the first thousand. ``words`` is what
+    each term adds to the lexical score. ``query_tokens`` and ``tokens`` are those of the query and of the passage with
+    its title before it, with what each adds to the dense score; they are empty where that is no sum over tokens.
+    """
+
+    ranks: Mapping[str, int | None]
+    words: Mapping[str, float]
+    query_tokens: tuple[TokenShare, ...]
+    tokens: tuple[TokenShare, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One result. ``score`` is higher for closer, whatever the metric.
 
     ``start`` and ``end`` are character positions of the passage in its document's text;
-    ``passage`` is its number within the document, from 0; ``parts`` holds what made the score.
+    ``passage`` is its number within the document, from 0; ``parts`` holds what made the score. If asked for,
+    ``highlights`` are the places in ``text`` of words of the query, and ``explanation`` says how the score came about.
     """
 
     rank: int
@@ -58,6 +81,8 @@ class Hit:
     source: str | None
     metadata: Metadata
     parts: Mapping[str, float]
+    highlights: tuple[Span, ...] | None = None
+    explanation: Explanation | None = None
 
 
 class Hits(Sequence[Hit]):

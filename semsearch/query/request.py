@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -13,24 +15,47 @@ from semsearch.common.documents import Mode
 from semsearch.common.errors import QueryError
 from semsearch.query.filters.mapping import Where, to_tree
 from semsearch.query.filters.tree import Node
+from semsearch.query.weights import LIKE_WEIGHT, UNLIKE_WEIGHT, Examples, weigh_examples
 
-__all__ = ["SearchRequest", "check_score"]
+__all__ = ["SearchOptions", "SearchRequest", "check_score"]
+
+
+class SearchOptions(TypedDict, total=False):
+    """What a search for a text may be told besides; :class:`SearchRequest` says what each means."""
+
+    where: Where | None
+    mode: Mode | str | None
+    like: Sequence[str] | Mapping[str, float] | str | None
+    unlike: Sequence[str] | Mapping[str, float] | str | None
+    offset: int
+    per_document: bool
+    group_by: str | None
+    diversity: float
+    explain: bool
+    highlight: bool
+    exact: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchRequest:
-    """A question to a collection. One of the first three says what is looked for.
+    """A question to a collection. One of the first three, or ``like`` beside a text or alone, says what is looked for.
 
-    - ``text``: what is near to it in meaning;
+    - ``text``: what is near to it in meaning, or in words;
     - ``vector``: what is near to numbers[dimension];
-    - ``like``: what is near to the stored document of this id, whose own passages are left out;
+    - ``similar``: what is near to the stored document of this id, whose own passages are left out;
+    - ``like``, ``unlike``: texts or ids of documents that the answers are like or unlike, or mappings to weights (see
+      :mod:`semsearch.query.examples`);
     - ``k``: how many hits at most; ``None`` is all that reach ``min_score``;
     - ``min_score``: the least score of a hit; every passage is then compared;
     - ``exact``: compare with every passage instead of asking the index;
     - ``per_document``: one hit a document, its best passage;
+    - ``group_by``: one hit for each value of this field, the best; documents without it are all kept;
+    - ``diversity``: from 0 to 1, how much a hit that is near to one before it is put back;
     - ``mode``: what a text is searched by; ``None`` is ``hybrid``, and ``dense`` where there is no text, or a least
       score, which only one kind of score can reach;
     - ``offset``: how many of the best hits are passed over;
+    - ``explain``: say of each hit how its score came about, and where words of the query stand in it;
+    - ``highlight``: the latter alone;
     - ``where``: which documents may be found, as text or as a mapping (see :mod:`semsearch.query.filters`).
 
     Raises :class:`QueryError` for what cannot be answered as it stands.
@@ -38,39 +63,51 @@ class SearchRequest:
 
     text: str | None = None
     vector: npt.ArrayLike | None = None
-    like: str | None = None
+    similar: str | None = None
+    like: Sequence[str] | Mapping[str, float] | str | None = None
+    unlike: Sequence[str] | Mapping[str, float] | str | None = None
     k: int | None = 10
     min_score: float | None = None
     exact: bool = False
     per_document: bool = False
+    group_by: str | None = None
+    diversity: float = 0.0
     mode: Mode | str | None = None
     offset: int = 0
+    explain: bool = False
+    highlight: bool = False
     where: Where | None = None
+    examples: Examples = field(init=False, default=())
     tree: Node | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Check the values, and take NumPy's integers for Python's."""
-        given = [what for what in (self.text, self.vector, self.like) if what is not None]
-        if len(given) > 1:
-            raise QueryError("there are several queries in one; give one of text, vector and like")
-        if not given:
+        object.__setattr__(self, "examples", self._weigh_examples())
+        given = [what for what in (self.text, self.vector, self.similar) if what is not None]
+        if len(given) > 1 or (self.examples and self.similar is not None):
+            raise QueryError("there are several queries in one; give one of text, vector and similar")
+        if not given and not any(weight > 0 for _, weight in self.examples):
             raise QueryError("the query is empty; give a word or a sentence to search for")
         if self.text is not None and (not isinstance(self.text, str) or not self.text.strip()):
             raise QueryError("the query is empty; give a word or a sentence to search for")
-        if self.like is not None:
-            check_string(self.like, "id of a document")
+        if self.similar is not None:
+            check_string(self.similar, "id of a document")
+        self._check_spread()
         if self.min_score is not None:
             check_score(self.min_score)
         if self.k is not None or self.min_score is None:
             object.__setattr__(self, "k", check_k(self.k))  # type: ignore[arg-type]  # None is refused there
         object.__setattr__(self, "offset", check_offset(self.offset))
         object.__setattr__(self, "mode", self._choose_mode())
+        if self.text is None and (self.explain or self.highlight):
+            raise QueryError("only the hits of a text can be explained; search for one")
         object.__setattr__(self, "tree", None if self.where is None else to_tree(self.where))
 
     @property
     def retrieval(self) -> tuple[object, ...]:
         """The values that requests must share to be answered by one search."""
-        return self.k, self.min_score, self.exact, self.per_document, self.mode, self.offset, repr(self.tree)
+        spread = self.per_document, self.group_by, self.diversity
+        return self.k, self.min_score, self.exact, spread, self.mode, self.offset, repr(self.tree)
 
     @property
     def is_encoded(self) -> bool:
@@ -81,6 +118,23 @@ class SearchRequest:
     def last(self) -> int | None:
         """How many hits there are up to the last one that is wanted; ``None`` is all."""
         return None if self.k is None else self.offset + self.k
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether stages leave candidates out, so that more must be retrieved."""
+        return self.per_document or self.group_by is not None
+
+    def _weigh_examples(self) -> Examples:
+        like = () if self.like is None else weigh_examples(self.like, LIKE_WEIGHT, "like")
+        unlike = () if self.unlike is None else weigh_examples(self.unlike, -UNLIKE_WEIGHT, "unlike")
+        return *like, *unlike
+
+    def _check_spread(self) -> None:
+        if self.group_by is not None:
+            check_string(self.group_by, "field to group by")
+        is_number = isinstance(self.diversity, int | float | np.number) and not isinstance(self.diversity, bool)
+        if not is_number or not 0 <= self.diversity <= 1:
+            raise QueryError(f"{self.diversity!r} is no diversity; give a number from 0, for none, to 1")
 
     def _choose_mode(self) -> Mode:
         if self.mode is None:

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from semsearch.common.arrays import Float32
 from semsearch.common.documents import Mode
+from semsearch.fields.lookup import look_up
+from semsearch.index import all_but
 from semsearch.query.dense import DenseQuery, check_vectors, comparable, encode_queries, like_document, retrieve_dense
+from semsearch.query.diversity import POOL, diversify, first_of_each
+from semsearch.query.examples import combine_examples
+from semsearch.query.explain import explain_hits, highlight_hits
+from semsearch.query.filters.evaluate import Matcher
 from semsearch.query.filters.filter import Allowed, allowed_rows
+from semsearch.query.filters.parser import parse_field
 from semsearch.query.fusion import LEAST_RETRIEVED, Fusion
 from semsearch.query.hits import Candidates, Hits, read_hits
 from semsearch.query.lexical import rank_words, score_words
@@ -55,7 +62,7 @@ def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[Hits]:
     vectors = _query_vectors(store, requests)
     together: dict[object, list[int]] = {}
     for number, request in enumerate(requests):
-        alone = request.like is not None  # what may be found differs
+        alone = request.similar is not None or request.examples  # what may be found differs
         together.setdefault(number if alone else request.retrieval, []).append(number)
     hits: dict[int, Hits] = {}
     encodes = any(request.is_encoded for request in requests)
@@ -63,11 +70,25 @@ def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[Hits]:
         for numbers in together.values():
             request = requests[numbers[0]]
             context = Context(store, snapshot, request, allowed_rows(snapshot, request.tree))
+            if request.examples:
+                context, vectors[numbers[0]] = _apply_examples(context, vectors.get(numbers[0]))
             texts = [requests[number].text for number in numbers]
             retrieve = _retriever(context, texts, [vectors[number] for number in numbers if number in vectors])
             for number, candidates in zip(numbers, _candidates(context, retrieve), strict=True):
-                hits[number] = read_hits(store, candidates, context.allowed.documents, request.offset + 1)
+                read = read_hits(store, candidates, context.allowed.documents, request.offset + 1)
+                hits[number] = _annotate(context, requests[number], vectors.get(number), read, candidates)
     return [hits[number] for number in range(len(requests))]
+
+
+def _annotate(
+    context: Context, request: SearchRequest, vector: Float32 | None, hits: Hits, candidates: Candidates
+) -> Hits:
+    """The hits with what was asked for besides."""
+    if request.explain:
+        return explain_hits(context.store, context.snapshot, request, vector, hits, candidates.rows)
+    if request.highlight:
+        return highlight_hits(context.store, str(request.text), hits)
+    return hits
 
 
 def _extras(requests: Sequence[SearchRequest]) -> Extra:
@@ -76,7 +97,7 @@ def _extras(requests: Sequence[SearchRequest]) -> Extra:
     for request in requests:
         if request.mode is not Mode.DENSE:
             extras |= Extra.POSTINGS
-        if request.tree is not None:
+        if request.tree is not None or request.group_by is not None:
             extras |= Extra.FIELDS
     return extras
 
@@ -93,15 +114,26 @@ def _query_vectors(store: Store, requests: Sequence[SearchRequest]) -> dict[int,
     return vectors
 
 
+def _apply_examples(context: Context, vector: Float32 | None) -> tuple[Context, Float32]:
+    """The question's vector with its examples, and the context without the documents that are examples."""
+    snapshot, allowed = context.snapshot, context.allowed
+    combined, own = combine_examples(context.store, snapshot, vector, context.request.examples)
+    if not len(own):
+        return context, combined
+    others = all_but(snapshot.rows, own)
+    rows = others if allowed.rows is None else others & allowed.rows
+    return replace(context, allowed=replace(allowed, rows=rows)), combined
+
+
 def _retriever(context: Context, texts: Sequence[str | None], vectors: Sequence[Float32]) -> Retrieve:
     """How candidates are found for questions that differ in their texts and vectors alone."""
     store, snapshot, request = context.store, context.snapshot, context.request
     allowed = context.allowed.rows
     if request.mode is Mode.DENSE:
-        if request.like is None:
+        if request.similar is None:
             query = DenseQuery(np.stack(vectors), allowed)
         else:
-            query = like_document(store, snapshot, request.like, allowed)
+            query = like_document(store, snapshot, request.similar, allowed)
         return partial(retrieve_dense, snapshot, query, request)
     is_lexical = request.mode is Mode.LEXICAL
     words = [score_words(store, snapshot, str(text), allowed, any_word=is_lexical) for text in texts]
@@ -123,11 +155,12 @@ def _retrieve_both(context: Context, query: DenseQuery, words: Sequence[Float32]
 def _candidates(context: Context, retrieve: Retrieve) -> list[Candidates]:
     """The candidates that the stages leave for each query. While they are too few, more are retrieved, if any are."""
     request, rows = context.request, context.snapshot.rows
-    wanted = wanted_hits = rows if request.last is None else request.last
+    wanted_hits = rows if request.last is None else request.last
+    wanted = max(wanted_hits, POOL) if request.diversity else wanted_hits
     while True:
         staged = [_run_stages(context, candidates) for candidates in retrieve(wanted)]
         is_short = any(len(candidates) < wanted_hits - request.offset for candidates in staged)
-        if not (is_short and request.per_document and request.min_score is None and wanted < rows):
+        if not (is_short and request.is_spread and request.min_score is None and wanted < rows):
             return staged
         wanted *= WIDER
 
@@ -147,9 +180,28 @@ def _group_by_document(context: Context, candidates: Candidates) -> Candidates:
     return candidates.take(np.sort(firsts))
 
 
+def _group_by_field(context: Context, candidates: Candidates) -> Candidates:
+    """The best passage of each value of a field, if that is what is wanted."""
+    request = context.request
+    if request.group_by is None:
+        return candidates
+    field = replace(parse_field(request.group_by), column=None)
+    Matcher(context.snapshot.columns).kinds_of(field)
+    return candidates.take(first_of_each(look_up(context.snapshot.columns, field.path, candidates.rows)))
+
+
+def _spread_out(context: Context, candidates: Candidates) -> Candidates:
+    """In another order, if hits that are near to one before them are to come later."""
+    if not context.request.diversity:
+        return candidates
+    pool = candidates.take(slice(POOL))
+    order = diversify(pool.scores, context.snapshot.searcher.rows.take(pool.rows), context.request.diversity)
+    return candidates.take(np.concatenate([order, np.arange(len(pool), len(candidates))]))
+
+
 def _cut_page(context: Context, candidates: Candidates) -> Candidates:
     """As many as are wanted, behind those that are passed over."""
     return candidates.take(slice(context.request.offset, context.request.last))
 
 
-STAGES: tuple[Stage, ...] = (_group_by_document, _cut_page)
+STAGES: tuple[Stage, ...] = (_group_by_document, _group_by_field, _spread_out, _cut_page)

@@ -134,7 +134,7 @@ def test_a_change_of_metadata_alone_encodes_nothing(run, hits):
     write("a.jsonl", '{"id": "b", "text": "A bee.", "year": 2}')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Encoder, "encode_counted", None)
-        assert run("index", "made", "a.jsonl").stdout == "made: 1 updated; 0 passages encoded\n"
+        assert run("index", "made", "a.jsonl").stdout == "made: 1 updated; 0 passages encoded, 1 known already\n"
     assert hits("made", "bee")[0]["metadata"] == {"year": 2}
 
 

@@ -116,6 +116,7 @@ def test_every_damaged_file_is_made_again(
         assert any(str(path) in message for message in caplog.messages), path
 
 
+@pytest.mark.long
 def test_files_under_each_others_names_are_not_used(
     models: list[Path],
     own_cache: Path,

@@ -1,6 +1,6 @@
 """Random models as large as the published ones, compared with transformers.
 
-Both tests are in one file, so that each model is made and converted once.
+All of these tests are in one file, so that each model is made and converted once.
 """
 
 from __future__ import annotations
@@ -33,3 +33,9 @@ def test_layers_of_full_size_models(
     check_layers(
         full_size_encoder, full_size_reference, texts[:6] + texts[10:12], [0, 4, full_size_encoder.spec.layer_count]
     )
+
+
+@pytest.mark.slow
+def test_static_vectors_of_full_size_models(full_size_encoder: Encoder, full_size_reference: Reference) -> None:
+    """The input embedding table is found in models of other architectures, too."""
+    np.testing.assert_array_equal(full_size_encoder.static_vectors(), full_size_reference.table())

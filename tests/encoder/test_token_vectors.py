@@ -70,12 +70,6 @@ def test_static_vectors_of_the_packaged_model(packaged: Encoder, packaged_refere
     np.testing.assert_array_equal(found, packaged_reference.table())
 
 
-@pytest.mark.slow
-def test_static_vectors_of_full_size_models(full_size_encoder: Encoder, full_size_reference: Reference) -> None:
-    """The input embedding table is found in models of other architectures, too."""
-    np.testing.assert_array_equal(full_size_encoder.static_vectors(), full_size_reference.table())
-
-
 def test_static_vectors_do_not_depend_on_where_the_model_was(small_bert: Path, load: Load, tmp_path: Path) -> None:
     """A model that was converted in one place and then moved gives its input embeddings in the other."""
     before = copytree(small_bert, tmp_path / "before")

@@ -14,7 +14,7 @@ DROPPED = "-dac_override,-dac_read_search"
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv, of util-linux")
-@pytest.mark.parametrize("mode", [0o555, 0o000])
+@pytest.mark.parametrize("mode", [0o555, pytest.param(0o000, marks=pytest.mark.long)])
 def test_a_cache_folder_that_may_not_be_written(tmp_path: Path, mode: int) -> None:
     """It prevents neither a search nor an index, and one line a run tells of it."""
     for name in ("cache", "temporary"):

@@ -142,7 +142,7 @@ def test_a_least_score_is_one_of_one_kind(lines):
     [
         ({"text": "bee", "mode": "both"}, "unknown mode 'both'; choose one of dense, lexical, hybrid"),
         ({"vector": [1.0] * 16, "mode": "lexical"}, "the query has none"),
-        ({"like": "a", "mode": "hybrid"}, "the query has none"),
+        ({"similar": "a", "mode": "hybrid"}, "the query has none"),
         ({"text": "bee", "offset": -1}, "no number of hits to pass over"),
         ({"text": "bee", "offset": True}, "no number of hits to pass over"),
     ],

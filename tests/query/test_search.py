@@ -76,7 +76,7 @@ def test_a_vector_a_text_and_a_document_can_be_asked_for_together(store):
         [
             SearchRequest("wing 1", mode="dense"),
             SearchRequest(vector=vector),
-            SearchRequest(like="d1", per_document=True, k=3),
+            SearchRequest(similar="d1", per_document=True, k=3),
         ],
     )
     assert [hit.score for hit in by_text] == pytest.approx([hit.score for hit in by_vector], abs=1e-6)
@@ -89,7 +89,7 @@ def test_a_vector_a_text_and_a_document_can_be_asked_for_together(store):
     [
         ({}, "query is empty"),
         ({"text": " "}, "query is empty"),
-        ({"text": "bee", "like": "d1"}, "one of text, vector and like"),
+        ({"text": "bee", "similar": "d1"}, "one of text, vector and similar"),
         ({"text": "bee", "k": 0}, "at least 1"),
         ({"text": "bee", "k": None}, "at least 1"),
         ({"text": "bee", "min_score": "high"}, "no score to reach"),

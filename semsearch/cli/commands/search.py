@@ -16,8 +16,8 @@ from semsearch.cli.options import (
     k_option,
     name_argument,
     run_options,
-    where_option,
 )
+from semsearch.cli.questions import QuestionOptions, question_options
 from semsearch.common.documents import Mode
 
 __all__ = ["command"]
@@ -25,31 +25,19 @@ __all__ = ["command"]
 
 @cli_command
 @name_argument
-@click.argument("query")
+@click.argument("query", required=False)
 @k_option
-@where_option
-@click.option(
-    "--mode",
-    type=click.Choice([mode.value for mode in Mode]),
-    help="By meaning, by words (BM25), or both.  [default: hybrid]",
-)
-@click.option("--offset", type=int, metavar="N", default=0, help="Pass over the N best: the next page.")
-@click.option("--per-document", is_flag=True, help="The best passage of each document alone.")
+@question_options
 @click.option("--min-score", type=float, metavar="SCORE", help="All passages from this score on, however many.")
-@click.option("--exact", is_flag=True, help="Compare with every passage instead of asking the index.")
 @format_option
 @run_options
 @indexes_option
-def command(  # noqa: PLR0913 - a question has many sides
+def command(
     name: str,
-    query: str,
+    query: str | None,
     k: int,
-    where: str | None,
-    mode: str | None,
-    offset: int,
-    per_document: bool,
+    question: QuestionOptions,
     min_score: float | None,
-    exact: bool,
     style: str | None,
     indexes: Path | None,
     run: RunOptions,
@@ -58,7 +46,7 @@ def command(  # noqa: PLR0913 - a question has many sides
 
     The score is on the scale of the cosine of the two vectors: 1 for the same, about 0 for unrelated, unless the
     collection has another metric. With the mode dense it is that cosine, with lexical BM25. With - the query is read
-    from standard input.
+    from standard input; with --like it may be left out.
 
     --where takes conditions on id, title, source and fields of the metadata, as SQL has them:
     = != < <= > >=, in (…), between, like, contains (of lists), is null, and, or, not.
@@ -67,24 +55,26 @@ def command(  # noqa: PLR0913 - a question has many sides
     semsearch search notes "insects that fly" -k 5
     semsearch search notes "insects that fly" --where "year >= 2020 and lang in ('en', 'de')"
     semsearch search notes "os.path.join" --mode lexical
+    semsearch search notes "insects" --like garden.md --not "airline food"
     semsearch search notes "insects that fly" --min-score 0.5
-    semsearch search notes "insects that fly" --format json | jq '.[0].text'
+    semsearch search notes "insects that fly" --explain --format json | jq '.[0].explanation'
     """
     from semsearch.cli.opening import open_collection
-    from semsearch.cli.output.render import show_hits
+    from semsearch.cli.output.explanation import show_explanations
+    from semsearch.cli.output.render import is_for_people, show_hits
 
+    if query is None and not question.like:
+        raise click.UsageError("Missing argument 'QUERY'.")
     with open_collection(collection_path(indexes, name), run) as collection:
-        text = _stdin() if query == "-" else query
+        text = sys.stdin.buffer.read().decode("utf-8", "replace") if query == "-" else query
+        people = is_for_people(style)
         if min_score is None:
-            hits = collection.search(
-                text, k, where=where, mode=mode, offset=offset, per_document=per_document, exact=exact
-            )
+            options = question.as_search_options(highlight=people and text is not None)
+            hits = collection.search(text, k, **options)
         else:
-            hits = collection.within(text, min_score, where=where, mode=mode or Mode.DENSE)
+            hits = collection.within(text or "", min_score, where=question.where, mode=question.mode or Mode.DENSE)
         show_hits(hits, style)
-        if where is not None:
+        if question.explain and people:
+            show_explanations(hits)
+        if question.where is not None:
             click.echo(f"documents that fulfil the filter: {hits.documents:,}", err=True)
-
-
-def _stdin() -> str:
-    return sys.stdin.buffer.read().decode("utf-8", "replace")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from semsearch.query.analogy import PassageAnswer
     from semsearch.query.hits import Hit
 
-__all__ = ["json_text", "show", "show_hits", "show_occurrences", "show_passage_answers", "show_record"]
+__all__ = ["is_for_people", "json_text", "show", "show_hits", "show_occurrences", "show_passage_answers", "show_record"]
 
 Record = Mapping[str, Any]
 RecordPrinter = Callable[[Sequence[Record], Sequence[str]], None]
@@ -27,6 +27,8 @@ RecordPrinter = Callable[[Sequence[Record], Sequence[str]], None]
 HIT_COLUMNS = ("rank", "score", "document", "text")
 """What a table and plain text show of a hit; the other formats show everything."""
 
+ON_REQUEST = ("highlights", "explanation")
+"""Fields of a hit that it has only if they were asked for."""
 
 LEFT_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What could steer a terminal or end a line, and JSON may hold as it is."""
@@ -37,13 +39,14 @@ SHOWN = 5
 
 def show_hits(hits: Sequence[Hit], style: str | None) -> None:
     """Print search results."""
-    show([asdict(hit) for hit in hits], HIT_COLUMNS, style, every=_hit_fields(), nothing="no results")
+    records = [_hit_record(hit) for hit in hits]
+    show(records, HIT_COLUMNS, style, every=tuple(records[0]) if records else _hit_fields(), nothing="no results")
 
 
 def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) -> None:
     """Print the passages that answer an analogy: hits with two ranks."""
     every = ["rank", "rank_of_all", *(name for name in _hit_fields() if name != "rank")]
-    rows = [asdict(answer.hit) | {"rank": answer.rank, "rank_of_all": answer.hit.rank} for answer in answers]
+    rows = [_hit_record(answer.hit) | {"rank": answer.rank, "rank_of_all": answer.hit.rank} for answer in answers]
     ordered = [{name: row[name] for name in every} for row in rows]
     show(ordered, ("rank", "rank_of_all", *HIT_COLUMNS[1:]), style, every=every, nothing="no results")
 
@@ -51,7 +54,12 @@ def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) ->
 def _hit_fields() -> list[str]:
     from semsearch.query.hits import Hit
 
-    return [field.name for field in fields(Hit)]
+    return [field.name for field in fields(Hit) if field.name not in ON_REQUEST]
+
+
+def _hit_record(hit: Hit) -> dict[str, Any]:
+    """The fields of a hit; those that nobody asked for are left out."""
+    return {name: value for name, value in asdict(hit).items() if name not in ON_REQUEST or value is not None}
 
 
 def show_occurrences(rows: Sequence[Record], columns: Sequence[str], style: str | None) -> None:
@@ -96,6 +104,11 @@ def show(
         for_people[chosen](rows, columns)
     else:
         for_programs[chosen](rows, every or columns)
+
+
+def is_for_people(style: str | None) -> bool:
+    """Whether rows are shown as people read them, rather than with all fields."""
+    return _style(style) in ("table", "plain")
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

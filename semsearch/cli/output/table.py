@@ -57,7 +57,9 @@ def _beginning(row: Mapping[str, Any], width: int, console: Console) -> Text:
     text, title = one_line(row["text"]), one_line(row.get("title") or "")
     told = not title or title == row.get("document") or text.lstrip("# ").startswith(title)
     shown = text if told else f"{title}: {text}"
-    lines = Text(shown[: (LINES + 1) * width]).wrap(console, width, overflow="fold")
+    content = Text(shown[: (LINES + 1) * width])
+    content.highlight_words({row["text"][start:end] for start, end in row.get("highlights") or ()}, style="bold")
+    lines = content.wrap(console, width, overflow="fold")
     if len(lines) > LINES:
         last = lines[LINES - 1]
         last.truncate(width - 1)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from semsearch.common.errors import QueryError
 from semsearch.common.suggestions import suggest
 from semsearch.fields.columns import BOOLEAN, FLOAT, INTEGER, LIST, NULL, STRING, Columns
 from semsearch.fields.paths import OWN_FIELDS, Path, write_path
@@ -82,16 +83,18 @@ class Matcher:
         elif isinstance(node, Not):
             self._check(node.part)
         else:
-            kinds = self._kinds_of(node.field)
+            kinds = self.kinds_of(node.field)
             for value, suffix in _compared_values(node):
                 _check_type(node, kinds, value, suffix)
 
-    def _kinds_of(self, field: Field) -> set[str]:
+    def kinds_of(self, field: Field) -> set[str]:
+        """The types of values of a field; raises :class:`QueryError` if no document has it."""
         kinds = self.kinds.get(field.path)
         if kinds is None and field.path not in [(name,) for name in OWN_FIELDS]:
             names = [write_path(path) for path in self.kinds]
             advice = suggest(str(field), names, f"there are: {', '.join(sorted(names)[:12])}", likeness=0.5)
-            raise filter_error(f"no document has a field {field}", field.column, advice)
+            problem = f"no document has a field {field}"
+            raise filter_error(problem, field.column, advice) if field.column else QueryError(f"{problem}; {advice}")
         return kinds or set()
 
 

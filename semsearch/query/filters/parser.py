@@ -34,7 +34,7 @@ from semsearch.query.filters.tree import (
     filter_error,
 )
 
-__all__ = ["parse_filter", "to_path"]
+__all__ = ["parse_field", "parse_filter", "to_path"]
 
 _TOKEN = regex.compile(
     r"""\s*(?:
@@ -76,6 +76,14 @@ def parse_filter(text: str) -> Node:
     tree = parser.parse_or(0)
     parser.expect_end()
     return tree
+
+
+def parse_field(text: str) -> Field:
+    """A field by itself, such as ``author.name``; raises :class:`QueryError`."""
+    parser = _Parser(_split(text))
+    field = parser.parse_field()
+    parser.expect_end()
+    return field
 
 
 def to_path(keys: Path) -> Path:
@@ -151,7 +159,7 @@ class _Parser:
         token = self._next
         if token.kind in ("string", "number", "date") or token.word in ("true", "false"):
             return self._parse_flipped()
-        field = self._parse_field()
+        field = self.parse_field()
         column = self._next.column
         negated = self._take("not")
         node = self._parse_rest(field, column)
@@ -194,14 +202,14 @@ class _Parser:
         if word not in _FLIPPED:
             raise self._error("a comparison is expected", f"the comparisons are {_COMPARISONS}")
         self._place += 1
-        return self._compare(self._parse_field(), _FLIPPED[word], value, column)
+        return self._compare(self.parse_field(), _FLIPPED[word], value, column)
 
     def _compare(self, field: Field, operator: str, value: Value, column: int) -> Node:
         if operator == "!=":
             return Not(Compare(field, "=", value, column))
         return Compare(field, operator, value, column)
 
-    def _parse_field(self) -> Field:
+    def parse_field(self) -> Field:
         column = self._next.column
         keys = [self._parse_key()]
         while self._take("."):

@@ -1,0 +1,43 @@
+"""What made the score of each hit, for people: below the table, a few lines a hit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from semsearch.common.unicode import one_line
+
+if TYPE_CHECKING:
+    from semsearch.query.hits import Hit
+
+__all__ = ["show_explanations"]
+
+SHOWN = 8
+"""Words and tokens that are shown of a hit, those that add most."""
+
+
+def show_explanations(hits: Sequence[Hit]) -> None:
+    """Print the parts of each hit's score, and the words and tokens that add most to it."""
+    for hit in hits:
+        explanation = hit.explanation
+        if explanation is None:
+            continue
+        parts = [f"{name} {score:.4f}{_rank(explanation.ranks.get(name))}" for name, score in hit.parts.items()]
+        click.echo(f"\n{hit.rank}. {one_line(hit.document)}: {hit.score:.4f} of {', '.join(parts)}")
+        _show_shares("words", explanation.words.items())
+        _show_shares("tokens", explanation.tokens)
+        _show_shares("query", explanation.query_tokens)
+
+
+def _rank(rank: int | None) -> str:
+    return "" if rank is None else f" (rank {rank})"
+
+
+def _show_shares(what: str, shares: Iterable[tuple[str, float]]) -> None:
+    largest = sorted(shares, key=lambda pair: -pair[1])
+    if largest:
+        shown = "  ".join(f"{one_line(token)} {share:.3f}" for token, share in largest[:SHOWN])
+        rest = sum(share for _, share in largest[SHOWN:])
+        click.echo(f"   {what:<7}{shown}{f'  others {rest:.3f}' if len(largest) > SHOWN else ''}")

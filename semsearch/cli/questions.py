@@ -1,0 +1,75 @@
+"""Options that say what is looked for, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from semsearch.cli.options import as_value, where_option
+from semsearch.common.documents import Mode
+
+if TYPE_CHECKING:
+    from semsearch.query.request import SearchOptions
+
+__all__ = ["QuestionOptions", "question_options"]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionOptions:
+    """A question but for its text and the number of answers."""
+
+    where: str | None
+    mode: str | None
+    like: tuple[str, ...]
+    unlike: tuple[str, ...]
+    offset: int
+    per_document: bool
+    group_by: str | None
+    diversity: float
+    explain: bool
+    exact: bool
+
+    def as_search_options(self, *, highlight: bool = False) -> SearchOptions:
+        """As :meth:`Collection.search` takes them."""
+        return {
+            "where": self.where,
+            "mode": self.mode,
+            "like": self.like or None,
+            "unlike": self.unlike or None,
+            "offset": self.offset,
+            "per_document": self.per_document,
+            "group_by": self.group_by,
+            "diversity": self.diversity,
+            "explain": self.explain,
+            "highlight": highlight,
+            "exact": self.exact,
+        }
+
+
+question_options = as_value(
+    QuestionOptions,
+    "question",
+    [
+        where_option,
+        click.option(
+            "--mode",
+            type=click.Choice([mode.value for mode in Mode]),
+            help="By meaning, by words (BM25), or both.  [default: hybrid]",
+        ),
+        click.option("--like", multiple=True, metavar="TEXT|ID", help="More like this text or document; repeatable."),
+        click.option(
+            "--not", "unlike", multiple=True, metavar="TEXT|ID", help="Less like this text or document; repeatable."
+        ),
+        click.option("--offset", type=int, metavar="N", default=0, help="Pass over the N best: the next page."),
+        click.option("--per-document", is_flag=True, help="The best passage of each document alone."),
+        click.option("--group-by", metavar="FIELD", help="The best passage for each value of a field alone."),
+        click.option(
+            "--diversity", type=float, metavar="0..1", default=0.0, help="Put back what is near to a hit before it."
+        ),
+        click.option("--explain", is_flag=True, help="Say what each list, word and token adds to the score."),
+        click.option("--exact", is_flag=True, help="Compare with every passage instead of asking the index."),
+    ],
+)
+"""A question's options, as the argument ``question``."""
