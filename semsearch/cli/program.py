@@ -28,7 +28,7 @@ __all__ = ["COMMANDS", "program"]
 COMMANDS = {
     "demo": "Index the docs of Python's standard library, and query them.",
     "index": "Build a collection from files, or bring it up to date with them.",
-    "search": "Find the passages that are nearest to a query, in meaning and in words.",
+    "search": "Find the passages nearest to a query, in meaning and in words.",
     "similar": "Find the documents that are nearest to a stored one.",
     "tokenize": "Show the tokens that a model makes of texts.",
     "embed": "Show the vectors that a model makes of texts.",

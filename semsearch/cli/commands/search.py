@@ -42,7 +42,7 @@ def command(
     indexes: Path | None,
     run: RunOptions,
 ) -> None:
-    """Find the passages that are nearest to a query, in meaning and in words.
+    """Find the passages nearest to a query, in meaning and in words.
 
     The score is on the scale of the cosine of the two vectors: 1 for the same, about 0 for unrelated, unless the
     collection has another metric. With the mode dense it is that cosine, with lexical BM25. With - the query is read

@@ -1,0 +1,86 @@
+"""Explanations add up to the scores that they explain."""
+
+from __future__ import annotations
+
+import pytest
+
+from semsearch import Collection, CollectionSettings, Document, Encoder, EncoderOptions
+from semsearch.lexical.terms import Analyzer
+from tests.support.fake_encoder import FakeEncoder
+
+DOCUMENTS = [
+    Document("A bee collects nectar and makes honey.", id="bee", title="Insects"),
+    Document("The jet burns kerosene when it flies.", id="jet"),
+    Document("An eagle flies over the hills and hunts rabbits.", id="eagle"),
+    Document("Flying insects and other insects: os.path.join is not one of them.", id="others"),
+]
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory):
+    """Four documents under the packaged model, in exact arithmetic."""
+    path = tmp_path_factory.mktemp("explain") / "animals"
+    collection = Collection.create(path, Encoder.load(precision="f32"))
+    collection.add(DOCUMENTS)
+    return collection
+
+
+@pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])
+@pytest.mark.parametrize("query", ["insects that fly", "os.path.join", "who eats rabbits"])
+def test_shares_add_up_to_the_scores(animals, query, mode):
+    """Of tokens, of the query and of the passage, to the dense score; of words to the lexical one."""
+    hits = animals.search(query, mode=mode, explain=True)
+    plain = animals.search(query, mode=mode)
+    assert [(hit.document, hit.score) for hit in hits] == [(hit.document, hit.score) for hit in plain]
+    for hit in hits:
+        told = hit.explanation
+        assert told.ranks.keys() == hit.parts.keys()
+        if "dense" in hit.parts:
+            assert sum(share for _, share in told.tokens) == pytest.approx(hit.parts["dense"], abs=2e-3)
+            assert sum(share for _, share in told.query_tokens) == pytest.approx(hit.parts["dense"], abs=2e-3)
+        if "lexical" in hit.parts:
+            assert sum(told.words.values()) == pytest.approx(hit.parts["lexical"], rel=1e-4, abs=1e-6)
+            assert told.words.keys() <= Analyzer("en").query_terms(query).keys()
+
+
+def test_ranks_are_those_of_each_list(animals):
+    """A hybrid hit says where it would be by meaning and by words alone."""
+    lists = {mode: animals.search("insects that fly", mode=mode) for mode in ("dense", "lexical")}
+    for hit in animals.search("insects that fly", explain=True):
+        for mode, hits in lists.items():
+            ranks = {other.document: other.rank for other in hits}
+            assert hit.explanation.ranks[mode] == ranks.get(hit.document)
+
+
+def test_tokens_are_those_of_the_model_with_the_title_first(animals):
+    """As the model reads them, special ones included."""
+    (hit,) = [hit for hit in animals.search("insects", explain=True) if hit.document == "bee"]
+    assert [token for token, _ in hit.explanation.tokens][:4] == ["[CLS]", "insects", "a", "bee"]
+    assert [token for token, _ in hit.explanation.query_tokens] == ["[CLS]", "insects", "[SEP]"]
+
+
+def test_words_of_the_query_are_highlighted_where_they_stand(animals):
+    """By their stems, and compounds as a whole; nothing is told unless asked for."""
+    hits = {hit.document: hit for hit in animals.search("an insect with os.path.join flies", highlight=True)}
+    shown = {name: [hit.text[start:end] for start, end in hit.highlights] for name, hit in hits.items()}
+    assert shown["others"] == ["insects", "insects", "os.path.join"]
+    assert shown["jet"] == ["flies"]
+    assert hits["jet"].explanation is None
+    assert animals.search("insects")[0].highlights is None
+
+
+def test_a_score_that_is_no_sum_over_tokens_has_no_shares(tmp_path):
+    """Another pooling, another metric: ranks and words are told, tokens are not."""
+    cls = Collection.create(tmp_path / "cls", Encoder.load(options=EncoderOptions(pooling="cls")))
+    dot = Collection.create(tmp_path / "dot", Encoder.load(), CollectionSettings(metric="dot"))
+    for collection in (cls, dot):
+        collection.add(DOCUMENTS)
+        told = collection.search("insects", explain=True)[0].explanation
+        assert (told.tokens, told.query_tokens) == ((), ())
+        assert told.ranks["dense"] == 1
+
+
+def test_an_answer_of_nothing_is_explained_with_nothing(tmp_path):
+    """Neither an empty collection nor a word that is nowhere is an error."""
+    collection = Collection.create(tmp_path / "empty", FakeEncoder())
+    assert collection.search("bee", explain=True, mode="lexical") == []
