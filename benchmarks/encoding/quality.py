@@ -51,29 +51,29 @@ def _stsb(encoder: semsearch.Encoder) -> float:
 def _scifact(encoder: semsearch.Encoder) -> float:
     """Through a collection on disk, as a user would: index, then search every query."""
     folder = DATA / "ir/scifact"
-    judged = _judgements(folder / "qrels/test.tsv")
+    judged = judgements(folder / "qrels/test.tsv")
     settings = semsearch.CollectionSettings(unit=semsearch.Unit.DOCUMENT)
     with (
         tempfile.TemporaryDirectory() as scratch,
         semsearch.Collection.create(Path(scratch) / "scifact", encoder, settings) as collection,
     ):
-        corpus = _lines(folder / "corpus.jsonl")
+        corpus = lines(folder / "corpus.jsonl")
         collection.add(semsearch.Document(id=row["_id"], text=f"{row['title']} {row['text']}") for row in corpus)
         gains = [
-            _ndcg([hit.document for hit in collection.search(row["text"], k=10)], judged[row["_id"]])
-            for row in _lines(folder / "queries.jsonl")
+            ndcg([hit.document for hit in collection.search(row["text"], k=10, mode="dense")], judged[row["_id"]])
+            for row in lines(folder / "queries.jsonl")
             if row["_id"] in judged
         ]
     return float(np.mean(gains))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
 
 
-def _judgements(path: Path) -> dict[str, dict[str, int]]:
+def judgements(path: Path) -> dict[str, dict[str, int]]:
     judged: dict[str, dict[str, int]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
@@ -82,7 +82,7 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
     return judged
 
 
-def _ndcg(ranked: list[str], relevant: dict[str, int], k: int = 10) -> float:
+def ndcg(ranked: list[str], relevant: dict[str, int], k: int = 10) -> float:
     """Normalised discounted cumulative gain, as trec_eval computes it."""
     found = sum(relevant.get(one, 0) / math.log2(place + 2) for place, one in enumerate(ranked[:k]))
     ideal = sum(gain / math.log2(place + 2) for place, gain in enumerate(sorted(relevant.values(), reverse=True)[:k]))

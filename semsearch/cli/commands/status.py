@@ -18,7 +18,7 @@ def command(name: str, style: str | None, indexes: Path | None) -> None:
     """Describe a collection in figures.
 
     How many documents and passages it has, its model, its size; its index, the recall@10 that was measured when it
-    was built, and the milliseconds of a query in it.
+    was built, and the milliseconds of a query in it; the fields that --where may ask about, by type and count.
 
     \b
     semsearch status notes

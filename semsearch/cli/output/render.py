@@ -176,4 +176,10 @@ def _cell(name: str, value: Any, table: bool = False) -> str:
         return f"{value:.4f}"
     if isinstance(value, int) and table:
         return f"{value:,}"
+    if name == "fields":
+        return one_line("; ".join(f"{field} ({_kind_counts(kinds)})" for field, kinds in value.items()))
     return one_line(", ".join(value) if isinstance(value, list) else value)
+
+
+def _kind_counts(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{kind} {count:,}" for kind, count in kinds.items())

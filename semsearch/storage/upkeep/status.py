@@ -6,10 +6,18 @@ import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
+import numpy as np
+
+from semsearch.fields.columns import NULL, Columns
+from semsearch.fields.paths import write_path
 from semsearch.storage.database.state import State
+from semsearch.storage.segments.kinds import FIELD_SEGMENTS
+from semsearch.storage.segments.reading import load_segments
 from semsearch.storage.settings import Definition
 from semsearch.storage.snapshot import read_indexing
+from semsearch.storage.tables.dead import DEAD
 from semsearch.storage.tables.passages import PASSAGES
 from semsearch.storage.tables.words import WORDS
 
@@ -26,6 +34,9 @@ class Status:
     ``index`` is a FAISS factory string, or ``exact``. ``recall`` is recall@10 of the index as it was
     measured on ``measured_rows`` rows, with its 95 % confidence interval and the milliseconds of a query;
     ``stale`` says that the collection has grown or lost too much since.
+
+    ``fields`` says of each field that filters may ask about how many documents have a value of which type, where ``[]``
+    is a list of such.
     """
 
     name: str
@@ -54,6 +65,7 @@ class Status:
     stale: bool
     bytes: int
     created: str
+    fields: dict[str, dict[str, int]]
 
 
 def read_status(connection: sqlite3.Connection, state: State, folder: Path, definition: Definition) -> Status:
@@ -88,7 +100,26 @@ def read_status(connection: sqlite3.Connection, state: State, folder: Path, defi
         stale=index.is_stale(state.rows, state.rows - state.passages),
         bytes=_folder_size(folder),
         created=definition.created,
+        fields=_count_fields(connection, state, folder, definition),
     )
+
+
+def _count_fields(
+    connection: sqlite3.Connection, state: State, folder: Path, definition: Definition
+) -> dict[str, dict[str, int]]:
+    """How many live documents have values of which types in each field but the id, which all have."""
+    segments = load_segments(connection, folder, definition.settings, FIELD_SEGMENTS, state.rows, None).all
+    live = np.ones(state.rows, np.bool_)
+    live[DEAD.read(connection, state, folder)] = False
+    counts: dict[str, dict[str, int]] = {}
+    for segment in cast("list[Columns]", segments):
+        is_live = np.append(live, False)[segment.starts[:-1].astype(np.int64) + segment.first]
+        for (path, kind), column in segment.columns.items():
+            documents = len(np.unique(column.documents[is_live[column.documents]]))
+            if path != ("id",) and documents and not kind.startswith(NULL):
+                kinds = counts.setdefault(write_path(path), {})
+                kinds[kind] = kinds.get(kind, 0) + documents
+    return counts
 
 
 def _folder_size(folder: Path) -> int:

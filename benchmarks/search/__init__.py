@@ -1,0 +1,1 @@
+"""Searching collections: how good each mode is, and what filters cost."""
