@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -115,6 +115,28 @@ class Hits(Sequence[Hit]):
         return isinstance(other, list | tuple) and self._hits == tuple(other)
 
     __hash__ = None  # type: ignore[assignment]  # it is equal to lists, which have none
+
+    def to_arrow(self) -> Any:
+        """A ``pyarrow.Table`` with a row a hit; needs the extra ``frames``."""
+        from semsearch.query.frames import to_arrow
+
+        return to_arrow(self)
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` with a row a hit; needs the extra ``frames``."""
+        from semsearch.query.frames import to_pandas
+
+        return to_pandas(self)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The Arrow C stream of the hits, which Polars and others read (Arrow PyCapsule interface)."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        from semsearch.query.frames import to_html
+
+        return to_html(self)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{hit.document!r} {hit.score:.3f}" for hit in self[:SHOWN])
