@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from semsearch.query.analogy import PassageAnswer
     from semsearch.query.filters.mapping import Where
     from semsearch.query.hits import Hits
+    from semsearch.query.why import Why
     from semsearch.storage.upkeep.status import Status
     from semsearch.storage.upkeep.verify import Report
     from semsearch.words.contexts.occurrences import Occurrence
@@ -203,6 +204,16 @@ class Collection:
         """As :meth:`search` for each of several texts, which is much faster than one after the other."""
         queries = check_strings(texts, "queries", QueryError)
         return answer_many(self._store, [SearchRequest(text, k=k, **options) for text in queries])
+
+    def why(self, document: str, text: str | None = None, k: int = 10, **options: Unpack[SearchOptions]) -> Why:
+        """Why a document is a hit of a search or is none: its rank among all passages, its scores, what left it out.
+
+        The question is that of :meth:`search`, asked exactly and to the end. Raises :class:`QueryError` if there is no
+        such document.
+        """
+        from semsearch.query.why import explain_absence
+
+        return explain_absence(self._store, SearchRequest(text, k=k, **options), document)
 
     def search_vectors(
         self, vectors: npt.ArrayLike, k: int = 10, *, where: Where | None = None, exact: bool = False

@@ -29,6 +29,7 @@ class QuestionOptions:
     group_by: str | None
     diversity: float
     explain: bool
+    min_score: float | None
     exact: bool
 
     def as_search_options(self, *, highlight: bool = False) -> SearchOptions:
@@ -69,6 +70,7 @@ question_options = as_value(
             "--diversity", type=float, metavar="0..1", default=0.0, help="Put back what is near to a hit before it."
         ),
         click.option("--explain", is_flag=True, help="Say what each list, word and token adds to the score."),
+        click.option("--min-score", type=float, metavar="SCORE", help="All passages from this score on, however many."),
         click.option("--exact", is_flag=True, help="Compare with every passage instead of asking the index."),
     ],
 )

@@ -6,8 +6,8 @@ A stage is a function from a context and candidates to candidates; it reads no t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -31,7 +31,7 @@ from semsearch.query.request import SearchRequest
 from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.store import Store
 
-__all__ = ["Context", "answer", "answer_many"]
+__all__ = ["Context", "Retrieve", "answer", "answer_many", "pin_question", "retrieve_candidates"]
 
 WIDER = 4
 """How many times as many candidates are retrieved when the stages have left too few."""
@@ -68,16 +68,34 @@ def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[Hits]:
     encodes = any(request.is_encoded for request in requests)
     with store.checking_encoder() if encodes else nullcontext(), store.pinned(_extras(requests)) as snapshot:
         for numbers in together.values():
-            request = requests[numbers[0]]
-            context = Context(store, snapshot, request, allowed_rows(snapshot, request.tree))
-            if request.examples:
-                context, vectors[numbers[0]] = _apply_examples(context, vectors.get(numbers[0]))
-            texts = [requests[number].text for number in numbers]
-            retrieve = _retriever(context, texts, [vectors[number] for number in numbers if number in vectors])
-            for number, candidates in zip(numbers, _candidates(context, retrieve), strict=True):
-                read = read_hits(store, candidates, context.allowed.documents, request.offset + 1)
+            alike = [requests[number] for number in numbers]
+            context, retrieve = _prepare(store, snapshot, alike, [vectors.get(number) for number in numbers])
+            for number, candidates in zip(numbers, retrieve_candidates(context, retrieve), strict=True):
+                read = read_hits(store, candidates, context.allowed.documents, alike[0].offset + 1)
                 hits[number] = _annotate(context, requests[number], vectors.get(number), read, candidates)
     return [hits[number] for number in range(len(requests))]
+
+
+@contextmanager
+def pin_question(store: Store, request: SearchRequest) -> Iterator[tuple[Context, Retrieve]]:
+    """A question put to the newest state, which stays within the block; nothing is retrieved yet."""
+    vectors = _query_vectors(store, [request])
+    encodes = request.is_encoded
+    with store.checking_encoder() if encodes else nullcontext(), store.pinned(_extras([request])) as snapshot:
+        yield _prepare(store, snapshot, [request], [vectors.get(0)])
+
+
+def _prepare(
+    store: Store, snapshot: Snapshot, requests: Sequence[SearchRequest], vectors: Sequence[Float32 | None]
+) -> tuple[Context, Retrieve]:
+    """How candidates are found for questions that differ in their texts and vectors alone."""
+    request = requests[0]
+    context = Context(store, snapshot, request, allowed_rows(snapshot, request.tree))
+    if request.examples:
+        context, combined = _apply_examples(context, vectors[0])
+        vectors = [combined]
+    given = [vector for vector in vectors if vector is not None]
+    return context, _retriever(context, [one.text for one in requests], given)
 
 
 def _annotate(
@@ -152,7 +170,7 @@ def _retrieve_both(context: Context, query: DenseQuery, words: Sequence[Float32]
     ]
 
 
-def _candidates(context: Context, retrieve: Retrieve) -> list[Candidates]:
+def retrieve_candidates(context: Context, retrieve: Retrieve) -> list[Candidates]:
     """The candidates that the stages leave for each query. While they are too few, more are retrieved, if any are."""
     request, rows = context.request, context.snapshot.rows
     wanted_hits = rows if request.last is None else request.last

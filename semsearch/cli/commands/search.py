@@ -28,7 +28,8 @@ __all__ = ["command"]
 @click.argument("query", required=False)
 @k_option
 @question_options
-@click.option("--min-score", type=float, metavar="SCORE", help="All passages from this score on, however many.")
+@click.option("--why", metavar="ID", help="Say why this document is a hit, or is none.")
+@click.option("--queries", metavar="FILE", help="A question a line instead of QUERY; answers as JSON lines.")
 @format_option
 @run_options
 @indexes_option
@@ -37,7 +38,8 @@ def command(
     query: str | None,
     k: int,
     question: QuestionOptions,
-    min_score: float | None,
+    why: str | None,
+    queries: str | None,
     style: str | None,
     indexes: Path | None,
     run: RunOptions,
@@ -57,22 +59,34 @@ def command(
     semsearch search notes "os.path.join" --mode lexical
     semsearch search notes "insects" --like garden.md --not "airline food"
     semsearch search notes "insects that fly" --min-score 0.5
+    semsearch search notes --queries questions.txt -k 3
     semsearch search notes "insects that fly" --explain --format json | jq '.[0].explanation'
     """
     from semsearch.cli.opening import open_collection
-    from semsearch.cli.output.explanation import show_explanations
+    from semsearch.cli.output.explanation import show_explanations, show_why
     from semsearch.cli.output.render import is_for_people, show_hits
+    from semsearch.cli.queries import answer_file
 
-    if query is None and not question.like:
+    if query is None and queries is None and not question.like:
         raise click.UsageError("Missing argument 'QUERY'.")
+    if queries is not None and (query is not None or question.min_score is not None or style not in (None, "jsonl")):
+        raise click.UsageError("--queries takes the place of QUERY, answers as jsonl, and knows no --min-score.")
     with open_collection(collection_path(indexes, name), run) as collection:
+        if queries is not None:
+            answer_file(collection, queries, k, question.as_search_options())
+            return
         text = sys.stdin.buffer.read().decode("utf-8", "replace") if query == "-" else query
         people = is_for_people(style)
-        if min_score is None:
+        if why is not None:
+            show_why(collection.why(why, text, k, **question.as_search_options()), style)
+            return
+        if question.min_score is None:
             options = question.as_search_options(highlight=people and text is not None)
             hits = collection.search(text, k, **options)
         else:
-            hits = collection.within(text or "", min_score, where=question.where, mode=question.mode or Mode.DENSE)
+            hits = collection.within(
+                text or "", question.min_score, where=question.where, mode=question.mode or Mode.DENSE
+            )
         show_hits(hits, style)
         if question.explain and people:
             show_explanations(hits)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from semsearch.cli.output.render import show_record
 from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
     from semsearch.query.hits import Hit
+    from semsearch.query.why import Why
 
-__all__ = ["show_explanations"]
+__all__ = ["show_explanations", "show_why"]
 
 SHOWN = 8
 """Words and tokens that are shown of a hit, those that add most."""
@@ -29,6 +31,14 @@ def show_explanations(hits: Sequence[Hit]) -> None:
         _show_shares("words", explanation.words.items())
         _show_shares("tokens", explanation.tokens)
         _show_shares("query", explanation.query_tokens)
+
+
+def show_why(why: Why, style: str | None) -> None:
+    """Print what became of a document."""
+    record = {"document": why.document, "reason": why.reason.value, "rank": why.rank, "score": why.score, **why.parts}
+    if why.last is not None:
+        record |= {"last_hit": why.last.document, "last_rank": why.last.rank, "last_score": why.last.score}
+    show_record(record, style)
 
 
 def _rank(rank: int | None) -> str:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from semsearch.query.analogy import PassageAnswer
     from semsearch.query.hits import Hit
 
-__all__ = ["is_for_people", "json_text", "show", "show_hits", "show_occurrences", "show_passage_answers", "show_record"]
+__all__ = ["hit_record", "is_for_people", "json_text", "show", "show_hits", "show_occurrences"]
+__all__ += ["show_passage_answers", "show_record"]
 
 Record = Mapping[str, Any]
 RecordPrinter = Callable[[Sequence[Record], Sequence[str]], None]
@@ -39,14 +40,14 @@ SHOWN = 5
 
 def show_hits(hits: Sequence[Hit], style: str | None) -> None:
     """Print search results."""
-    records = [_hit_record(hit) for hit in hits]
+    records = [hit_record(hit) for hit in hits]
     show(records, HIT_COLUMNS, style, every=tuple(records[0]) if records else _hit_fields(), nothing="no results")
 
 
 def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) -> None:
     """Print the passages that answer an analogy: hits with two ranks."""
     every = ["rank", "rank_of_all", *(name for name in _hit_fields() if name != "rank")]
-    rows = [_hit_record(answer.hit) | {"rank": answer.rank, "rank_of_all": answer.hit.rank} for answer in answers]
+    rows = [hit_record(answer.hit) | {"rank": answer.rank, "rank_of_all": answer.hit.rank} for answer in answers]
     ordered = [{name: row[name] for name in every} for row in rows]
     show(ordered, ("rank", "rank_of_all", *HIT_COLUMNS[1:]), style, every=every, nothing="no results")
 
@@ -57,7 +58,7 @@ def _hit_fields() -> list[str]:
     return [field.name for field in fields(Hit) if field.name not in ON_REQUEST]
 
 
-def _hit_record(hit: Hit) -> dict[str, Any]:
+def hit_record(hit: Hit) -> dict[str, Any]:
     """The fields of a hit; those that nobody asked for are left out."""
     return {name: value for name, value in asdict(hit).items() if name not in ON_REQUEST or value is not None}
 

@@ -1,0 +1,66 @@
+"""Many questions from a file, and their answers as JSON lines, in the order of the questions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from semsearch.common.errors import NONSENSE, InputError, RecordError
+
+if TYPE_CHECKING:
+    from semsearch.collection import Collection
+    from semsearch.query.request import SearchOptions
+
+__all__ = ["answer_file"]
+
+TOGETHER = 256
+"""Questions that are encoded and searched for together."""
+
+
+def answer_file(collection: Collection, path: str, k: int, options: SearchOptions) -> None:
+    """Print ``{"query": …, "hits": […]}`` for each question of a file, - for standard input.
+
+    A line is a question, or, if the file's name ends with ``.jsonl``, an object with a ``text``, and perhaps an ``id``,
+    which comes back with the answer. Blank lines are passed over.
+    """
+    from semsearch.cli.output.render import hit_record, json_text
+
+    questions = _read_questions(path)
+    while batch := list(islice(questions, TOGETHER)):
+        answers = collection.search_many([text for _, text in batch], k, **options)
+        for (head, text), hits in zip(batch, answers, strict=True):
+            click.echo(json_text({**head, "query": text, "hits": [hit_record(hit) for hit in hits]}))
+
+
+def _read_questions(path: str) -> Iterator[tuple[dict[str, Any], str]]:
+    is_json = path.endswith(".jsonl")
+    for number, line in enumerate(_read_lines(path), start=1):
+        if line.strip():
+            yield _parse(line, f"{path}:{number}") if is_json else ({}, line.strip())
+
+
+def _read_lines(path: str) -> Iterator[str]:
+    if path == "-":
+        yield from (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
+        return
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a name may be none for Path
+            yield from file
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); give a file with a question a line, or -") from error
+
+
+def _parse(line: str, where: str) -> tuple[dict[str, Any], str]:
+    try:
+        value = json.loads(line)
+        text = value["text"]
+    except NONSENSE as error:
+        raise RecordError(f'{where}: no object with a text; write: {{"text": "insects that fly"}}') from error
+    if not isinstance(text, str):
+        raise RecordError(f"{where}: the text is {text!r:.40}; give a string")
+    return ({"id": value["id"]} if "id" in value else {}), text

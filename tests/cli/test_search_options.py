@@ -1,0 +1,114 @@
+"""What ``semsearch search`` may be told: filters, modes, examples, pages, explanations, many questions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("garden")
+
+
+def ids(found):
+    """Documents in their order."""
+    return [hit["document"] for hit in found]
+
+
+def test_a_filter_says_how_many_documents_fulfil_it(run, records):
+    """On standard error, so that standard output stays data."""
+    chosen = sorted(record["id"] for record in records if record["id"] in ("bee", "jet"))
+    result = run("search", "garden", "anything", "--where", "id in ('bee', 'jet', 'x')", "--format", "json")
+    assert sorted(ids(json.loads(result.stdout))) == chosen
+    assert "documents that fulfil the filter: 2" in result.stderr
+
+
+def test_a_mistake_in_a_filter_is_one_line(refused):
+    """With the column and what may have been meant."""
+    assert "column 1: no document has a field idd; did you mean 'id'?" in refused(
+        "search", "garden", "bee", "--where", "idd = 'bee'"
+    )
+    assert "quotation mark" in refused("search", "garden", "bee", "--where", "id = 'bee")
+
+
+@pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])
+def test_modes_pages_and_documents(hits, mode):
+    """Two pages are the whole; each document once."""
+    whole = hits("garden", "a bee has wings", "--mode", mode, "-k", 4)
+    pages = [
+        *hits("garden", "a bee has wings", "--mode", mode, "-k", 2),
+        *hits("garden", "a bee has wings", "--mode", mode, "-k", 2, "--offset", 2),
+    ]
+    assert pages == whole
+    found = ids(hits("garden", "a bee has wings", "--mode", mode, "--per-document", "-k", 100))
+    assert len(set(found)) == len(found)
+    assert set(whole[0]["parts"]) == ({"dense", "lexical"} if mode == "hybrid" else {mode})
+
+
+def test_examples_groups_and_diversity(hits):
+    """They reach the search: what is an example is no answer, and each value of a field comes once."""
+    assert "bee" not in ids(hits("garden", "--like", "bee"))
+    assert ids(hits("garden", "insects", "--not", "bee", "--mode", "dense", "-k", 100)).count("bee") == 0
+    grouped = ids(hits("garden", "insects", "--group-by", "id", "--diversity", 0.3, "-k", 100))
+    assert len(set(grouped)) == len(grouped)
+
+
+def test_explanations_are_data_and_lines_for_people(run, hits):
+    """In JSON as a field, in plain text as lines below the hits."""
+    (first, *_) = hits("garden", "a bee has wings", "--explain", "-k", 1)
+    shares = dict(map(tuple, first["explanation"]["words"].items()))
+    assert sum(shares.values()) == pytest.approx(first["parts"]["lexical"], rel=1e-4)
+    assert [first["text"][start:end] for start, end in first["highlights"]]
+    shown = run("search", "garden", "a bee has wings", "--explain", "-k", 1, "--format", "plain").stdout
+    assert "dense" in shown
+    assert "words" in shown
+    assert "tokens" in shown
+    assert "explanation" not in hits("garden", "bee", "-k", 1)[0]
+
+
+def test_why_tells_what_became_of_a_document(run, refused):
+    """Its rank and scores, or what left it out; an unknown id is an error."""
+    told = json.loads(run("search", "garden", "insects", "--why", "jet", "--format", "json", "-k", 1).stdout)
+    assert (told["document"], told["reason"]) == ("jet", "other page")
+    assert told["rank"] > told["last_rank"] == 1
+    told = json.loads(run("search", "garden", "x", "--why", "jet", "--where", "id = 'bee'", "--format", "json").stdout)
+    assert told["reason"] == "filter"
+    assert "no document 'jett'" in refused("search", "garden", "x", "--why", "jett")
+
+
+@pytest.mark.parametrize("name", ["questions.txt", "questions.jsonl", "-"])
+def test_many_questions_are_answered_line_by_line(run, hits, tmp_path, name):
+    """As each by itself, in their order; ids come back with the answers."""
+    questions = ["insects that fly", "a warm meal"]
+    lines = [json.dumps({"id": n, "text": text}) for n, text in enumerate(questions)] if "json" in name else questions
+    path = name if name == "-" else tmp_path / name
+    if name != "-":
+        path.write_text("\n\n".join(lines), encoding="utf-8")
+    result = run("search", "garden", "--queries", path, "-k", 2, stdin="\n".join(lines) if name == "-" else None)
+    assert result.exit_code == 0, result.stderr
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [answer["query"] for answer in answers] == questions
+    for answer in answers:
+        assert ids(answer["hits"]) == ids(hits("garden", answer["query"], "-k", 2))
+    assert [answer.get("id") for answer in answers] == ([0, 1] if "json" in name else [None, None])
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"text": 3}', "questions.jsonl:1: the text is 3"),
+        ("{broken", "questions.jsonl:1: no object"),
+        ("7", "no object"),
+    ],
+)
+def test_a_broken_question_is_named_by_its_line(refused, tmp_path, content, told):
+    """And so is a file that is not there."""
+    path = tmp_path / "questions.jsonl"
+    path.write_text(content, encoding="utf-8")
+    assert told in refused("search", "garden", "--queries", path)
+    assert "cannot be read" in refused("search", "garden", "--queries", tmp_path / "nowhere.txt")
+
+
+def test_questions_from_a_file_take_the_place_of_one(run):
+    """Both at once, or another format, is wrong usage."""
+    assert run("search", "garden", "bee", "--queries", "x").exit_code == 2
+    assert run("search", "garden", "--queries", "x", "--format", "csv").exit_code == 2
