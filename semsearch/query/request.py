@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,11 @@ import numpy.typing as npt
 from semsearch.common.arguments import check_k, check_string
 from semsearch.common.documents import Mode
 from semsearch.common.errors import QueryError
-from semsearch.query.filters.mapping import Where, to_tree
-from semsearch.query.filters.tree import Node
 from semsearch.query.weights import LIKE_WEIGHT, UNLIKE_WEIGHT, Examples, weigh_examples
+
+if TYPE_CHECKING:
+    from semsearch.query.filters.mapping import Where
+    from semsearch.query.filters.tree import Node
 
 __all__ = ["SearchOptions", "SearchRequest", "check_score"]
 
@@ -101,7 +103,10 @@ class SearchRequest:
         object.__setattr__(self, "mode", self._choose_mode())
         if self.text is None and (self.explain or self.highlight):
             raise QueryError("only the hits of a text can be explained; search for one")
-        object.__setattr__(self, "tree", None if self.where is None else to_tree(self.where))
+        if self.where is not None:
+            from semsearch.query.filters.mapping import to_tree  # most questions have no filter
+
+            object.__setattr__(self, "tree", to_tree(self.where))
 
     @property
     def retrieval(self) -> tuple[object, ...]:

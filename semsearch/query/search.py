@@ -15,15 +15,10 @@ import numpy as np
 
 from semsearch.common.arrays import Float32
 from semsearch.common.documents import Mode
-from semsearch.fields.lookup import look_up
 from semsearch.index import all_but
 from semsearch.query.dense import DenseQuery, check_vectors, comparable, encode_queries, like_document, retrieve_dense
 from semsearch.query.diversity import POOL, diversify, first_of_each
-from semsearch.query.examples import combine_examples
-from semsearch.query.explain import explain_hits, highlight_hits
-from semsearch.query.filters.evaluate import Matcher
 from semsearch.query.filters.filter import Allowed, allowed_rows
-from semsearch.query.filters.parser import parse_field
 from semsearch.query.fusion import LEAST_RETRIEVED, Fusion
 from semsearch.query.hits import Candidates, Hits, read_hits
 from semsearch.query.lexical import rank_words, score_words
@@ -102,11 +97,13 @@ def _annotate(
     context: Context, request: SearchRequest, vector: Float32 | None, hits: Hits, candidates: Candidates
 ) -> Hits:
     """The hits with what was asked for besides."""
+    if not (request.explain or request.highlight):
+        return hits
+    from semsearch.query.explain import explain_hits, highlight_hits
+
     if request.explain:
         return explain_hits(context.store, context.snapshot, request, vector, hits, candidates.rows)
-    if request.highlight:
-        return highlight_hits(context.store, str(request.text), hits)
-    return hits
+    return highlight_hits(context.store, str(request.text), hits)
 
 
 def _extras(requests: Sequence[SearchRequest]) -> Extra:
@@ -134,6 +131,8 @@ def _query_vectors(store: Store, requests: Sequence[SearchRequest]) -> dict[int,
 
 def _apply_examples(context: Context, vector: Float32 | None) -> tuple[Context, Float32]:
     """The question's vector with its examples, and the context without the documents that are examples."""
+    from semsearch.query.examples import combine_examples
+
     snapshot, allowed = context.snapshot, context.allowed
     combined, own = combine_examples(context.store, snapshot, vector, context.request.examples)
     if not len(own):
@@ -203,6 +202,10 @@ def _group_by_field(context: Context, candidates: Candidates) -> Candidates:
     request = context.request
     if request.group_by is None:
         return candidates
+    from semsearch.fields.lookup import look_up
+    from semsearch.query.filters.evaluate import Matcher
+    from semsearch.query.filters.parser import parse_field
+
     field = replace(parse_field(request.group_by), column=None)
     Matcher(context.snapshot.columns).kinds_of(field)
     return candidates.take(first_of_each(look_up(context.snapshot.columns, field.path, candidates.rows)))

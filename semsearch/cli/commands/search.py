@@ -63,9 +63,7 @@ def command(
     semsearch search notes "insects that fly" --explain --format json | jq '.[0].explanation'
     """
     from semsearch.cli.opening import open_collection
-    from semsearch.cli.output.explanation import show_explanations, show_why
-    from semsearch.cli.output.render import is_for_people, show_hits
-    from semsearch.cli.queries import answer_file
+    from semsearch.cli.output.render import is_table, show_hits
 
     if query is None and queries is None and not question.like:
         raise click.UsageError("Missing argument 'QUERY'.")
@@ -73,22 +71,27 @@ def command(
         raise click.UsageError("--queries takes the place of QUERY, answers as jsonl, and knows no --min-score.")
     with open_collection(collection_path(indexes, name), run) as collection:
         if queries is not None:
+            from semsearch.cli.queries import answer_file
+
             answer_file(collection, queries, k, question.as_search_options())
             return
         text = sys.stdin.buffer.read().decode("utf-8", "replace") if query == "-" else query
-        people = is_for_people(style)
         if why is not None:
+            from semsearch.cli.output.explanation import show_why
+
             show_why(collection.why(why, text, k, **question.as_search_options()), style)
             return
         if question.min_score is None:
-            options = question.as_search_options(highlight=people and text is not None)
+            options = question.as_search_options(highlight=is_table(style) and text is not None)
             hits = collection.search(text, k, **options)
         else:
             hits = collection.within(
                 text or "", question.min_score, where=question.where, mode=question.mode or Mode.DENSE
             )
         show_hits(hits, style)
-        if question.explain and people:
-            show_explanations(hits)
+        if question.explain:
+            from semsearch.cli.output.explanation import show_explanations
+
+            show_explanations(hits, style)
         if question.where is not None:
             click.echo(f"documents that fulfil the filter: {hits.documents:,}", err=True)

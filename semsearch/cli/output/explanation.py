@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from semsearch.cli.output.render import show_record
+from semsearch.cli.output.render import is_for_people, show_record
 from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ SHOWN = 8
 """Words and tokens that are shown of a hit, those that add most."""
 
 
-def show_explanations(hits: Sequence[Hit]) -> None:
-    """Print the parts of each hit's score, and the words and tokens that add most to it."""
-    for hit in hits:
+def show_explanations(hits: Sequence[Hit], style: str | None) -> None:
+    """Print for people the parts of each hit's score, and the words and tokens that add most to it."""
+    for hit in hits if is_for_people(style) else ():
         explanation = hit.explanation
         if explanation is None:
             continue

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from semsearch.query.analogy import PassageAnswer
     from semsearch.query.hits import Hit
 
-__all__ = ["hit_record", "is_for_people", "json_text", "show", "show_hits", "show_occurrences"]
+__all__ = ["hit_record", "is_for_people", "is_table", "json_text", "show", "show_hits", "show_occurrences"]
 __all__ += ["show_passage_answers", "show_record"]
 
 Record = Mapping[str, Any]
@@ -110,6 +110,11 @@ def show(
 def is_for_people(style: str | None) -> bool:
     """Whether rows are shown as people read them, rather than with all fields."""
     return _style(style) in ("table", "plain")
+
+
+def is_table(style: str | None) -> bool:
+    """Whether rows are shown as a table."""
+    return _style(style) == "table"
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

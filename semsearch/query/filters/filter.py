@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from semsearch.index import Bitmap, count
-from semsearch.query.filters.evaluate import Matcher
-from semsearch.query.filters.tree import Node
 from semsearch.storage.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from semsearch.query.filters.tree import Node
 
 __all__ = ["Allowed", "allowed_rows"]
 
@@ -42,6 +44,8 @@ def allowed_rows(snapshot: Snapshot, tree: Node | None) -> Allowed:
 
 
 def _evaluate(snapshot: Snapshot, tree: Node) -> Allowed:
+    from semsearch.query.filters.evaluate import Matcher  # most questions have no filter
+
     rows = Matcher(snapshot.columns).rows(tree)
     rows[snapshot.dead] = False
     starts = [segment.starts[:-1][segment.sizes > 0].astype(np.int64) + segment.first for segment in snapshot.columns]
