@@ -137,7 +137,7 @@ build_options = as_value(
         ),
         click.option("--window", type=int, metavar="TOKENS", help="Size of a window.  [default: what the model reads]"),
         click.option("--overlap", type=int, metavar="TOKENS", help="Tokens that windows share.  [default: an eighth]"),
-        click.option("--language", metavar="CODE", help="Language code, for sentences.  [default: en]"),
+        click.option("--language", metavar="CODE", help="Language code, for sentences and stems.  [default: en]"),
         click.option(
             "--metric",
             type=click.Choice([metric.value for metric in Metric]),

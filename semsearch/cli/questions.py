@@ -32,6 +32,12 @@ class QuestionOptions:
     min_score: float | None
     exact: bool
 
+    @property
+    def has_other_than_filter(self) -> bool:
+        """Whether anything is wanted besides a filter and a mode."""
+        spread = self.offset or self.per_document or self.group_by is not None or self.diversity
+        return bool(self.like or self.unlike or spread or self.explain or self.exact)
+
     def as_search_options(self, *, highlight: bool = False) -> SearchOptions:
         """As :meth:`Collection.search` takes them."""
         return {

@@ -19,6 +19,7 @@ import regex
 import Stemmer
 
 from semsearch.common.documents import Span
+from semsearch.common.unicode import replace_surrogates
 from semsearch.lexical.stop_words import STOP_WORDS
 
 __all__ = ["ANALYSIS", "Analyzer", "WordTerms", "analyzer_of"]
@@ -52,6 +53,8 @@ _STEMMERS = {
 MOST_REMEMBERED = 1 << 18
 """Words whose terms are remembered; a collection has few that are frequent."""
 LONGEST_REMEMBERED = 40
+LONGEST_WORD = 1000
+"""Characters of a word that is normalised: long runs of accents would take the square of their length."""
 LONGEST_TERM = 200
 """Bytes of a term; what is longer is no word, and its parts are found."""
 
@@ -112,7 +115,7 @@ class Analyzer:
     def _terms(self, word: str) -> WordTerms:
         known = self._known.get(word)
         if known is None:
-            known = self._analyze(unicodedata.normalize("NFKC", word))
+            known = self._analyze(word if len(word) > LONGEST_WORD else unicodedata.normalize("NFKC", word))
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
             if len(word) <= LONGEST_REMEMBERED:
@@ -151,7 +154,7 @@ class Analyzer:
         stemmer = getattr(self._local, "stemmer", None)
         if stemmer is None:
             stemmer = self._local.stemmer = Stemmer.Stemmer(self._algorithm, 0)
-        return str(stemmer.stemWord(word)) or word  # Porter's algorithm makes nothing of "s"
+        return str(stemmer.stemWord(replace_surrogates(word))) or word  # Porter's algorithm makes nothing of "s"
 
     def _kept(self, terms: list[str]) -> tuple[str, ...]:
         return tuple(term for term in terms if term and len(term.encode("utf-8", "replace")) <= LONGEST_TERM)
@@ -171,7 +174,7 @@ def _split_apostrophes(word: str) -> list[str]:
 
 def _fold(word: str) -> str:
     """The word without accents on letters of scripts where these make no other letter for who types in haste."""
-    if word.isascii():
+    if word.isascii() or len(word) > LONGEST_WORD:
         return word
     return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word)))
 

@@ -30,7 +30,8 @@ class CollectionSettings:
 
     ``window`` and ``overlap`` count tokens and matter for the unit ``window`` alone; ``None`` is as
     large a window as the model reads, and an eighth of it as overlap. ``language`` is a code such as
-    ``en``, for sentence boundaries. With ``word_vectors`` a vector of every word in its context is kept, too.
+    ``en``, for sentence boundaries and for the stems of words. With ``word_vectors`` a vector of every
+    word in its context is kept, too.
     """
 
     unit: Unit = Unit.WINDOW

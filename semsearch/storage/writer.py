@@ -90,6 +90,7 @@ class Writer:
             rows = addition.first_row + len(encoded.pooled.vectors)
             self._connection.execute("UPDATE state SET generation = generation + 1, rows = ?", (rows,))
         self._names.unnoted.clear()
+        self.segments.relieve_table()
 
     @translates_errors
     def read_encoded(self, batch: Sequence[Prepared]) -> dict[bytes, EncodedPassage]:

@@ -107,3 +107,22 @@ def test_any_text_has_terms_of_bounded_length_and_words_where_they_stand(text):
 def test_stop_words_are_words():
     """In small letters, each once."""
     assert all(word == word.lower().strip() for words in STOP_WORDS.values() for word in words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + "\u0301\u0316" * 100_000,
+        "\u0301" * 200_000,
+        "x" * 1_000_000,
+        "a.b" * 300_000,
+        "東" * 200_000,
+        "\udcff bee",
+    ],
+    ids=["accents", "marks", "letters", "joined", "characters", "surrogate"],
+)
+def test_monstrous_words_end_in_time(text):
+    """Nothing takes the square of a word's length; what is no text has no term that cannot be kept."""
+    terms, _ = ENGLISH.terms(text)
+    assert all(term.encode("utf-8", "surrogatepass") for term in terms)
+    assert ENGLISH.query_terms(text) is not None

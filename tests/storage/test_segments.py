@@ -220,3 +220,20 @@ def test_nothing_is_left_of_what_was_deleted(notes):
     assert notes.search("bee3", mode="lexical") == []
     notes.add(documents(5, 6))
     assert [hit.document for hit in notes.search("bee5", k=1, mode="lexical")] == ["d5"]
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_long_run_writes_files_on_its_way(notes, monkeypatch):
+    """Its table stays small: what is deleted there would leave room in the database that nobody needs."""
+    monkeypatch.setattr(writer, "MOST_IN_TABLE", 128)
+    monkeypatch.setattr("semsearch.storage.sync.BATCH_DOCUMENTS", 30)
+    in_table = []
+
+    def look(_):
+        in_table.append(max(sum(rows for _, rows, file in records(notes.path, table) if not file) for table in TABLES))
+
+    notes.sync(documents(0, 400), progress=look)
+    assert max(in_table) <= 128
+    assert len(in_table) > 10
+    assert verify_folder(notes.path).sound
+    assert [hit.document for hit in notes.search("bee399", k=1, mode="lexical")] == ["d399"]

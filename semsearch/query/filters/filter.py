@@ -37,8 +37,8 @@ def allowed_rows(snapshot: Snapshot, tree: Node | None) -> Allowed:
     if isinstance(known, Allowed):
         return known
     allowed = _evaluate(snapshot, tree)
-    while len(snapshot.memory) >= MOST_KEPT:
-        snapshot.memory.pop(next(iter(snapshot.memory), None), None)
+    for oldest in list(snapshot.memory)[: -MOST_KEPT + 1]:  # threads share it
+        snapshot.memory.pop(oldest, None)
     snapshot.memory[key] = allowed
     return allowed
 

@@ -33,6 +33,8 @@ MERGED = 2
 """A segment is merged with the ones behind it if it has at most this many times their rows."""
 FILE_ROWS = 16_384
 """Segments of fewer rows are kept in the table."""
+MOST_IN_TABLE = 65_536
+"""Rows in the table from which on even a run that goes on writes files: what is deleted leaves room in the database."""
 
 Stored = tuple[SegmentRecord, bytes | None]
 
@@ -55,6 +57,12 @@ class SegmentWriter:
         """Make what is missing, damaged or of another version, or all of it, and write files of what has grown."""
         for kind in SEGMENT_KINDS:
             self._renew(kind, anew)
+
+    def relieve_table(self) -> None:
+        """Write files in the middle of a long run, so that the table stays small."""
+        for kind in SEGMENT_KINDS:
+            if sum(record.rows for record in kind.table.read(self._connection) if record.file is None) > MOST_IN_TABLE:
+                self._renew(kind, anew=False)
 
     def compacted(self, live: npt.NDArray[np.bool_]) -> dict[SegmentKind, Stored | None]:
         """The segments of the rows that are kept, bool[rows], as they are to be stored."""
