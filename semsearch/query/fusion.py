@@ -5,16 +5,20 @@
 ``high`` is the best dense score there is, ``low = high - |high|``: 0 for a cosine, and for a distance, whose scores are
 below 0, that of what is twice as far. So a lexical score is put on the scale of the dense one, and the score is on that
 scale, too: a passage that is the best in both has its dense score. That ranks as the weighted sum of both, each divided
-by its best, does. Where no passage has a word of the question the score is the dense one.
+by its best, does. Where no passage has a word of the question the score is the dense one, and a text that is the
+question itself, whose cosine is 1, has 1, whichever words others have.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
+from semsearch.common.documents import Metric
+from semsearch.common.threads import computed_once
 from semsearch.index import Bitmap
 from semsearch.query.dense import DENSE
 from semsearch.query.hits import Candidates
@@ -30,6 +34,8 @@ LEAST_RETRIEVED = 100
 """Passages that are retrieved by meaning, however few are wanted."""
 DEEPER = 4
 """How many times as many are retrieved when it is not certain yet which are the best."""
+SLACK = 1e-6
+"""Of the best lexical score: what rounding to float32 may hide."""
 MOST_LOOKED_UP = 5000
 """Passages whose dense score is looked up, rather than retrieving deeper."""
 
@@ -37,7 +43,7 @@ Ranked = tuple[Float32, Int64]
 """Dense scores and rows of passages."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fusion:
     """One question: its vector, float32[1, dimension], and every row's lexical score, 0 for what is not allowed."""
 
@@ -54,32 +60,35 @@ class Fusion:
         among them has at most the last one's dense score, so that its lexical score says whether it may be one of the
         best (the threshold algorithm of Fagin 2001). What may be is looked up, or more is retrieved.
         """
-        best_lexical = float(self.lexical.max(initial=0.0))
-        while best_lexical:
+        while self.best_lexical:
             scores, rows = nearest
-            high = float(scores[0])
-            low = high - abs(high)
-            scale = LEXICAL_WEIGHT * (high - low) / best_lexical
-            ranked = self._complete(nearest, wanted, low, scale)
+            ranked = self._complete(nearest, wanted)
             if ranked is not None:
-                return self._rank(*ranked, low, scale).take(slice(wanted))
+                return self._rank(*ranked, float(scores[0])).take(slice(wanted))
             (scores,), (rows,) = self.snapshot.search(self.query, DEEPER * len(rows), self.allowed, exact=self.exact)
             nearest = scores, rows
         scores, rows = nearest
         parts = {DENSE: scores, LEXICAL: np.zeros_like(scores)}
         return Candidates(rows, scores, parts, self._total).take(slice(wanted))
 
-    def _complete(self, nearest: Ranked, wanted: int, low: float, scale: float) -> Ranked | None:
+    @computed_once
+    def best_lexical(self) -> float:
+        """The best lexical score of all rows."""
+        return float(self.lexical.max(initial=0.0))
+
+    def _complete(self, nearest: Ranked, wanted: int) -> Ranked | None:
         """The dense scores of all that may be among the best; ``None`` if these are too many to look up."""
         ranked = self._look_up(nearest, best_rows(self.lexical, wanted))
-        if not scale or len(nearest[1]) >= self._total:
+        high, last = float(nearest[0][0]), float(nearest[0][-1])
+        if not high or len(nearest[1]) >= self._total:
             return ranked
-        fused = self._rank(*ranked, low, scale).scores
+        fused = self._rank(*ranked, high).scores
         least = float(fused[min(wanted, len(fused)) - 1])
-        unknown = DENSE_WEIGHT * float(nearest[0][-1]) + LEXICAL_WEIGHT * low
-        if unknown >= least:  # even a passage without a word of the question may be among them
+        unknown = self._fuse(last, 0.0, high)
+        if unknown >= least or self._is_same(last):  # even one without a word of the question may be among them
             return None
-        promising = np.flatnonzero(self.lexical >= (least - unknown) / scale)
+        whole = self._fuse(last, self.best_lexical, high)
+        promising = np.flatnonzero(self.lexical >= self.best_lexical * ((least - unknown) / (whole - unknown) - SLACK))
         return self._look_up(ranked, promising) if len(promising) <= MOST_LOOKED_UP else None
 
     def _look_up(self, ranked: Ranked, rows: Int64) -> Ranked:
@@ -90,10 +99,21 @@ class Fusion:
         scores, found = self.snapshot.searcher.rows.search_among(self.query, len(others), others)
         return np.concatenate([ranked[0], scores[0]]), np.concatenate([ranked[1], found[0]])
 
-    def _rank(self, dense: Float32, rows: Int64, low: float, scale: float) -> Candidates:
+    def _rank(self, dense: Float32, rows: Int64, high: float) -> Candidates:
         lexical = self.lexical[rows]
-        fused = (DENSE_WEIGHT * dense + LEXICAL_WEIGHT * low + scale * lexical).astype(np.float32)
+        fused = self._fuse(dense.astype(np.float64), lexical.astype(np.float64), high).astype(np.float32)
+        fused = np.where(self._is_same(dense), dense, fused)
         return Candidates(rows, fused, {DENSE: dense, LEXICAL: lexical}, self._total).take(np.lexsort((rows, -fused)))
+
+    def _fuse(self, dense: Any, lexical: Any, high: float) -> Any:
+        """The definition, in double precision: so no score is above the best dense one."""
+        low = high - abs(high)
+        return DENSE_WEIGHT * dense + LEXICAL_WEIGHT * (low + (high - low) * (lexical / self.best_lexical))
+
+    def _is_same(self, dense: Any) -> Any:
+        """Whether a score says that a passage is the text of the question: no words can make that less."""
+        is_cosine = self.snapshot.searcher.rows.metric is Metric.COSINE
+        return (dense >= 1.0) & is_cosine
 
     @property
     def _total(self) -> int:

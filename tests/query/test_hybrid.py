@@ -43,13 +43,14 @@ def all_scores(collection, query):
     return dense, brute_force(LINES, query)
 
 
-def fused(dense, lexical):
+def fused(dense, lexical, metric):
     """The definition."""
     if not lexical.any():
         return dense
     high = dense.max()
     low = high - abs(high)
-    return fusion.DENSE_WEIGHT * dense + fusion.LEXICAL_WEIGHT * (low + (high - low) * lexical / lexical.max())
+    scores = fusion.DENSE_WEIGHT * dense + fusion.LEXICAL_WEIGHT * (low + (high - low) * lexical / lexical.max())
+    return np.where((dense >= 1) & (metric is Metric.COSINE), dense, scores)
 
 
 @functools.cache
@@ -70,7 +71,7 @@ def line_of(hit):
 def test_a_hybrid_answer_is_that_of_fusing_all_scores(lines, monkeypatch, query, k):
     """However few passages are retrieved at first, nothing that could be better is missed."""
     dense, lexical = all_scores(lines, query)
-    expected = fused(dense, lexical if query != "the of" else np.zeros_like(lexical))
+    expected = fused(dense, lexical if query != "the of" else np.zeros_like(lexical), lines.settings.metric)
     for depth, most in ((1, 2), (3, 1000), (100, 5000)):
         monkeypatch.setattr(fusion, "LEAST_RETRIEVED", depth)
         monkeypatch.setattr("semsearch.query.search.LEAST_RETRIEVED", depth)
@@ -195,3 +196,17 @@ def test_a_request_asks_for_words_only_if_it_needs_them(lines, monkeypatch):
     monkeypatch.setattr("semsearch.storage.snapshot.load_segments", None)
     opened = Collection.open(lines.path, FakeEncoder())
     assert len(answer(opened._store, SearchRequest("bee3", mode="dense"))) == 10
+
+
+@given(st.lists(st.lists(st.sampled_from(["bee", "jet", "loan", "sky", "wing"]), min_size=1, max_size=20), max_size=12))
+@settings(max_examples=50, deadline=None)
+def test_a_text_scores_one_with_itself_and_nothing_more(rows):
+    """Whatever words other texts have more often; a score is never above 1."""
+    texts = list(dict.fromkeys(" ".join(words) for words in rows)) or ["bee"]
+    with tempfile.TemporaryDirectory() as folder:
+        collection = Collection.create(Path(folder) / "same", FakeEncoder(dimension=64))
+        collection.add(texts)
+        for text in texts:
+            hits = collection.search(text, k=20)
+            assert 1.0 == hits[0].score >= max(hit.score for hit in hits)
+            assert text in [hit.text for hit in hits if hit.score == 1.0]
