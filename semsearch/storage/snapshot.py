@@ -175,7 +175,7 @@ class SnapshotLoader:
         )
         if Extra.WORDS in extras:
             words = self._load_rows(connection, WORD_VECTORS, state, earlier.words if earlier else None)
-            live_words = bitmap_of(len(words.searcher.rows), WORDS.live_rows(connection))
+            live_words = bitmap_of(len(words.searcher.rows), WORDS.sealed_live_rows(connection))
             snapshot = replace(snapshot, words=words, live_words=live_words)
         if Extra.POSTINGS in extras:
             known = earlier.postings if earlier else None

@@ -16,6 +16,7 @@ import numpy as np
 
 from semsearch.common.arrays import Int64, chunks
 from semsearch.common.documents import Span
+from semsearch.storage.database.connection import folder_of
 from semsearch.storage.database.errors import damage_error
 from semsearch.storage.tables.blocks import WORD_BLOCKS
 from semsearch.storage.tables.passages import PASSAGES, StoredPassage
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["WORDS", "StoredWords", "pack_spans", "unpack_spans"]
 
 COLUMNS = "passage, first, number, spans, crc"
+SPANS = "SELECT first, number FROM words"
 """The names on disk; ``passage`` is the row of the passage's vector."""
 
 
@@ -101,15 +103,22 @@ CREATE INDEX words_by_row ON words (first, number);
 
     def sealed_sum(self, connection: sqlite3.Connection) -> int:
         """Checksum of the rows that are words of a passage."""
-        rows = connection.execute("SELECT first, number FROM words").fetchall()
+        rows = connection.execute(SPANS).fetchall()
         if not all(type(first) is type(number) is int for first, number in rows):
             return -1  # none is ever sealed that is no number
         spans = np.array(rows, np.int64).reshape(-1, 2)
         return set_sum(spans[:, 0]) ^ set_sum(spans.sum(axis=1))
 
     def live_rows(self, connection: sqlite3.Connection) -> Int64:
-        """Rows of all words of passages, in the order of passages."""
-        spans = connection.execute("SELECT first, number FROM words ORDER BY passage").fetchall()
+        """Rows of all words of passages, in the order of passages; raises :class:`DamagedError`."""
+        spans = connection.execute(f"{SPANS} ORDER BY passage").fetchall()
+        if not all(type(first) is type(number) is int for first, number in spans):
+            raise damage_error(folder_of(connection), "the words of a passage do not match their checksum")
+        return np.concatenate([np.arange(0), *(np.arange(first, first + number) for first, number in spans)])
+
+    def sealed_live_rows(self, connection: sqlite3.Connection) -> Int64:
+        """The same in any order, from where the seal has them: SQLite reads both from the index, not from the table."""
+        spans = connection.execute(SPANS).fetchall()
         return np.concatenate([np.arange(0), *(np.arange(first, first + number) for first, number in spans)])
 
     def count(self, connection: sqlite3.Connection) -> int:
