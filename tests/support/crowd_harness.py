@@ -51,7 +51,7 @@ def read(path, seconds):
     end = time.monotonic() + seconds
     with Collection.open(path, FakeEncoder()) as collection:
         while time.monotonic() < end:
-            hits = collection.search("bee", k=1000, mode="dense")
+            hits = collection.search("bee", k=1000, mode=("dense", "lexical")[queries % 2])
             queries += 1
             tags = {hit.metadata["tag"] for hit in hits}
             right = len(tags) == 1 and len(hits) in (COUNT, COUNT // 2) and min(tags) >= last

@@ -94,6 +94,9 @@ def answers(path):
             for query in QUERIES:
                 hits = collection.search(query, k=1000, exact=exact, mode="dense")
                 found[f"{query} {exact}"] = [[repr(hit)] for hit in hits]
+        for query in QUERIES:
+            hits = collection.search(query, k=1000, mode="lexical", where="n < 30 or title is not null")
+            found[f"{query} lexical"] = [[repr(hit)] for hit in hits]
         found["similar"] = [hit.document for hit in collection.similar("late", k=5)]
         for word in ("bee", "soup") if collection.settings.word_vectors else ():
             for same in (False, True):

@@ -28,6 +28,7 @@ from semsearch.storage.upkeep.verify import verify_folder
 from semsearch.storage.vectors import index_builder
 from tests.support.fake_encoder import FakeEncoder
 from tests.support.kill_harness import forked
+from tests.support.lexical_reference import check_lexical
 
 KINDS = ("write", "sync", "name", "open", "memory")
 SECONDS = 30
@@ -104,6 +105,7 @@ def held(path):
             dimension = stored.status().dimension
         with Collection.open(path, other() if dimension == 24 else FakeEncoder()) as collection:
             hits = sorted(collection.search("bee3 jet3", k=1000, mode="dense"), key=lambda hit: hit.passage)
+            check_lexical(collection, "bee3 jet3", hits)
             names = {hit.document for hit in hits}
             assert sorted(names) == collection.ids()
             return {name: "\n".join(hit.text for hit in hits if hit.document == name) for name in names}

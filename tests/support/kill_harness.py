@@ -31,6 +31,7 @@ from semsearch import Collection, CollectionSettings, Document
 from semsearch.storage.database.connection import Connection
 from semsearch.storage.upkeep.verify import verify_folder
 from tests.support.fake_encoder import FakeEncoder, cosines
+from tests.support.lexical_reference import check_lexical
 
 DATABASE = ("collection.db", "collection.db-wal")
 GOLDEN = Path(__file__).parents[1] / "golden" / "format-1.zip"
@@ -245,6 +246,7 @@ def check(folder, states):
         np.testing.assert_allclose([hit.score for hit in hits], cosines(QUERY, passages), atol=1e-5)
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
         check_words(collection, texts)
+        check_lexical(collection, QUERY, hits)
         collection.add([Document("a last bee", id="last")])
         assert collection.search("a last bee", k=1, mode="dense")[0].document == "last"
         assert collection.delete(["last"]) == 1
