@@ -24,6 +24,7 @@ __all__ = [
     "check_texts",
     "cli_command",
     "collection_path",
+    "complete_field",
     "collections_folder",
     "debug_option",
     "factory_option",
@@ -132,6 +133,21 @@ def _complete_name(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
     return [name for name in names if name.startswith(incomplete)]
 
 
+def complete_field(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The fields of the collection that was named, for the last word of a filter."""
+    from semsearch.collection import Collection
+    from semsearch.common.errors import SemsearchError
+
+    before, space, begun = incomplete.rpartition(" ")
+    name = ctx.params.get("name") or next(iter(ctx.args), "")  # of a line that is not whole, click has it there
+    try:
+        with Collection.open(collection_path(ctx.params.get("indexes"), name)) as collection:
+            fields = ["id", *collection.status().fields]
+    except SemsearchError:  # an error in the middle of a line would help nobody
+        return []
+    return [f"{before}{space}{field}" for field in fields if field.startswith(begun)]
+
+
 indexes_option = click.option(
     "--indexes",
     metavar="DIR",
@@ -158,7 +174,12 @@ factory_option = click.option(
 k_option = click.option("-k", type=int, metavar="N", default=10, show_default=True, help="Number of results at most.")
 """``-k``: how many results; its range is checked by the library, which says it better."""
 
-where_option = click.option("--where", metavar="FILTER", help="Only documents that fulfil it: year >= 2020.")
+where_option = click.option(
+    "--where",
+    metavar="FILTER",
+    help="Only documents that fulfil it: year >= 2020.",
+    shell_complete=complete_field,
+)
 """``--where``: which documents may be found."""
 
 timeout_option = click.option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from semsearch.cli.options import as_value, where_option
+from semsearch.cli.options import as_value, complete_field, where_option
 from semsearch.common.documents import Mode
 
 if TYPE_CHECKING:
@@ -71,7 +71,12 @@ question_options = as_value(
         ),
         click.option("--offset", type=int, metavar="N", default=0, help="Pass over the N best: the next page."),
         click.option("--per-document", is_flag=True, help="The best passage of each document alone."),
-        click.option("--group-by", metavar="FIELD", help="The best passage for each value of a field alone."),
+        click.option(
+            "--group-by",
+            metavar="FIELD",
+            help="The best passage for each value of a field alone.",
+            shell_complete=complete_field,
+        ),
         click.option(
             "--diversity", type=float, metavar="0..1", default=0.0, help="Put back what is near to a hit before it."
         ),

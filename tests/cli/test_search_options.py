@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.shell_completion import ShellComplete
+
+from semsearch.cli.program import program
 
 pytestmark = pytest.mark.usefixtures("garden")
 
@@ -120,3 +123,20 @@ def test_a_least_score_goes_with_a_filter_and_a_mode_alone(run, option):
     result = run("search", "garden", "bee", "--min-score", 0.1, *option)
     assert result.exit_code == 2
     assert "--where and --mode alone" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "begun", "expected"),
+    [
+        ("garden", "i", ["id"]),
+        ("garden", "id = 'bee' and ti", ["id = 'bee' and title"]),
+        ("garden", "zz", []),
+        ("nowhere", "i", []),
+    ],
+)
+@pytest.mark.parametrize("option", ["--where", "--group-by"])
+def test_the_shell_completes_fields(indexes, name, begun, expected, option):
+    """Of the collection that the line names; where there is none, nothing is said."""
+    completion = ShellComplete(program, {}, "semsearch", "_SEMSEARCH_COMPLETE")
+    arguments = ["search", "--indexes", str(indexes), name, "query", option]
+    assert [item.value for item in completion.get_completions(arguments, begun)] == expected
