@@ -108,6 +108,9 @@ class Collection:
     def add(self, documents: Iterable[Document | str]) -> SyncReport:
         """Add documents (replacing those of the same id), encode what is new, and commit.
 
+        A table of pandas, Polars or Arrow is as good as documents: a row is one, with its columns ``text``, ``id``,
+        ``title``, ``source``, and the others as metadata (extra ``frames``).
+
         What the iterable of documents raises is passed on; the batches that were committed before stay.
         """
         return self._store.sync(documents)

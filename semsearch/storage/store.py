@@ -20,6 +20,7 @@ from semsearch.common.threads import is_pool_interrupted
 from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder import Encoder
 from semsearch.index import Target
+from semsearch.ingest.frames import is_frame, read_frame
 from semsearch.storage.canary import check_canary
 from semsearch.storage.creation import create_folder
 from semsearch.storage.database.errors import translate_errors
@@ -147,6 +148,8 @@ class Store:
     ) -> SyncReport:
         """Add documents, replacing those of the same id, and remove what is gone from the sources ``prune``."""
         refuse_single(documents, "documents")
+        if is_frame(documents):
+            documents = read_frame(documents)
         if isinstance(documents, Mapping) or not isinstance(documents, Iterable):
             raise InputError(f"documents are {documents!r:.40}; give a list of texts or of semsearch.Document")
         prune = None if prune is None else check_strings(prune, "sources")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from html.parser import HTMLParser
 
 import pytest
 
 from semsearch import Collection, CollectionSettings, Document
-from semsearch.common.errors import MissingExtraError
+from semsearch.common.errors import InputError, MissingExtraError, RecordError
 from tests.support.fake_encoder import FakeEncoder
 
 
@@ -100,3 +101,51 @@ def test_pandas_and_polars_read_hits(hits):
     assert list(frame["document"]) == [hit.document for hit in hits]
     polars = pytest.importorskip("polars", reason="polars is not installed")
     assert polars.DataFrame(hits)["rank"].to_list() == [1, 2, 3]
+
+
+ROWS = {
+    "id": ["a", "b", "c"],
+    "text": ["a bee", "a fly", "the sky"],
+    "title": ["T", None, None],
+    "year": [2020, None, 2022],
+    "score": [0.5, float("nan"), 2.5],
+    "day": [datetime.date(2024, 1, 2), None, datetime.date(2024, 3, 4)],
+    "tags": [["x", "y"], [], None],
+}
+
+
+@pytest.mark.parametrize("kind", ["pyarrow", "pandas", "polars"])
+def test_a_table_is_added_row_by_row(tmp_path, kind):
+    """Columns are fields of documents, missing values none of them; added again nothing changes."""
+    pytest.importorskip("pyarrow", reason="pyarrow is an extra")
+    library = pytest.importorskip(kind, reason=f"{kind} is not installed")
+    table = library.table(ROWS) if kind == "pyarrow" else library.DataFrame(ROWS)
+    collection = Collection.create(tmp_path / "notes", FakeEncoder())
+    assert collection.add(table).added == 3
+    assert collection.add(table).unchanged == 3
+    (hit,) = collection.search("bee", where="year = 2020 and day < '2024-02-01' and tags contains 'x' and title = 'T'")
+    assert (hit.document, hit.text, hit.title) == ("a", "a bee", "T")
+    assert hit.metadata == {"year": 2020, "score": 0.5, "day": "2024-01-02", "tags": ["x", "y"]}
+    assert {hit.document for hit in collection.search("x", where="score is null")} == {"b"}
+
+
+def test_a_table_without_a_text_is_refused_with_its_columns(tmp_path):
+    """And one with a text that is none by its row."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is an extra")
+    collection = Collection.create(tmp_path / "notes", FakeEncoder())
+    with pytest.raises(RecordError, match=r"row 0: no field 'text' \(fields there: 'words'\)"):
+        collection.add(pa.table({"words": ["bee"]}))
+    with pytest.raises(RecordError, match="row 1: field 'text' must be a string, not None"):
+        collection.add(pa.table({"text": ["bee", None]}))
+
+
+def test_a_table_that_cannot_be_read_is_refused(tmp_path):
+    """Its columns' names are no texts."""
+
+    class Table(list):
+        columns = ("text",)
+
+    collection = Collection.create(tmp_path / "notes", FakeEncoder())
+    with pytest.raises(InputError, match="table without an Arrow stream"):
+        collection.add(Table(["text"]))
+    assert collection.ids() == []
