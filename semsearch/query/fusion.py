@@ -85,10 +85,13 @@ class Fusion:
         fused = self._rank(*ranked, high).scores
         least = float(fused[min(wanted, len(fused)) - 1])
         unknown = self._fuse(last, 0.0, high)
-        if unknown >= least or self._is_same(last):  # even one without a word of the question may be among them
+        if self._is_same(last):  # so many are the question itself; of those words decide
+            promising = np.flatnonzero(self.lexical)
+        elif unknown >= least:  # even one without a word of the question may be among them
             return None
-        whole = self._fuse(last, self.best_lexical, high)
-        promising = np.flatnonzero(self.lexical >= self.best_lexical * ((least - unknown) / (whole - unknown) - SLACK))
+        else:
+            share = (least - unknown) / (self._fuse(last, self.best_lexical, high) - unknown)
+            promising = np.flatnonzero(self.lexical >= self.best_lexical * (share - SLACK))
         return self._look_up(ranked, promising) if len(promising) <= MOST_LOOKED_UP else None
 
     def _look_up(self, ranked: Ranked, rows: Int64) -> Ranked:
@@ -103,7 +106,8 @@ class Fusion:
         lexical = self.lexical[rows]
         fused = self._fuse(dense.astype(np.float64), lexical.astype(np.float64), high).astype(np.float32)
         fused = np.where(self._is_same(dense), dense, fused)
-        return Candidates(rows, fused, {DENSE: dense, LEXICAL: lexical}, self._total).take(np.lexsort((rows, -fused)))
+        ranked = Candidates(rows, fused, {DENSE: dense, LEXICAL: lexical}, self._total)
+        return ranked.take(np.lexsort((rows, -lexical, -fused)))
 
     def _fuse(self, dense: Any, lexical: Any, high: float) -> Any:
         """The definition, in double precision: so no score is above the best dense one."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from semsearch import Collection, CollectionSettings, Document, Metric
 from semsearch.common.errors import QueryError
+from semsearch.encoder.encoder import Encoded
 from semsearch.query import fusion
 from semsearch.query.request import SearchRequest
 from semsearch.query.search import answer
@@ -210,3 +211,18 @@ def test_a_text_scores_one_with_itself_and_nothing_more(rows):
             hits = collection.search(text, k=20)
             assert 1.0 == hits[0].score >= max(hit.score for hit in hits)
             assert text in [hit.text for hit in hits if hit.score == 1.0]
+
+
+def test_among_texts_that_a_model_cannot_tell_apart_words_decide(tmp_path):
+    """To a model without a script all its texts are the same; who asks for a word still gets the text that has it."""
+    encoder = FakeEncoder()
+    collection = Collection.create(tmp_path / "same", encoder, CollectionSettings(unit="document"))
+    encoder.encode_counted = lambda texts, *_, **__: Encoded(
+        np.ones((len(texts), 16), np.float32), np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
+    )
+    collection.add([Document(f"word{n}", id=f"d{n}") for n in range(300)])
+    hits = collection.search("word287", k=3)
+    assert hits[0].document == "d287"
+    assert [hit.score for hit in hits] == [1.0, 1.0, 1.0]
+    pages = [hit.document for at in range(0, 300, 50) for hit in collection.search("word287", k=50, offset=at)]
+    assert len(set(pages)) == 300
