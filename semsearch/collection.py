@@ -174,6 +174,13 @@ class Collection:
         """The collection in figures."""
         return self._store.status()
 
+    def fields(self) -> dict[str, dict[str, int]]:
+        """The fields that a filter may ask about, and how many documents have a value of which type in each.
+
+        ``{"year": {"integer": 50}, "tags": {"string[]": 33}}``; ``[]`` is a list of such.
+        """
+        return self._store.fields()
+
     def verify(self) -> Report:
         """Compare everything on disk with its checksums, and say what is wrong and how it can be mended."""
         from semsearch.storage.upkeep.verify import verify_folder

@@ -141,8 +141,8 @@ def complete_field(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
     before, space, begun = incomplete.rpartition(" ")
     name = ctx.params.get("name") or next(iter(ctx.args), "")  # of a line that is not whole, click has it there
     try:
-        with Collection.open(collection_path(ctx.params.get("indexes"), name)) as collection:
-            fields = ["id", *collection.status().fields]
+        with Collection.open(collection_path(ctx.params.get("indexes"), name), timeout=0) as collection:
+            fields = ["id", *collection.fields()]
     except SemsearchError:  # an error in the middle of a line would help nobody
         return []
     return [f"{before}{space}{field}" for field in fields if field.startswith(begun)]

@@ -70,11 +70,11 @@ question_options = as_value(
             "--not", "unlike", multiple=True, metavar="TEXT|ID", help="Less like this text or document; repeatable."
         ),
         click.option("--offset", type=int, metavar="N", default=0, help="Pass over the N best: the next page."),
-        click.option("--per-document", is_flag=True, help="The best passage of each document alone."),
+        click.option("--per-document", is_flag=True, help="Only the best passage of each document."),
         click.option(
             "--group-by",
             metavar="FIELD",
-            help="The best passage for each value of a field alone.",
+            help="Only the best passage for each value of a field.",
             shell_complete=complete_field,
         ),
         click.option(

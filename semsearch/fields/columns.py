@@ -15,6 +15,7 @@ A field that has values of several types has a column of each. ``null`` columns 
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from semsearch.common.named_arrays import pack_arrays, unpack_arrays
 from semsearch.fields.paths import Path, field_values, spell
 
 __all__ = ["BOOLEAN", "COLUMNS", "Column", "Columns", "FLOAT", "INTEGER", "LIST", "NULL", "STRING", "build_columns"]
-__all__ += ["merge_columns"]
+__all__ += ["LARGEST_INTEGER", "merge_columns", "to_float"]
 
 COLUMNS = 1
 """Version of what is made of documents here; a change makes the columns of all collections anew."""
@@ -56,13 +57,6 @@ class Column:
         """How many bytes each string has."""
         ends = self.ends.astype(np.int64)
         return ends - np.concatenate([[0], ends[:-1]]) if len(ends) else ends
-
-    def strings(self) -> list[str]:
-        """The strings of the column."""
-        content, ends = self.text.tobytes(), self.ends.tolist()
-        return [
-            content[start:end].decode("utf-8", "surrogatepass") for start, end in zip([0, *ends], ends, strict=False)
-        ]
 
 
 class Columns:
@@ -112,7 +106,7 @@ class Columns:
 
     def check(self) -> None:
         """Raise ValueError if what is said does not fit together."""
-        sound = (np.diff(self.starts.astype(np.int64)) >= 0).all()
+        sound = self.starts[0] == 0 and (np.diff(self.starts.astype(np.int64)) >= 0).all()
         for (_, kind), column in self.columns.items():
             count = len(column.documents)
             sound &= not count or int(column.documents.max()) < self.documents
@@ -179,13 +173,21 @@ def _typed(value: Any, suffix: str = "") -> Iterable[tuple[str, Any]]:
         return ((NULL + suffix, None),)
     if isinstance(value, bool):
         return ((BOOLEAN + suffix, value),)
-    if isinstance(value, int) and -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+    if isinstance(value, int) and abs(value) <= LARGEST_INTEGER:
         return ((INTEGER + suffix, value),)
     if isinstance(value, int | float):
-        return ((FLOAT + suffix, float(value)),)
+        return ((FLOAT + suffix, to_float(value)),)
     if isinstance(value, list | tuple) and not suffix:
         return [pair for one in value for pair in _typed(one, LIST)] or ((NULL + LIST, None),)
     return ((STRING + suffix, value if isinstance(value, str) else spell(value)),)
+
+
+def to_float(value: float) -> float:
+    """The number in double precision; one of hundreds of digits is beyond all others."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value > 0 or -1)
 
 
 def _column(kind: str, owners: Sequence[int], values: Sequence[Any]) -> Column:

@@ -8,13 +8,15 @@ from typing import Any
 
 from semsearch.common.documents import Document
 
-__all__ = ["METADATA", "OWN_FIELDS", "Path", "field_values", "write_path"]
+__all__ = ["KEYWORDS", "METADATA", "OWN_FIELDS", "Path", "field_values", "write_path"]
 
 Path = tuple[str, ...]
 """Keys within each other; one of a document's own fields is a path of one key."""
 METADATA = "metadata"
 """What a path to metadata may begin with; it must if the first key is that of an own field."""
 OWN_FIELDS = ("id", "title", "source")
+KEYWORDS = frozenset({"and", "or", "not", "in", "between", "like", "is", "null", "contains", "true", "false"})
+"""Words of a filter that mean no field unless they are in quotes."""
 
 
 def field_values(document: Document) -> Iterator[tuple[Path, Any]]:
@@ -26,8 +28,12 @@ def field_values(document: Document) -> Iterator[tuple[Path, Any]]:
 
 
 def write_path(path: Path) -> str:
-    """A path as it is written in a filter: ``author.name``, keys of other characters in double quotes."""
-    return ".".join(key if key.isidentifier() else '"' + key.replace('"', '""') + '"' for key in path)
+    """A path as it is written in a filter: ``author.name``, other keys in double quotes."""
+    return ".".join(key if _is_plain(key) else '"' + key.replace('"', '""') + '"' for key in path)
+
+
+def _is_plain(key: str) -> bool:
+    return key.isidentifier() and key.lower() not in KEYWORDS
 
 
 def _flatten(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:

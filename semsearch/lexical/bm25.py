@@ -82,10 +82,10 @@ class LexicalIndex:
         return impacts
 
     def _idf(self, term: str) -> float:
-        having = self.row_count(term)
+        having = self._count_rows(term)
         return float(np.log1p((self.count - having + 0.5) / (having + 0.5))) if having else 0.0
 
-    def row_count(self, term: str) -> int:
+    def _count_rows(self, term: str) -> int:
         """How many live rows have a term."""
         total = 0
         for segment in self.segments:

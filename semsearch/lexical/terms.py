@@ -173,7 +173,7 @@ def _split_apostrophes(word: str) -> list[str]:
 
 
 def _fold(word: str) -> str:
-    """The word without accents on letters of scripts where these make no other letter for who types in haste."""
+    """The word without accents on Latin and Greek letters, which many leave out when they type."""
     if word.isascii() or len(word) > LONGEST_WORD:
         return word
     return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", word)))

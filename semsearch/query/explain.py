@@ -18,9 +18,8 @@ from semsearch.encoder.encoder import TokenVectors
 from semsearch.lexical.terms import analyzer_of
 from semsearch.query.dense import DENSE
 from semsearch.query.hits import Explanation, Hits, TokenShare
-from semsearch.query.lexical import LEXICAL
-from semsearch.query.request import SearchRequest
-from semsearch.storage.snapshot import Snapshot
+from semsearch.query.lexical import LEXICAL, score_words, words_of_question
+from semsearch.query.search import Context
 from semsearch.storage.store import Store
 
 __all__ = ["explain_hits", "highlight_hits"]
@@ -46,18 +45,15 @@ def _find_words(store: Store, query: str, text: str) -> tuple[Span, ...]:
     )
 
 
-def explain_hits(
-    store: Store, snapshot: Snapshot, request: SearchRequest, vector: Float32 | None, hits: Hits, rows: Int64
-) -> Hits:
-    """The hits with their explanations; ``rows`` are theirs, ``vector`` is the query's, float32[dimension]."""
-    query = str(request.text)
-    words, lexical_ranks = _explain_words(store, snapshot, request, rows)
-    dense_ranks = _dense_ranks(snapshot, vector, rows) if vector is not None else [None] * len(rows)
-    of_query, of_passages = _share_tokens(store, snapshot, request, vector, hits, rows)
+def explain_hits(context: Context, vector: Float32 | None, hits: Hits, rows: Int64) -> Hits:
+    """The hits with their explanations; ``rows`` are theirs, ``vector`` is the question's, float32[dimension]."""
+    words, lexical_ranks = _explain_words(context, rows)
+    dense_ranks = _dense_ranks(context, vector, rows)
+    of_query, of_passages = _share_tokens(context, vector, hits, rows)
     explained = [
         replace(
             hit,
-            highlights=_find_words(store, query, hit.text),
+            highlights=_find_words(context.store, str(context.request.text), hit.text),
             explanation=Explanation(
                 ranks={
                     name: rank
@@ -74,42 +70,51 @@ def explain_hits(
     return Hits(explained, hits.total, hits.documents)
 
 
-def _explain_words(
-    store: Store, snapshot: Snapshot, request: SearchRequest, rows: Int64
-) -> tuple[list[dict[str, float]], list[int | None]]:
-    """What each term adds to the lexical score of each row, and the row's rank by it."""
+def _explain_words(context: Context, rows: Int64) -> tuple[list[dict[str, float]], list[int | None]]:
+    """What each term adds to the lexical score of each row, and the row's rank by it among those that may be found."""
+    store, snapshot, request = context.store, context.snapshot, context.request
     if request.mode is Mode.DENSE:
         return [{} for _ in rows], [None] * len(rows)
-    terms = analyzer_of(store.definition.settings.language).query_terms(str(request.text))
-    shares = snapshot.lexical.shares(terms, rows)
-    scores = snapshot.lexical.scores(terms)
+    text, any_word = str(request.text), request.mode is Mode.LEXICAL
+    shares = snapshot.lexical.shares(words_of_question(store, text, any_word=any_word), rows)
+    scores = score_words(store, snapshot, text, context.allowed.rows, any_word=any_word)
     words = [{term: float(share[at]) for term, share in shares.items() if share[at]} for at in range(len(rows))]
     ranks = [int(np.count_nonzero(scores > scores[row])) + 1 if scores[row] else None for row in rows.tolist()]
     return words, ranks
 
 
-def _dense_ranks(snapshot: Snapshot, vector: Float32, rows: Int64) -> list[int | None]:
-    """The rank of each row among the nearest of all; ``None`` if it is behind the first thousand."""
-    _, (nearest,) = snapshot.search(vector[None], RANKED)
+def _dense_ranks(context: Context, vector: Float32 | None, rows: Int64) -> list[int | None]:
+    """The rank of each row among the nearest that may be found; ``None`` if it is behind the first thousand."""
+    if vector is None:
+        return [None] * len(rows)
+    allowed, exact = context.allowed.rows, context.request.exact
+    _, (nearest,) = context.snapshot.search(vector[None], RANKED, allowed, exact=exact)
     ranks = {row: rank for rank, row in enumerate(nearest.tolist(), start=1)}
     return [ranks.get(row) for row in rows.tolist()]
 
 
 def _share_tokens(
-    store: Store, snapshot: Snapshot, request: SearchRequest, vector: Float32 | None, hits: Hits, rows: Int64
+    context: Context, vector: Float32 | None, hits: Hits, rows: Int64
 ) -> tuple[list[tuple[TokenShare, ...]], list[tuple[TokenShare, ...]]]:
-    """The shares of the query's and of the passage's tokens in each dense score; none where they do not add up."""
+    """The shares of the query's and of the passage's tokens in each dense score; none where they do not add up.
+
+    With examples the question is not the text alone, so that its tokens do not add up, while the passage's do.
+    """
+    store, request = context.store, context.request
     nothing: list[tuple[TokenShare, ...]] = [()] * len(hits)
-    adds_up = store.encoder.spec.pooling is Pooling.MEAN if vector is not None else False
-    if vector is None or not adds_up or store.definition.settings.metric is not Metric.COSINE or not len(hits):
+    is_cosine = store.definition.settings.metric is Metric.COSINE
+    if vector is None or not len(hits) or not is_cosine or store.encoder.spec.pooling is not Pooling.MEAN:
         return nothing, nothing
     texts = [f"{hit.title} {hit.text}" if hit.title else hit.text for hit in hits]
-    prompts = {role: store.encoder.prompt(role) for role in Role}
-    read = [prompts[Role.QUERY] + str(request.text), *(prompts[Role.DOCUMENT] + text for text in texts)]
-    (encoded_query, *encoded), _ = store.encoder.encode_tokens_counted(read)
-    stored = unit_length(snapshot.searcher.rows.take(rows))
-    in_query = [_shares(encoded_query, passage) for passage in stored]
-    return in_query, [_shares(passage, vector) for passage in encoded]
+    query = store.encoder.prompt(Role.QUERY) + str(request.text)
+    (encoded_query, *encoded), _ = store.encoder.encode_tokens_counted(
+        [query, *(store.encoder.prompt(Role.DOCUMENT) + text for text in texts)]
+    )
+    of_passages = [_shares(passage, vector) for passage in encoded]
+    if request.examples:
+        return nothing, of_passages
+    stored = unit_length(context.snapshot.searcher.rows.take(rows))
+    return [_shares(encoded_query, passage) for passage in stored], of_passages
 
 
 def _shares(encoded: TokenVectors, other: Float32) -> tuple[TokenShare, ...]:
@@ -117,5 +122,4 @@ def _shares(encoded: TokenVectors, other: Float32) -> tuple[TokenShare, ...]:
     mean = encoded.vectors.mean(axis=0)
     scale = len(encoded.vectors) * float(np.linalg.norm(mean))
     shares = (encoded.vectors @ other / scale).tolist() if scale else []
-    tokens = encoded.tokens
-    return tuple(map(TokenShare, tokens.tokens, shares))
+    return tuple(map(TokenShare, encoded.tokens.tokens, shares))

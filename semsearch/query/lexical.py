@@ -12,22 +12,27 @@ from semsearch.query.request import SearchRequest
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
 
-__all__ = ["LEXICAL", "best_rows", "rank_words", "score_words"]
+__all__ = ["LEXICAL", "best_rows", "rank_words", "score_words", "words_of_question"]
 
 LEXICAL = "lexical"
 """The name of this retrieval's score among the parts of a hit."""
 
 
-def score_words(store: Store, snapshot: Snapshot, text: str, allowed: Bitmap | None, *, any_word: bool) -> Float32:
-    """The BM25 score of every row for the words of a text, float32[rows]; 0 for rows that are not ``allowed``.
-
-    Stop words count only if ``any_word`` is to do, and there is no other.
+def words_of_question(store: Store, text: str, *, any_word: bool) -> dict[str, int]:
+    """The terms that a question looks for, and how often it has each. Stop words are among them only if it has no other
+    words, and then only if ``any_word`` will do: beside a search by meaning they would say nothing.
     """
     analyzer = analyzer_of(store.definition.settings.language)
     terms = analyzer.query_terms(text)
-    if not any_word and terms.keys() <= analyzer.stop_terms:
-        return np.zeros(snapshot.rows, np.float32)
-    scores = snapshot.lexical.scores(terms)
+    return {} if not any_word and terms.keys() <= analyzer.stop_terms else terms
+
+
+def score_words(store: Store, snapshot: Snapshot, text: str, allowed: Bitmap | None, *, any_word: bool) -> Float32:
+    """The BM25 score of every row for the words of a text, float32[rows]; 0 for rows that are not ``allowed``.
+
+    ``any_word`` is that of :func:`words_of_question`.
+    """
+    scores = snapshot.lexical.scores(words_of_question(store, text, any_word=any_word))
     if allowed is not None:
         scores[np.unpackbits(allowed, count=len(scores), bitorder="little") == 0] = 0
     return scores

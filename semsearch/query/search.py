@@ -64,10 +64,11 @@ def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[Hits]:
     with store.checking_encoder() if encodes else nullcontext(), store.pinned(_extras(requests)) as snapshot:
         for numbers in together.values():
             alike = [requests[number] for number in numbers]
-            context, retrieve = _prepare(store, snapshot, alike, [vectors.get(number) for number in numbers])
-            for number, candidates in zip(numbers, retrieve_candidates(context, retrieve), strict=True):
-                read = read_hits(store, candidates, context.allowed.documents, alike[0].offset + 1)
-                hits[number] = _annotate(context, requests[number], vectors.get(number), read, candidates)
+            context, given = _prepare(store, snapshot, alike, [vectors.get(number) for number in numbers])
+            found = retrieve_candidates(context, _retriever(context, [one.text for one in alike], given))
+            for number, request, vector, candidates in zip(numbers, alike, given, found, strict=True):
+                read = read_hits(store, candidates, context.allowed.documents, request.offset + 1)
+                hits[number] = _annotate(replace(context, request=request), vector, read, candidates)
     return [hits[number] for number in range(len(requests))]
 
 
@@ -77,32 +78,31 @@ def pin_question(store: Store, request: SearchRequest) -> Iterator[tuple[Context
     vectors = _query_vectors(store, [request])
     encodes = request.is_encoded
     with store.checking_encoder() if encodes else nullcontext(), store.pinned(_extras([request])) as snapshot:
-        yield _prepare(store, snapshot, [request], [vectors.get(0)])
+        context, given = _prepare(store, snapshot, [request], [vectors.get(0)])
+        yield context, _retriever(context, [request.text], given)
 
 
 def _prepare(
     store: Store, snapshot: Snapshot, requests: Sequence[SearchRequest], vectors: Sequence[Float32 | None]
-) -> tuple[Context, Retrieve]:
-    """How candidates are found for questions that differ in their texts and vectors alone."""
+) -> tuple[Context, Sequence[Float32 | None]]:
+    """What stages may know of questions that differ in their texts and vectors alone, and their vectors."""
     request = requests[0]
     context = Context(store, snapshot, request, allowed_rows(snapshot, request.tree))
-    if request.examples:
+    if request.examples:  # a question with examples is alone
         context, combined = _apply_examples(context, vectors[0])
         vectors = [combined]
-    given = [vector for vector in vectors if vector is not None]
-    return context, _retriever(context, [one.text for one in requests], given)
+    return context, vectors
 
 
-def _annotate(
-    context: Context, request: SearchRequest, vector: Float32 | None, hits: Hits, candidates: Candidates
-) -> Hits:
+def _annotate(context: Context, vector: Float32 | None, hits: Hits, candidates: Candidates) -> Hits:
     """The hits with what was asked for besides."""
+    request = context.request
     if not (request.explain or request.highlight):
         return hits
     from semsearch.query.explain import explain_hits, highlight_hits
 
     if request.explain:
-        return explain_hits(context.store, context.snapshot, request, vector, hits, candidates.rows)
+        return explain_hits(context, vector, hits, candidates.rows)
     return highlight_hits(context.store, str(request.text), hits)
 
 
@@ -142,13 +142,14 @@ def _apply_examples(context: Context, vector: Float32 | None) -> tuple[Context, 
     return replace(context, allowed=replace(allowed, rows=rows)), combined
 
 
-def _retriever(context: Context, texts: Sequence[str | None], vectors: Sequence[Float32]) -> Retrieve:
+def _retriever(context: Context, texts: Sequence[str | None], vectors: Sequence[Float32 | None]) -> Retrieve:
     """How candidates are found for questions that differ in their texts and vectors alone."""
+    given = [vector for vector in vectors if vector is not None]
     store, snapshot, request = context.store, context.snapshot, context.request
     allowed = context.allowed.rows
     if request.mode is Mode.DENSE:
         if request.similar is None:
-            query = DenseQuery(np.stack(vectors), allowed)
+            query = DenseQuery(np.stack(given), allowed)
         else:
             query = like_document(store, snapshot, request.similar, allowed)
         return partial(retrieve_dense, snapshot, query, request)
@@ -156,7 +157,7 @@ def _retriever(context: Context, texts: Sequence[str | None], vectors: Sequence[
     words = [score_words(store, snapshot, str(text), allowed, any_word=is_lexical) for text in texts]
     if is_lexical:
         return lambda wanted: [rank_words(scores, request, wanted) for scores in words]
-    return partial(_retrieve_both, context, DenseQuery(np.stack(vectors), allowed), words)
+    return partial(_retrieve_both, context, DenseQuery(np.stack(given), allowed), words)
 
 
 def _retrieve_both(context: Context, query: DenseQuery, words: Sequence[Float32], wanted: int) -> list[Candidates]:
@@ -206,6 +207,8 @@ def _group_by_field(context: Context, candidates: Candidates) -> Candidates:
     from semsearch.query.filters.evaluate import Matcher
     from semsearch.query.filters.parser import parse_field
 
+    if not context.snapshot.state.documents:  # where there are none there are no fields
+        return candidates
     field = replace(parse_field(request.group_by), column=None)
     Matcher(context.snapshot.columns).kinds_of(field)
     return candidates.take(first_of_each(look_up(context.snapshot.columns, field.path, candidates.rows)))

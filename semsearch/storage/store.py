@@ -35,7 +35,7 @@ from semsearch.storage.tables.passages import PASSAGES, StoredPassage
 from semsearch.storage.tables.words import WORDS, StoredWords
 from semsearch.storage.upkeep.archive import export_archive
 from semsearch.storage.upkeep.reencode import reencode_folder
-from semsearch.storage.upkeep.status import Status, read_status
+from semsearch.storage.upkeep.status import Status, count_fields, read_status
 
 __all__ = ["Store"]
 
@@ -274,6 +274,11 @@ class Store:
         """The collection in figures."""
         with translate_errors(self.path), self.handle.reading() as (connection, state):
             return read_status(connection, state, self.path, self.definition)
+
+    def fields(self) -> dict[str, dict[str, int]]:
+        """How many documents have values of which types in each field."""
+        with translate_errors(self.path), self.handle.reading() as (connection, state):
+            return count_fields(connection, state, self.path, self.definition)
 
     def export(self, target: IO[bytes]) -> None:
         """Write the newest committed state as one archive, while others read and write."""

@@ -209,9 +209,8 @@ class Sync:
             digests = {digest for document in prepared for digest in document.digests()}
             self._encoded_last |= dict.fromkeys(digests, NOT_ENCODED)
             return None, len(digests - known.keys())
-        is_new = any(digest not in known for document in prepared for digest in document.digests())
-        if is_new and self._check:  # once, and only if anything is to be encoded
-            self._check()
+        if self._check and any(digest not in known for document in prepared for digest in document.digests()):
+            self._check()  # once, and only if anything is to be encoded
             self._check = None
         self._encoded_last = encode_new(prepared, self._settings, self._encoder, known)
         encoded = join_passages(prepared, {**known, **self._encoded_last}, self._settings)

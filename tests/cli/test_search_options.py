@@ -115,9 +115,12 @@ def test_questions_from_a_file_take_the_place_of_one(run):
     """Both at once, or another format, is wrong usage."""
     assert run("search", "garden", "bee", "--queries", "x").exit_code == 2
     assert run("search", "garden", "--queries", "x", "--format", "csv").exit_code == 2
+    assert run("search", "garden", "--queries", "x", "--why", "bee").exit_code == 2
 
 
-@pytest.mark.parametrize("option", [["--offset", 1], ["--per-document"], ["--like", "bee"], ["--explain"]])
+@pytest.mark.parametrize(
+    "option", [["--offset", 1], ["--per-document"], ["--like", "bee"], ["--explain"], ["--why", "bee"]]
+)
 def test_a_least_score_goes_with_a_filter_and_a_mode_alone(run, option):
     """What it would pass over is wrong usage."""
     result = run("search", "garden", "bee", "--min-score", 0.1, *option)

@@ -179,3 +179,9 @@ def test_values_are_looked_up_for_rows():
     segments = [build_columns(made[:4], 0), build_columns(made[4:], 6)]
     rows = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], np.int64)
     assert look_up(segments, ("v",), rows) == [1, "x", "x", None, (1, "y"), (1, "y"), None, True, True, 2.5]
+
+
+def test_groups_of_nothing_are_none(tmp_path):
+    """An empty collection has no fields, and grouping by one is no mistake."""
+    collection = Collection.create(tmp_path / "empty", FakeEncoder())
+    assert collection.search("bee", group_by="author") == []

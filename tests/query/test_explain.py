@@ -6,6 +6,8 @@ import pytest
 
 from semsearch import Collection, CollectionSettings, Document, Encoder, EncoderOptions
 from semsearch.lexical.terms import Analyzer
+from semsearch.query.request import SearchRequest
+from semsearch.query.search import answer_many
 from tests.support.fake_encoder import FakeEncoder
 
 DOCUMENTS = [
@@ -84,3 +86,38 @@ def test_an_answer_of_nothing_is_explained_with_nothing(tmp_path):
     """Neither an empty collection nor a word that is nowhere is an error."""
     collection = Collection.create(tmp_path / "empty", FakeEncoder())
     assert collection.search("bee", explain=True, mode="lexical") == []
+
+
+@pytest.mark.parametrize("query", ["the of and", "insects that fly"])
+def test_stop_words_are_explained_as_they_are_counted(animals, query):
+    """Beside meaning they add nothing, and nothing is told of them."""
+    for hit in animals.search(query, explain=True):
+        assert sum(hit.explanation.words.values()) == pytest.approx(hit.parts["lexical"], rel=1e-4, abs=1e-6)
+
+
+def test_ranks_under_a_filter_are_those_of_what_may_be_found(animals):
+    """In both lists."""
+    where = "id != 'bee' and id != 'others'"
+    for mode in ("dense", "lexical", "hybrid"):
+        hits = animals.search("insects that fly over hills", mode=mode, where=where, explain=True)
+        lists = {part: animals.search("insects that fly over hills", mode=part, where=where) for part in hits[0].parts}
+        for hit in hits:
+            for part, others in lists.items():
+                ranks = {other.document: other.rank for other in others}
+                assert hit.explanation.ranks[part] == ranks.get(hit.document)
+
+
+def test_with_examples_the_passages_tokens_add_up(animals):
+    """The question is not the query alone then, whose tokens are left out."""
+    for hit in animals.search("insects", like=["jet"], unlike=["food"], explain=True):
+        assert sum(share for _, share in hit.explanation.tokens) == pytest.approx(hit.parts["dense"], abs=2e-3)
+        assert hit.explanation.query_tokens == ()
+
+
+def test_requests_together_are_explained_each_by_its_own_query(animals):
+    """Also if only one of them wants it."""
+    first, second = answer_many(
+        animals._store, [SearchRequest("insects", explain=True), SearchRequest("rabbits", highlight=True)]
+    )
+    assert first == animals.search("insects", explain=True)
+    assert second == animals.search("rabbits", highlight=True)

@@ -220,6 +220,7 @@ def test_similar_and_other_questions_take_filters(library):
 @pytest.mark.parametrize(
     ("where", "told"),
     [
+        ("year > 3 ~" + " " * 200, "column 10: '~' means nothing here"),
         ("yaer > 3", "column 1: no document has a field yaer; did you mean 'year'"),
         ("ok and yaer > 3", "column 8"),
         ("year >= '2020'", "column 6: year holds numbers, and '2020' is a string; leave the quotes out"),
@@ -297,9 +298,9 @@ def test_a_mapping_and_a_text_are_one_tree(where):
     assert to_tree(where) == parse_filter("ok = true")
 
 
-def test_status_lists_the_fields_by_type_with_their_counts(library):
+def test_fields_are_listed_by_type_with_their_counts(library):
     """Live documents alone; lists by the type of what is in them; nothing of missing values."""
-    fields = library.status().fields
+    fields = library.fields()
     assert fields["year"] == {"integer": 50}
     assert fields["ok"] == {"boolean": 50}
     assert fields['author."first name"'] == {"string": 50}
@@ -307,3 +308,34 @@ def test_status_lists_the_fields_by_type_with_their_counts(library):
     assert fields["title"] == {"string": 25}
     assert "id" not in fields
     assert "source" not in fields
+
+
+def test_spaces_around_a_filter_mean_nothing(library):
+    """However many."""
+    assert library.search("bee", k=99, where=" " * 300 + "year\t=\n2001" + " " * 300).documents == 1
+
+
+@pytest.mark.parametrize("digits", [30, 400, 4000])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_beyond_all_others(tmp_path, digits, sign):
+    """In metadata and in filters: they are stored, are found, and are larger or smaller than all that are not."""
+    number = sign * 10**digits
+    collection = Collection.create(tmp_path / "notes", FakeEncoder())
+    collection.add([Document("a", id="huge", metadata={"n": number}), Document("b", id="one", metadata={"n": 1})])
+    assert collection.search("a", where={"n": number}).documents == 1
+    beyond, within = (">", "<") if sign > 0 else ("<", ">")
+    assert [hit.document for hit in collection.search("a", where=f"n {beyond} 1")] == ["huge"]
+    assert [hit.document for hit in collection.search("a", where=f"n {within} {number}")] == ["one"]
+    assert collection.search("a", where={"n": {"between": [-abs(number), abs(number)]}}).documents == 2
+
+
+def test_fields_are_written_as_a_filter_reads_them(tmp_path):
+    """Keywords, spaces, quotes and dots in a key: what is listed can be asked for, as text and as a mapping."""
+    keys = ["like", "Not", "first name", 'say "x"', "a.b", "jahr_ä", "_id", "2020", "title"]
+    collection = Collection.create(tmp_path / "notes", FakeEncoder())
+    collection.add([Document("a", id="a", metadata=dict.fromkeys(keys, 7)), Document("b", id="b")])
+    fields = set(collection.fields())
+    assert len(fields) == len(keys)
+    for field in fields:
+        assert [hit.document for hit in collection.search("a", where=f"{field} = 7")] == ["a"], field
+        assert [hit.document for hit in collection.search("a", where={field: 7})] == ["a"], field

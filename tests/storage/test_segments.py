@@ -237,3 +237,37 @@ def test_a_long_run_writes_files_on_its_way(notes, monkeypatch):
     assert len(in_table) > 10
     assert verify_folder(notes.path).sound
     assert [hit.document for hit in notes.search("bee399", k=1, mode="lexical")] == ["d399"]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_a_document_that_is_read_again_is_one_however_many_rows_are_read_at_a_time(notes, monkeypatch, rows):
+    """What is made of the documents is what the commits have made, long documents and deleted ones among them."""
+    monkeypatch.setattr("semsearch.storage.segments.reading.BUILT_ROWS", rows)
+    notes.add(
+        [*documents(0, 10), Document("\n".join(f"bee{n} long" for n in range(100)), id="long", metadata={"n": 99})]
+    )
+    notes.add(documents(10, 20))
+    notes.delete(["d3", "d4", "d12"])
+    before, fields = answers(notes.path), notes.fields()
+    with closing(sqlite3.connect(notes.path / "collection.db", isolation_level=None)) as connection:
+        for table in TABLES:
+            connection.execute(f"UPDATE {table} SET content = x''")
+    with pytest.warns(DamagedIndexWarning):
+        same(before, answers(notes.path))
+    assert notes.fields() == fields
+    notes.compact()
+    same(before, answers(notes.path))
+    assert notes.fields() == fields
+
+
+def test_a_long_document_is_read_once_for_all_of_its_passages(notes):
+    """However many of them are wanted: else a file of many lines would take the square of their number."""
+    notes.add([Document("\n".join(f"bee{n}" for n in range(400)), id="long"), *documents(0, 3)])
+    asked = []
+    with notes._store.pinned() as snapshot:
+        connection = notes._store.handle.connection
+        connection.set_trace_callback(asked.append)
+        passages = notes._store.passages(range(snapshot.rows))
+        connection.set_trace_callback(None)
+    assert [passages[row].text for row in range(400)] == [f"bee{n}" for n in range(400)]
+    assert sum("FROM documents" in query for query in asked) == 1

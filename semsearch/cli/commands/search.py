@@ -67,9 +67,12 @@ def command(
 
     if query is None and queries is None and not question.like:
         raise click.UsageError("Missing argument 'QUERY'.")
-    if queries is not None and (query is not None or question.min_score is not None or style not in (None, "jsonl")):
-        raise click.UsageError("--queries takes the place of QUERY, answers as jsonl, and knows no --min-score.")
-    if question.min_score is not None and question.has_other_than_filter:
+    has_least = question.min_score is not None
+    if queries is not None and (query is not None or has_least or why is not None or style not in (None, "jsonl")):
+        raise click.UsageError(
+            "--queries takes the place of QUERY, answers as jsonl, and knows no --min-score or --why."
+        )
+    if has_least and (question.has_other_than_filter or why is not None):
         raise click.UsageError("--min-score gives all passages from there on, and goes with --where and --mode alone.")
     with open_collection(collection_path(indexes, name), run) as collection:
         if queries is not None:

@@ -30,5 +30,5 @@ def command(name: str, style: str | None, indexes: Path | None) -> None:
 
     with Collection.open(collection_path(indexes, name)) as collection:
         status = collection.status()
-        show_record(asdict(status), style)
+        show_record(asdict(status) | {"fields": collection.fields()}, style)
         warn_of_age(status)

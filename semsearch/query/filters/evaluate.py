@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from semsearch.common.errors import QueryError
 from semsearch.common.suggestions import suggest
-from semsearch.fields.columns import BOOLEAN, FLOAT, INTEGER, LIST, NULL, STRING, Columns
+from semsearch.fields.columns import BOOLEAN, FLOAT, INTEGER, LARGEST_INTEGER, LIST, NULL, STRING, Columns, to_float
 from semsearch.fields.paths import OWN_FIELDS, Path, write_path
 from semsearch.fields.strings import equals, fits, is_before
 from semsearch.query.filters.tree import (
@@ -203,9 +203,9 @@ def _find(segment: Columns, field: Field, comparisons: Sequence[tuple[str, Value
 
 def _comparable(value: Any, kind: str) -> Any:
     """A number as it is compared with a column: integers with integers as such, all else as float64."""
-    if kind == INTEGER and isinstance(value, int) and not isinstance(value, bool):
-        return np.int64(value) if -(1 << 63) < value < 1 << 63 else float(value)
-    return float(value) if kind == FLOAT else value
+    if kind == INTEGER and isinstance(value, int) and abs(value) <= LARGEST_INTEGER:
+        return np.int64(value)
+    return value if kind == BOOLEAN else to_float(value)
 
 
 def _compare_strings(column: Any, symbol: str, value: str) -> Mask:

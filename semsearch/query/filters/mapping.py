@@ -1,8 +1,9 @@
 """Filters as mappings, for programs: ``{"year": {">=": 2020}, "lang": ["en", "de"]}``.
 
-A key is a field, and all must hold. Its value is what the field equals, a list of which it is one, ``None`` for no
-value, or a mapping of comparisons: those of the text form, ``in``, ``between``, ``like``, ``contains``, ``is_null``.
-The keys ``and`` and ``or`` have lists of mappings, ``not`` has one.
+A key is a field (``author.name``, or with double quotes as in the text form), and all must hold. Its value is what the
+field equals, a list of which it is one, ``None`` for no value, or a mapping of comparisons: those of the text form,
+``in``, ``between``, ``like``, ``contains``, ``is_null``. The keys ``and`` and ``or`` have lists of mappings, ``not``
+has one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from semsearch.common.errors import QueryError
-from semsearch.query.filters.parser import parse_filter, to_path
+from semsearch.query.filters.parser import parse_field, parse_filter, to_path
 from semsearch.query.filters.tree import (
     MOST_NESTED,
     And,
@@ -64,7 +65,8 @@ def _entry(key: Any, value: Any, depth: int) -> Node:
         return Not(_all_of(value, depth + 1))
     if not isinstance(key, str) or not key:
         raise QueryError(f"in the filter: {key!r:.80} is no field; give its name")
-    return _condition(Field(to_path(tuple(key.split(".")))), value)
+    path = parse_field(key).path if '"' in key else to_path(tuple(key.split(".")))
+    return _condition(Field(path), value)
 
 
 def _condition(field: Field, value: Any) -> Node:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import regex
 
 from semsearch.common.errors import QueryError
-from semsearch.fields.paths import METADATA, OWN_FIELDS, Path
+from semsearch.fields.paths import KEYWORDS, METADATA, OWN_FIELDS, Path
 from semsearch.query.filters.tree import (
     MOST_NESTED,
     And,
@@ -49,7 +49,6 @@ _TOKEN = regex.compile(
 )
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 _SAME = {"<>": "!=", "==": "="}
-_KEYWORDS = frozenset({"and", "or", "not", "in", "between", "like", "is", "null", "contains", "true", "false"})
 _COMPARISONS = "=, !=, <, <=, >, >=, in, between, like, contains, is null"
 
 
@@ -65,7 +64,7 @@ class _Token:
         lower = self.text.lower()
         if self.kind == "sign":
             return _SAME.get(lower, lower)
-        return lower if self.kind == "name" and lower in _KEYWORDS else ""
+        return lower if self.kind == "name" and lower in KEYWORDS else ""
 
 
 def parse_filter(text: str) -> Node:
@@ -95,16 +94,15 @@ def to_path(keys: Path) -> Path:
 
 def _split(text: str) -> list[_Token]:
     tokens: list[_Token] = []
-    end = 0
-    while text[end:].strip() if len(text) - end < 64 else True:
+    end, last = 0, len(text.rstrip())
+    while end < last:
         match = _TOKEN.match(text, end)
         if match is None:
-            start = end + len(text[end:]) - len(text[end:].lstrip())
-            raise _lexical_error(text, start)
+            raise _lexical_error(text, end + len(text[end:]) - len(text[end:].lstrip()))
         kind = str(match.lastgroup)
         tokens.append(_Token(kind, match.group(kind), match.start(kind) + 1))
         end = match.end()
-    return [*tokens, _Token("end", "", len(text.rstrip()) + 1)]
+    return [*tokens, _Token("end", "", last + 1)]
 
 
 def _lexical_error(text: str, start: int) -> QueryError:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from semsearch.common.arrays import chunks
 from semsearch.common.documents import Document
 from semsearch.common.environment import thread_count
 from semsearch.common.errors import NONSENSE
@@ -26,7 +25,7 @@ from semsearch.storage.tables.segments import SegmentRecord
 __all__ = ["LoadedSegments", "build_segment", "load_segments", "read_segment", "read_segments"]
 
 BUILT_ROWS = 8192
-"""Rows whose documents are read at a time."""
+"""Rows whose documents are read at a time, or a few more."""
 DELETED = Document("")
 
 
@@ -94,11 +93,24 @@ def build_segment(
     connection: sqlite3.Connection, folder: Path, settings: CollectionSettings, kind: SegmentKind, first: int, end: int
 ) -> Segment:
     """The segment of committed rows ``first`` … ``end`` - 1, made of their documents."""
-    parts = [
-        kind.build(list(_read_documents(connection, folder, part)), settings, part.start)
-        for part in chunks(range(first, end), BUILT_ROWS)
-    ]
-    return kind.merge(parts)
+    return kind.merge(
+        [
+            kind.build(list(_read_documents(connection, folder, part)), settings, part.start)
+            for part in _cut_between_documents(connection, range(first, end))
+        ]
+    )
+
+
+def _cut_between_documents(connection: sqlite3.Connection, rows: range) -> Iterator[range]:
+    """Ranges of some ``BUILT_ROWS`` rows that end where a document ends, since a segment has each document once."""
+    query = "SELECT max(vector) FROM passages WHERE document = (SELECT document FROM passages WHERE vector = ?)"
+    start = rows.start
+    while start < rows.stop:
+        last = min(start + BUILT_ROWS, rows.stop) - 1
+        (end_of_document,) = connection.execute(query, (last,)).fetchone()
+        end = 1 + (last if end_of_document is None else min(max(last, end_of_document), rows.stop - 1))
+        yield range(start, end)
+        start = end
 
 
 def _read_documents(connection: sqlite3.Connection, folder: Path, rows: range) -> Iterator[Prepared]:

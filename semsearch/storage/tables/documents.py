@@ -161,6 +161,15 @@ CREATE TABLE documents (
             raise damage_error(folder, f"the index of ids finds {document.id!r} for {identifier!r}")
         return row[0], row[3], document
 
+    def read_numbers(self, connection: sqlite3.Connection, numbers: Sequence[int], folder: Path) -> dict[int, Document]:
+        """Those of the documents of these numbers that are there, each checked."""
+        documents: dict[int, Document] = {}
+        for part in chunks(numbers, PARAMETERS):
+            marks = placeholders(part)
+            query = f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE number IN ({marks})"  # noqa: S608 - ? marks
+            documents |= {row[0]: check_document(row, folder) for row in connection.execute(query, part)}
+        return documents
+
     def source_of(self, connection: sqlite3.Connection, identifier: str) -> str | None:
         """The source of the document of this id; ``None`` if it has none, or there is no such document."""
         row = connection.execute("SELECT source FROM documents WHERE id = ?", (identifier,)).fetchone()

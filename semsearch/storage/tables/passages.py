@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from semsearch.common.arrays import chunks
 from semsearch.common.documents import Document, Span
 from semsearch.storage.database.errors import damage_error
-from semsearch.storage.tables.documents import DOCUMENT_COLUMNS, DOCUMENTS, check_document
+from semsearch.storage.tables.documents import DOCUMENTS
 from semsearch.storage.tables.table import (
     PARAMETERS,
     Addition,
@@ -110,35 +110,31 @@ CREATE INDEX passages_of_document ON passages (document);
         return int(truncated), int(unknown)
 
     def read(self, connection: sqlite3.Connection, rows: Sequence[int], folder: Path) -> dict[int, StoredPassage]:
-        """The passages of live rows, each compared with its checksum, and its document with its hash."""
-        passages: dict[int, StoredPassage] = {}
-        documents: dict[int, Document] = {}
-        columns = ", ".join(f"p.{name}" for name in COLUMNS.split(", "))
-        for part in chunks(rows, PARAMETERS):
-            joined = connection.execute(
-                f"SELECT {columns}, {DOCUMENT_COLUMNS} "  # noqa: S608 - constants and ? marks
-                f"FROM passages p JOIN documents d ON d.number = p.document WHERE p.vector IN ({placeholders(part)})",
-                part,
-            )
-            for values in joined:
-                passages[values[0]] = _check_passage(values, folder, documents)
-        lost = [row for row in rows if row not in passages]
-        if lost:
-            raise damage_error(folder, f"passage {lost[0]} is not in it")
-        return passages
+        """The passages of live rows, each compared with its checksum, and its document with its hash.
+
+        A document is read once, however many of its passages are.
+        """
+        read = self._read_rows(connection, rows, folder)
+        documents = DOCUMENTS.read_numbers(connection, sorted({values[1] for values in read.values()}), folder)
+        return {row: _stored_passage(read[row], folder, documents) for row in rows}
 
     def document_numbers(self, connection: sqlite3.Connection, rows: Sequence[int], folder: Path) -> list[int]:
         """The number of the document that each of these live rows is a passage of, each row checked."""
-        numbers: dict[int, int] = {}
+        read = self._read_rows(connection, rows, folder)
+        return [read[row][1] for row in rows]
+
+    def _read_rows(self, connection: sqlite3.Connection, rows: Sequence[int], folder: Path) -> dict[int, Row]:
+        """The values of these live rows of the table, each compared with its checksum."""
+        read: dict[int, Row] = {}
         for part in chunks(rows, PARAMETERS):
             query = f"SELECT {COLUMNS} FROM passages WHERE vector IN ({placeholders(part)})"  # noqa: S608 - ? marks
             for values in connection.execute(query, part):
                 _check_crc(values, folder)
-                numbers[values[0]] = values[1]
-        lost = [row for row in rows if row not in numbers]
+                read[values[0]] = values
+        lost = [row for row in rows if row not in read]
         if lost:
             raise damage_error(folder, f"passage {lost[0]} is not in it")
-        return [numbers[row] for row in rows]
+        return read
 
     def rows_of_document(self, connection: sqlite3.Connection, identifier: str, folder: Path) -> list[int] | None:
         """Rows of a document's passages in order; ``None`` if there is no such document."""
@@ -210,12 +206,11 @@ def _check_crc(values: Row, folder: Path) -> None:
         raise damage_error(folder, f"passage {values[0]} does not match its checksum")
 
 
-def _check_passage(values: Row, folder: Path, documents: dict[int, Document]) -> StoredPassage:
-    """A passage from its row joined with its document's; the document is checked once, and kept in ``documents``."""
-    _check_crc(values[:8], folder)
+def _stored_passage(values: Row, folder: Path, documents: Mapping[int, Document]) -> StoredPassage:
+    """A passage from its row and its document, both checked already."""
     row, number, ordinal, start, end = values[:5]
-    document = documents[number] = documents.get(number) or check_document(values[8:], folder)
-    if not 0 <= start <= end <= len(document.text):
+    document = documents.get(number)
+    if document is None or not 0 <= start <= end <= len(document.text):
         raise damage_error(folder, f"passage {row} is not inside its document")
     return StoredPassage(row, ordinal, start, end, document)
 

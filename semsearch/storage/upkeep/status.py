@@ -1,4 +1,4 @@
-"""A collection in figures."""
+"""A collection in figures, and the fields of its documents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from semsearch.storage.tables.dead import DEAD
 from semsearch.storage.tables.passages import PASSAGES
 from semsearch.storage.tables.words import WORDS
 
-__all__ = ["Status", "read_status"]
+__all__ = ["Status", "count_fields", "read_status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,6 @@ class Status:
     ``index`` is a FAISS factory string, or ``exact``. ``recall`` is recall@10 of the index as it was
     measured on ``measured_rows`` rows, with its 95 % confidence interval and the milliseconds of a query;
     ``stale`` says that the collection has grown or lost too much since.
-
-    ``fields`` says of each field that filters may ask about how many documents have a value of which type, where ``[]``
-    is a list of such.
     """
 
     name: str
@@ -65,7 +62,6 @@ class Status:
     stale: bool
     bytes: int
     created: str
-    fields: dict[str, dict[str, int]]
 
 
 def read_status(connection: sqlite3.Connection, state: State, folder: Path, definition: Definition) -> Status:
@@ -100,14 +96,25 @@ def read_status(connection: sqlite3.Connection, state: State, folder: Path, defi
         stale=index.is_stale(state.rows, state.rows - state.passages),
         bytes=_folder_size(folder),
         created=definition.created,
-        fields=_count_fields(connection, state, folder, definition),
     )
 
 
-def _count_fields(
+def _folder_size(folder: Path) -> int:
+    """Bytes of a folder's files, while others may come and go."""
+    total = 0
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
+
+
+def count_fields(
     connection: sqlite3.Connection, state: State, folder: Path, definition: Definition
 ) -> dict[str, dict[str, int]]:
-    """How many live documents have values of which types in each field but the id, which all have."""
+    """How many live documents have values of which types in each field but the id, which all have.
+
+    ``[]`` behind a type is a list of such.
+    """
     segments = load_segments(connection, folder, definition.settings, FIELD_SEGMENTS, state.rows, None).all
     live = np.ones(state.rows, np.bool_)
     live[DEAD.read(connection, state, folder)] = False
@@ -120,12 +127,3 @@ def _count_fields(
                 kinds = counts.setdefault(write_path(path), {})
                 kinds[kind] = kinds.get(kind, 0) + documents
     return counts
-
-
-def _folder_size(folder: Path) -> int:
-    """Bytes of a folder's files, while others may come and go."""
-    total = 0
-    for file in folder.iterdir():
-        with suppress(FileNotFoundError):
-            total += file.stat().st_size
-    return total
