@@ -51,6 +51,7 @@ def _measure_modes(collection: semsearch.Collection, questions: list[str]) -> di
         "dense_p50_ms": _p50(lambda number: collection.search_vectors(vectors[number])),
         "lexical_p50_ms": _p50(lambda number: collection.search(questions[number], mode="lexical")),
         "hybrid_p50_ms": _p50(lambda number: collection.search(questions[number])),
+        "explained_p50_ms": _p50(lambda number: collection.search(questions[number], explain=True)),
         "recall": _recall(collection, vectors, None),
     }
     figures["filters"] = [_measure_share(collection, vectors, share) for share in SHARES]
