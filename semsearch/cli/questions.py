@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from semsearch.cli.options import as_value, complete_field, where_option
+from semsearch.cli.options import RunOptions, as_value, complete_field, where_option
 from semsearch.common.documents import Mode
 
 if TYPE_CHECKING:
+    from semsearch.encoder.cross_encoder import CrossEncoder
     from semsearch.query.request import SearchOptions
 
 __all__ = ["QuestionOptions", "question_options"]
@@ -28,6 +29,8 @@ class QuestionOptions:
     per_document: bool
     group_by: str | None
     diversity: float
+    rerank: str | None
+    rerank_ms: float | None
     explain: bool
     min_score: float | None
     exact: bool
@@ -36,10 +39,10 @@ class QuestionOptions:
     def has_other_than_filter(self) -> bool:
         """Whether anything is wanted besides a filter and a mode."""
         spread = self.offset or self.per_document or self.group_by is not None or self.diversity
-        return bool(self.like or self.unlike or spread or self.explain or self.exact)
+        return bool(self.like or self.unlike or spread or self.rerank or self.explain or self.exact)
 
-    def as_search_options(self, *, highlight: bool = False) -> SearchOptions:
-        """As :meth:`Collection.search` takes them."""
+    def as_search_options(self, run: RunOptions, *, highlight: bool = False) -> SearchOptions:
+        """As :meth:`Collection.search` takes them; a cross-encoder is loaded, to be run as the options say."""
         return {
             "where": self.where,
             "mode": self.mode,
@@ -49,10 +52,21 @@ class QuestionOptions:
             "per_document": self.per_document,
             "group_by": self.group_by,
             "diversity": self.diversity,
+            "rerank": self._load_reranker(run),
+            "rerank_ms": self.rerank_ms,
             "explain": self.explain,
             "highlight": highlight,
             "exact": self.exact,
         }
+
+    def _load_reranker(self, run: RunOptions) -> str | CrossEncoder | None:
+        if self.rerank in (None, "", "tokens"):
+            return self.rerank
+        from semsearch.encoder.cross_encoder import CrossEncoder
+
+        return CrossEncoder.load(
+            str(self.rerank), runtime=run.runtime, device=run.device, precision=run.precision, threads=run.threads
+        )
 
 
 question_options = as_value(
@@ -80,6 +94,12 @@ question_options = as_value(
         click.option(
             "--diversity", type=float, metavar="0..1", default=0.0, help="Put back what is near to a hit before it."
         ),
+        click.option(
+            "--rerank",
+            metavar="tokens|MODEL",
+            help="Read the 100 best closely: by the vectors of tokens, or by a cross-encoder.",
+        ),
+        click.option("--rerank-ms", type=float, metavar="MS", help="Milliseconds for that, the best first."),
         click.option("--explain", is_flag=True, help="Say what each list, word and token adds to the score."),
         click.option("--min-score", type=float, metavar="SCORE", help="All passages from this score on, however many."),
         click.option("--exact", is_flag=True, help="Compare with every passage instead of asking the index."),

@@ -14,7 +14,7 @@ import numpy as np
 
 from semsearch.common.arrays import Int64
 
-__all__ = ["TOKEN_BUDGET", "pad", "plan"]
+__all__ = ["TOKEN_BUDGET", "pad", "pad_pairs", "plan"]
 
 TOKEN_BUDGET = 768
 """Tokens a batch: larger ones leave the processor's L2 cache, smaller ones starve its matrix units."""
@@ -51,3 +51,10 @@ def pad(ids: Sequence[Sequence[int]], batch: Int64, pad_id: int) -> tuple[Int64,
         tokens[number, : len(row)] = row
         mask[number, : len(row)] = 1
     return tokens, mask
+
+
+def pad_pairs(
+    ids: Sequence[Sequence[int]], segments: Sequence[Sequence[int]], batch: Int64, pad_id: int
+) -> tuple[Int64, Int64, Int64]:
+    """As :func:`pad`, with the segment of each token, 0 in the padding."""
+    return *pad(ids, batch, pad_id), pad(segments, batch, 0)[0]

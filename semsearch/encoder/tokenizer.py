@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
     from tokenizers import Tokenizer as RustTokenizer
 
-__all__ = ["TextTokens", "TokenIds", "Tokenizer"]
+__all__ = ["PairTokens", "TextTokens", "TokenIds", "Tokenizer"]
 
 
 UNIGRAM_UNKNOWN = "<unk>"
@@ -57,6 +57,14 @@ class TokenIds:
     unknown: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class PairTokens:
+    """Ids of pairs of texts as a model reads them, and of each token in which of the two texts it is."""
+
+    ids: list[list[int]]
+    segments: list[list[int]]
+
+
 class Tokenizer:
     """The model's tokenizer; may be used by several threads at once."""
 
@@ -83,6 +91,14 @@ class Tokenizer:
             cut=[self._count_cut(encoding) for encoding in encodings],
             unknown=[encoding.ids.count(self._unknown_id) for encoding in encodings],
         )
+
+    def pairs(self, first: str, seconds: Sequence[str]) -> PairTokens:
+        """Ids of a text with each of some others, cut to ``max_seq_length`` at the end of the longer one."""
+        with unforked():
+            encodings = self._rust.encode_batch_fast(
+                [(replace_surrogates(first), replace_surrogates(second)) for second in seconds]
+            )
+        return PairTokens([one.ids for one in encodings], [one.type_ids for one in encodings])
 
     def tokenize(self, texts: Sequence[str], special: bool = True, cut: bool = False) -> list[TextTokens]:
         """Tokens, ids and offsets of each text; all of it, or with ``cut`` as much as the model reads."""

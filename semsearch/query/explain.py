@@ -17,7 +17,7 @@ from semsearch.common.documents import Metric, Mode, Pooling, Role, Span
 from semsearch.encoder.encoder import TokenVectors
 from semsearch.lexical.terms import analyzer_of
 from semsearch.query.dense import DENSE
-from semsearch.query.hits import Explanation, Hits, TokenShare
+from semsearch.query.hits import Candidates, Explanation, Hit, Hits, TokenShare
 from semsearch.query.lexical import LEXICAL, score_words, words_of_question
 from semsearch.query.search import Context
 from semsearch.storage.store import Store
@@ -45,8 +45,9 @@ def _find_words(store: Store, query: str, text: str) -> tuple[Span, ...]:
     )
 
 
-def explain_hits(context: Context, vector: Float32 | None, hits: Hits, rows: Int64) -> Hits:
-    """The hits with their explanations; ``rows`` are theirs, ``vector`` is the question's, float32[dimension]."""
+def explain_hits(context: Context, vector: Float32 | None, hits: Hits, candidates: Candidates) -> Hits:
+    """The hits of some candidates with their explanations; ``vector`` is the question's, float32[dimension]."""
+    rows = candidates.rows
     words, lexical_ranks = _explain_words(context, rows)
     dense_ranks = _dense_ranks(context, vector, rows)
     of_query, of_passages = _share_tokens(context, vector, hits, rows)
@@ -55,11 +56,7 @@ def explain_hits(context: Context, vector: Float32 | None, hits: Hits, rows: Int
             hit,
             highlights=_find_words(context.store, str(context.request.text), hit.text),
             explanation=Explanation(
-                ranks={
-                    name: rank
-                    for name, rank in ((DENSE, dense_ranks[place]), (LEXICAL, lexical_ranks[place]))
-                    if name in hit.parts
-                },
+                ranks=_ranks_of(hit, candidates, place, dense_ranks[place], lexical_ranks[place]),
                 words=words[place],
                 query_tokens=of_query[place],
                 tokens=of_passages[place],
@@ -68,6 +65,15 @@ def explain_hits(context: Context, vector: Float32 | None, hits: Hits, rows: Int
         for place, hit in enumerate(hits)
     ]
     return Hits(explained, hits.total, hits.documents)
+
+
+def _ranks_of(
+    hit: Hit, candidates: Candidates, place: int, dense: int | None, lexical: int | None
+) -> dict[str, int | None]:
+    """The rank of a hit by each of its parts."""
+    known = {name: int(ranks[place]) for name, ranks in candidates.ranks.items()}
+    ranks = {DENSE: dense, LEXICAL: lexical, **known}
+    return {name: rank for name, rank in ranks.items() if name in hit.parts}
 
 
 def _explain_words(context: Context, rows: Int64) -> tuple[list[dict[str, float]], list[int | None]]:
@@ -108,7 +114,7 @@ def _share_tokens(
     texts = [f"{hit.title} {hit.text}" if hit.title else hit.text for hit in hits]
     query = store.encoder.prompt(Role.QUERY) + str(request.text)
     (encoded_query, *encoded), _ = store.encoder.encode_tokens_counted(
-        [query, *(store.encoder.prompt(Role.DOCUMENT) + text for text in texts)]
+        [query, *(store.encoder.prompt(Role.DOCUMENT) + text for text in texts)], reduced=True
     )
     of_passages = [_shares(passage, vector) for passage in encoded]
     if request.examples:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -22,13 +23,15 @@ SHOWN = 5
 class Candidates:
     """Passages that may become hits, best first: ``rows`` int64[n], ``scores`` float32[n].
 
-    ``parts`` holds what made the scores, float32[n] by name; ``total`` is how many passages could be candidates.
+    ``parts`` holds what made the scores, float32[n] by name, NaN where a passage has none; ``total`` is how many
+    passages could be candidates. ``ranks`` are those by some of the parts, int64[n], 0 for none.
     """
 
     rows: Int64
     scores: Float32
     parts: Mapping[str, Float32]
     total: int
+    ranks: Mapping[str, Int64] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -36,7 +39,8 @@ class Candidates:
     def take(self, places: Int64 | slice) -> Candidates:
         """Some of them, in the order of ``places``."""
         parts = {name: values[places] for name, values in self.parts.items()}
-        return Candidates(self.rows[places], self.scores[places], parts, self.total)
+        ranks = {name: values[places] for name, values in self.ranks.items()}
+        return Candidates(self.rows[places], self.scores[places], parts, self.total, ranks)
 
 
 class TokenShare(NamedTuple):
@@ -166,7 +170,7 @@ def read_hits(store: Store, candidates: Candidates, documents: int = 0, first: i
                 title=passage.document.title,
                 source=passage.document.source,
                 metadata=passage.document.metadata,
-                parts={name: values[place] for name, values in parts.items()},
+                parts={name: values[place] for name, values in parts.items() if not math.isnan(values[place])},
             )
         )
     return Hits(hits, candidates.total, documents)

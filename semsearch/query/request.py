@@ -16,10 +16,14 @@ from semsearch.common.errors import QueryError
 from semsearch.query.weights import LIKE_WEIGHT, UNLIKE_WEIGHT, Examples, weigh_examples
 
 if TYPE_CHECKING:
+    from semsearch.encoder.cross_encoder import CrossEncoder
     from semsearch.query.filters.mapping import Where
     from semsearch.query.filters.tree import Node
 
-__all__ = ["SearchOptions", "SearchRequest", "check_score"]
+__all__ = ["TOKENS", "SearchOptions", "SearchRequest", "check_score"]
+
+TOKENS = "tokens"
+"""The way to re-rank that needs no other model."""
 
 
 class SearchOptions(TypedDict, total=False):
@@ -33,6 +37,8 @@ class SearchOptions(TypedDict, total=False):
     per_document: bool
     group_by: str | None
     diversity: float
+    rerank: str | CrossEncoder | None
+    rerank_ms: float | None
     explain: bool
     highlight: bool
     exact: bool
@@ -53,6 +59,9 @@ class SearchRequest:
     - ``per_document``: one hit a document, its best passage;
     - ``group_by``: one hit for each value of this field, the best; documents without it are all kept;
     - ``diversity``: from 0 to 1, how much a hit that is near to one before it is put back;
+    - ``rerank``: read the first hundred passages closely: ``tokens``, or a cross-encoder by its name or itself (see
+      :mod:`semsearch.query.rerank`);
+    - ``rerank_ms``: the milliseconds for that, the best passages first; at least one is read;
     - ``mode``: what a text is searched by; ``None`` is ``hybrid``, and ``dense`` where there is no text, or a least
       score, which only one kind of score can reach;
     - ``offset``: how many of the best hits are passed over;
@@ -74,6 +83,8 @@ class SearchRequest:
     per_document: bool = False
     group_by: str | None = None
     diversity: float = 0.0
+    rerank: str | CrossEncoder | None = None
+    rerank_ms: float | None = None
     mode: Mode | str | None = None
     offset: int = 0
     explain: bool = False
@@ -95,6 +106,7 @@ class SearchRequest:
         if self.similar is not None:
             check_string(self.similar, "id of a document")
         self._check_spread()
+        self._check_rerank()
         if self.min_score is not None:
             check_score(self.min_score)
         if self.k is not None or self.min_score is None:
@@ -112,12 +124,18 @@ class SearchRequest:
     def retrieval(self) -> tuple[object, ...]:
         """The values that requests must share to be answered by one search."""
         spread = self.per_document, self.group_by, self.diversity
-        return self.k, self.min_score, self.exact, spread, self.mode, self.offset, repr(self.tree)
+        reranking = self.rerank, self.rerank_ms
+        return self.k, self.min_score, self.exact, spread, reranking, self.mode, self.offset, repr(self.tree)
 
     @property
     def is_encoded(self) -> bool:
         """Whether the question has a text of which a vector is made."""
         return self.text is not None and self.mode is not Mode.LEXICAL
+
+    @property
+    def uses_encoder(self) -> bool:
+        """Whether what the encoder makes of the question is compared with what it has made of passages."""
+        return self.is_encoded or self.rerank == TOKENS
 
     @property
     def last(self) -> int | None:
@@ -137,9 +155,21 @@ class SearchRequest:
     def _check_spread(self) -> None:
         if self.group_by is not None:
             check_string(self.group_by, "field to group by")
-        is_number = isinstance(self.diversity, int | float | np.number) and not isinstance(self.diversity, bool)
-        if not is_number or not 0 <= self.diversity <= 1:
+        if not _is_number(self.diversity) or not 0 <= self.diversity <= 1:
             raise QueryError(f"{self.diversity!r} is no diversity; give a number from 0, for none, to 1")
+
+    def _check_rerank(self) -> None:
+        if self.rerank_ms is not None:
+            if not _is_number(self.rerank_ms) or not self.rerank_ms > 0:
+                raise QueryError(f"{self.rerank_ms!r} is no time for re-ranking; give milliseconds above 0")
+            if self.rerank is None:
+                raise QueryError(f"a time for re-ranking needs a way to do it; give rerank, such as {TOKENS!r}")
+        if self.rerank is None:
+            return
+        if isinstance(self.rerank, str) and not self.rerank.strip():
+            raise QueryError(f"rerank is empty; give {TOKENS!r}, or the name of a cross-encoder")
+        if self.text is None or self.min_score is not None:
+            raise QueryError("only the best answers to a text can be re-ranked; search for one, without a least score")
 
     def _choose_mode(self) -> Mode:
         if self.mode is None:
@@ -166,7 +196,10 @@ def check_offset(offset: int) -> int:
 
 def check_score(score: float) -> float:
     """The score, if it is a number that can be reached; raises :class:`QueryError`."""
-    is_number = isinstance(score, int | float | np.number) and not isinstance(score, bool)
-    if not is_number or not math.isfinite(score):
+    if not _is_number(score) or not math.isfinite(score):
         raise QueryError(f"{score!r} is no score to reach; give a number such as 0.5")
     return float(score)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

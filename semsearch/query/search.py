@@ -22,7 +22,7 @@ from semsearch.query.filters.filter import Allowed, allowed_rows
 from semsearch.query.fusion import LEAST_RETRIEVED, Fusion
 from semsearch.query.hits import Candidates, Hits, read_hits
 from semsearch.query.lexical import rank_words, score_words
-from semsearch.query.request import SearchRequest
+from semsearch.query.request import TOKENS, SearchRequest
 from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.store import Store
 
@@ -60,7 +60,7 @@ def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[Hits]:
         alone = request.similar is not None or request.examples  # what may be found differs
         together.setdefault(number if alone else request.retrieval, []).append(number)
     hits: dict[int, Hits] = {}
-    encodes = any(request.is_encoded for request in requests)
+    encodes = any(request.uses_encoder for request in requests)
     with store.checking_encoder() if encodes else nullcontext(), store.pinned(_extras(requests)) as snapshot:
         for numbers in together.values():
             alike = [requests[number] for number in numbers]
@@ -76,7 +76,7 @@ def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[Hits]:
 def pin_question(store: Store, request: SearchRequest) -> Iterator[tuple[Context, Retrieve]]:
     """A question put to the newest state, which stays within the block; nothing is retrieved yet."""
     vectors = _query_vectors(store, [request])
-    encodes = request.is_encoded
+    encodes = request.uses_encoder
     with store.checking_encoder() if encodes else nullcontext(), store.pinned(_extras([request])) as snapshot:
         context, given = _prepare(store, snapshot, [request], [vectors.get(0)])
         yield context, _retriever(context, [request.text], given)
@@ -102,7 +102,7 @@ def _annotate(context: Context, vector: Float32 | None, hits: Hits, candidates: 
     from semsearch.query.explain import explain_hits, highlight_hits
 
     if request.explain:
-        return explain_hits(context, vector, hits, candidates.rows)
+        return explain_hits(context, vector, hits, candidates)
     return highlight_hits(context.store, str(request.text), hits)
 
 
@@ -114,6 +114,8 @@ def _extras(requests: Sequence[SearchRequest]) -> Extra:
             extras |= Extra.POSTINGS
         if request.tree is not None or request.group_by is not None:
             extras |= Extra.FIELDS
+        if request.rerank == TOKENS:
+            extras |= Extra.WORDS
     return extras
 
 
@@ -143,7 +145,16 @@ def _apply_examples(context: Context, vector: Float32 | None) -> tuple[Context, 
 
 
 def _retriever(context: Context, texts: Sequence[str | None], vectors: Sequence[Float32 | None]) -> Retrieve:
-    """How candidates are found for questions that differ in their texts and vectors alone."""
+    """How candidates are found for questions that differ in their texts and vectors alone, and are re-ranked."""
+    retrieve = _first_retriever(context, texts, vectors)
+    if context.request.rerank is None:
+        return retrieve
+    from semsearch.query.rerank import rerank_candidates
+
+    return rerank_candidates(context.store, context.snapshot, context.request, [str(text) for text in texts], retrieve)
+
+
+def _first_retriever(context: Context, texts: Sequence[str | None], vectors: Sequence[Float32 | None]) -> Retrieve:
     given = [vector for vector in vectors if vector is not None]
     store, snapshot, request = context.store, context.snapshot, context.request
     allowed = context.allowed.rows

@@ -36,8 +36,13 @@ class FakeEncoder:
         self.dimension = dimension
         self.max_seq_length = max_seq_length
         self.options = EncoderOptions()
-        self.spec = SimpleNamespace(document_prompt="", hidden_size=dimension)
+        self.spec = SimpleNamespace(document_prompt="", hidden_size=dimension, layer_count=2, pooling=None)
         self.encoded = []
+
+    def prompt(self, role):
+        """None for any role."""
+        del role
+        return ""
 
     def encode(self, texts, role=None):
         """Vectors of queries; not counted."""
@@ -63,9 +68,9 @@ class FakeEncoder:
         """As :meth:`encode_tokens_counted`, without the counts."""
         return self.encode_tokens_counted(texts, layer, special)[0]
 
-    def encode_tokens_counted(self, texts, layer=-1, special=True):
+    def encode_tokens_counted(self, texts, layer=-1, special=True, *, reduced=False):
         """A token's vector is its own direction and a little of those of all tokens of its text."""
-        del layer, special
+        del layer, special, reduced
         room = self.max_seq_length - self.special_count
         found = [self._cut(tokens, room) for tokens in self.tokenize(texts)]
         cut = [len(tokens.ids) - len(kept.ids) for tokens, kept in zip(self.tokenize(texts), found, strict=True)]

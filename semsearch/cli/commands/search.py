@@ -78,16 +78,16 @@ def command(
         if queries is not None:
             from semsearch.cli.queries import answer_file
 
-            answer_file(collection, queries, k, question.as_search_options())
+            answer_file(collection, queries, k, question.as_search_options(run))
             return
         text = sys.stdin.buffer.read().decode("utf-8", "replace") if query == "-" else query
         if why is not None:
             from semsearch.cli.output.explanation import show_why
 
-            show_why(collection.why(why, text, k, **question.as_search_options()), style)
+            show_why(collection.why(why, text, k, **question.as_search_options(run)), style)
             return
         if question.min_score is None:
-            options = question.as_search_options(highlight=is_table(style) and text is not None)
+            options = question.as_search_options(run, highlight=is_table(style) and text is not None)
             hits = collection.search(text, k, **options)
         else:
             hits = collection.within(

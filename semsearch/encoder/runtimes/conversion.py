@@ -4,7 +4,7 @@ The conversion needs torch, transformers and some seconds, so it happens in a pr
 takes its memory with it, and its result is kept in the cache folder under the encoder's fingerprint.
 Two processes that need it at the same moment take turns; the second finds the work done.
 
-Run as ``python -m semsearch.encoder.runtimes.conversion FOLDER OPTIONS TARGET`` by :func:`convert_once`.
+Run as ``python -m semsearch.encoder.runtimes.conversion KIND FOLDER OPTIONS TARGET`` by :func:`convert_once`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ from semsearch.encoder.cache import (
     tell_damage,
 )
 from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
+from semsearch.encoder.runtimes.runtime import ModelKind
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 
 if TYPE_CHECKING:
     import openvino
 
+    from semsearch.encoder.runtimes.pairs import PairPipeline
     from semsearch.encoder.runtimes.pipeline import Pipeline
 
 __all__ = ["ConvertedModel", "convert_once"]
@@ -77,42 +79,43 @@ class ConvertedModel:
         return self.folder / "model.bin"
 
 
-def convert_once(spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
+def convert_once(spec: EncoderSpec, options: EncoderOptions, kind: ModelKind = ModelKind.VECTORS) -> ConvertedModel:
     """The converted model, from the cache or made now; raises ``UnsupportedModelError`` if it cannot be.
 
     Where the cache cannot be written to, a temporary folder does.
     """
     try:
-        return _convert_in(cache_folder() / "openvino" / _name(spec), spec, options)
+        return _convert_in(cache_folder() / "openvino" / _name(spec, kind), spec, options, kind)
     except StorageError as error:
         folder = temporary_cache_folder()
         logger.warning("%s; until then the converted model is kept in %s", error, folder)
-        return _convert_in(folder / "openvino" / _name(spec), spec, options)
+        return _convert_in(folder / "openvino" / _name(spec, kind), spec, options, kind)
 
 
-def _convert_in(folder: Path, spec: EncoderSpec, options: EncoderOptions) -> ConvertedModel:
-    model = _read_converted(folder, spec)
+def _convert_in(folder: Path, spec: EncoderSpec, options: EncoderOptions, kind: ModelKind) -> ConvertedModel:
+    model = _read_converted(folder, spec, kind)
     if model is None:
         with locked(folder):
-            model = _read_converted(folder, spec)
+            model = _read_converted(folder, spec, kind)
             if model is None:
                 logger.info("preparing the model for this machine: done once, takes some seconds")
-                _convert_in_child(spec, options, folder)
-                model = _read_converted(folder, spec)
+                _convert_in_child(spec, options, folder, kind)
+                model = _read_converted(folder, spec, kind)
     if model is None:
         raise ModelError(f"the converted model in {folder} cannot be read back; delete that folder and try again")
     return model
 
 
-def _name(spec: EncoderSpec) -> str:
+def _name(spec: EncoderSpec, kind: ModelKind) -> str:
     """The name of the folder of a converted model, which its record is sealed with."""
     version = import_openvino().__version__.split("-")[0]
-    return f"{spec.fingerprint}-{version}-{PIPELINE_VERSION}"
+    name = f"{spec.fingerprint}-{version}-{PIPELINE_VERSION}"
+    return name if kind is ModelKind.VECTORS else f"{name}-{kind}"
 
 
-def _read_converted(folder: Path, spec: EncoderSpec) -> ConvertedModel | None:
+def _read_converted(folder: Path, spec: EncoderSpec, kind: ModelKind) -> ConvertedModel | None:
     """What a folder holds, or ``None`` if it is not there or its bytes are not the ones that were written."""
-    content = read_sealed(folder / RECORD, _name(spec))
+    content = read_sealed(folder / RECORD, _name(spec, kind))
     if content is None:
         return None
     record = json.loads(content)
@@ -133,9 +136,9 @@ def _has_digest(path: Path, expected: str) -> bool:
         return False
 
 
-def _convert_in_child(spec: EncoderSpec, options: EncoderOptions, folder: Path) -> None:
+def _convert_in_child(spec: EncoderSpec, options: EncoderOptions, folder: Path, kind: ModelKind) -> None:
     with publish_folder(folder) as scratch:
-        arguments = [str(spec.folder), json.dumps(options.to_json()), str(scratch)]
+        arguments = [kind.value, str(spec.folder), json.dumps(options.to_json()), str(scratch)]
         child = subprocess.run(  # noqa: S603 - this program itself
             [sys.executable, "-m", "semsearch.encoder.runtimes.conversion", *arguments],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(part or "." for part in sys.path)},
@@ -156,27 +159,25 @@ def _convert_in_child(spec: EncoderSpec, options: EncoderOptions, folder: Path) 
             raise ModelError(f"the model {spec.folder} could not be prepared: {reason}")
 
 
-def _main(folder: str, options: str, target: str) -> int:
+def _main(kind: str, folder: str, options: str, target: str) -> int:
     """The child: convert, and write ``model.xml``, ``model.bin`` and ``record.json`` into ``target``."""
     try:
         spec = read_spec(Path(folder), EncoderOptions.from_json(json.loads(options)))
         try:
-            record, status = _convert(spec, Path(target)), 0
+            record, status = _convert(spec, ModelKind(kind), Path(target)), 0
         except UnsupportedModelError as error:
             record, status = {"failed": str(error)}, CANNOT_CONVERT
-        publish_sealed(Path(target) / RECORD, json.dumps(record, indent=1).encode(), _name(spec))
+        publish_sealed(Path(target) / RECORD, json.dumps(record, indent=1).encode(), _name(spec, ModelKind(kind)))
     except SemsearchError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return status
 
 
-def _convert(spec: EncoderSpec, target: Path) -> dict[str, Any]:
+def _convert(spec: EncoderSpec, kind: ModelKind, target: Path) -> dict[str, Any]:
     """Write the converted model, and give its record."""
     openvino = import_openvino()
-    from semsearch.encoder.runtimes.pipeline import load_pipeline
-
-    pipeline = load_pipeline(spec)
+    pipeline = _load_pipeline(spec, kind)
     try:
         model = _trace(pipeline)
         dimension = _check(pipeline, model)
@@ -185,7 +186,7 @@ def _convert(spec: EncoderSpec, target: Path) -> dict[str, Any]:
     except Exception as error:  # torch.jit and the front end raise whatever an operation makes them raise
         raise UnsupportedModelError(one_line(error)[:300]) from error
     openvino.save_model(model, target / "model.xml", compress_to_fp16=False)
-    static_file, static_key = _static_table(pipeline, spec, target)
+    static_file, static_key = _static_table(pipeline, spec, target) if kind is ModelKind.VECTORS else ("", "")
     return {
         "dimension": dimension,
         "static_file": static_file,
@@ -194,7 +195,17 @@ def _convert(spec: EncoderSpec, target: Path) -> dict[str, Any]:
     }
 
 
-def _example(pipeline: Pipeline, texts: int, tokens: int) -> dict[str, Any]:
+def _load_pipeline(spec: EncoderSpec, kind: ModelKind) -> Pipeline | PairPipeline:
+    if kind is ModelKind.VECTORS:
+        from semsearch.encoder.runtimes.pipeline import load_pipeline
+
+        return load_pipeline(spec)
+    from semsearch.encoder.runtimes.pairs import load_pair_pipeline
+
+    return load_pair_pipeline(spec)
+
+
+def _example(pipeline: Pipeline | PairPipeline, texts: int, tokens: int) -> dict[str, Any]:
     """Ids and mask with padding in them; a different shape from call to call, so that none is baked in."""
     import torch
 
@@ -203,10 +214,13 @@ def _example(pipeline: Pipeline, texts: int, tokens: int) -> dict[str, Any]:
     ids = torch.randint(vocabulary // 2, vocabulary, (texts, tokens), generator=generator)
     mask = torch.ones_like(ids)
     mask[-1, tokens // 2 :] = 0
-    return {"input_ids": ids, "attention_mask": mask}
+    example = {"input_ids": ids, "attention_mask": mask}
+    if pipeline.has_segments:
+        example["token_type_ids"] = (torch.arange(tokens) >= tokens // 3).long().expand_as(ids) * mask
+    return example
 
 
-def _trace(pipeline: Pipeline) -> openvino.Model:
+def _trace(pipeline: Pipeline | PairPipeline) -> openvino.Model:
     import torch
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
@@ -220,13 +234,13 @@ def _trace(pipeline: Pipeline) -> openvino.Model:
     return model
 
 
-def _check(pipeline: Pipeline, model: openvino.Model) -> int:
+def _check(pipeline: Pipeline | PairPipeline, model: openvino.Model) -> int:
     """Compare every output with torch on an input of another shape; give the vector length back."""
     import torch
 
     example = _example(pipeline, 3, 17)
     compiled = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    outputs = compiled([example["input_ids"].numpy(), example["attention_mask"].numpy()])
+    outputs = compiled([values.numpy() for values in example.values()])
     with torch.no_grad():
         expected = pipeline(**example)
     real = example["attention_mask"].numpy().astype(bool)
@@ -240,7 +254,7 @@ def _check(pipeline: Pipeline, model: openvino.Model) -> int:
     return int(expected[0].shape[1])
 
 
-def _static_table(pipeline: Pipeline, spec: EncoderSpec, target: Path) -> tuple[str, str]:
+def _static_table(pipeline: Pipeline | PairPipeline, spec: EncoderSpec, target: Path) -> tuple[str, str]:
     """File and key of the input embedding table in the model's folder; ``""`` for the file if it is copied.
 
     It is copied if NumPy cannot read it, which has no bfloat16, or if it is stored under another name.

@@ -21,7 +21,7 @@ from semsearch.common.documents import Precision
 from semsearch.common.environment import core_count
 from semsearch.common.errors import StorageError
 from semsearch.common.forks import is_fork_waiting, keep_for_ever, let_fork, renew_in_child, unforked
-from semsearch.encoder.batching import pad, plan
+from semsearch.encoder.batching import pad, pad_pairs, plan
 from semsearch.encoder.cache import publish_sealed, read_sealed, short_digest
 from semsearch.encoder.runtimes.conversion import ConvertedModel
 from semsearch.encoder.runtimes.openvino_core import import_openvino, openvino_core
@@ -59,22 +59,33 @@ class OpenVinoRuntime:
         """Forget graphs, whose threads are the parent's; a child compiles its own."""
         self._lock, self._graphs = threading.RLock(), {}
 
-    def fill_pooled(self, ids: Sequence[Sequence[int]], out: Float32, progress: Progress | None) -> None:
+    def fill_pooled(
+        self,
+        ids: Sequence[Sequence[int]],
+        out: Float32,
+        progress: Progress | None = None,
+        segments: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         """Write one vector per text into ``out``."""
         batches = plan([len(row) for row in ids], self._threads)
         streams = 1 if len(batches) == 1 else self._threads
         graph = self._graph(("pooled",), self.precision, streams)
-        for batch, (vectors,) in graph.run(ids, batches, self._pad_id):
+        for batch, (vectors,) in graph.run(ids, batches, self._pad_id, segments):
             out[batch] = vectors
             if progress:
                 progress(len(batch))
 
-    def compute_hidden(self, ids: Sequence[Sequence[int]], layers: tuple[int, ...]) -> list[Float32]:
+    def compute_hidden(
+        self, ids: Sequence[Sequence[int]], layers: tuple[int, ...], *, reduced: bool = False
+    ) -> list[Float32]:
         """Mean of the layers' token vectors, one float32[tokens, hidden size] a text."""
         computed = sorted(set(layers))  # OpenVINO crashes on a graph that gives one thing out twice
-        graph = self._graph(tuple(f"hidden-{layer}" for layer in computed), Precision.F32, streams=1)
+        batches = plan([len(row) for row in ids], streams=self._threads if reduced else 1)
+        streams = self._threads if reduced and len(batches) > 1 else 1
+        precision = self.precision if reduced else Precision.F32
+        graph = self._graph(tuple(f"hidden-{layer}" for layer in computed), precision, streams)
         vectors: list[Float32] = [np.empty((0, 0), np.float32)] * len(ids)
-        for batch, states in graph.run(ids, plan([len(row) for row in ids], streams=1), self._pad_id):
+        for batch, states in graph.run(ids, batches, self._pad_id):
             mean: Float32 = np.mean([states[computed.index(layer)] for layer in layers], axis=0, dtype=np.float32)
             for row, number in enumerate(batch):
                 vectors[number] = mean[row, : len(ids[number])].copy()
@@ -157,7 +168,11 @@ class _Graph:
         _load_graph.cache_clear()
 
     def run(
-        self, ids: Sequence[Sequence[int]], batches: Sequence[Int64], pad_id: int
+        self,
+        ids: Sequence[Sequence[int]],
+        batches: Sequence[Int64],
+        pad_id: int,
+        segments: Sequence[Sequence[int]] | None = None,
     ) -> Iterator[tuple[Int64, list[Float32]]]:
         """Each batch with its outputs, in the order given; the arrays are valid until the next step."""
         waiting: deque[tuple[Int64, Any]] = deque()
@@ -170,7 +185,8 @@ class _Graph:
                 if not requests:
                     yield from self._finish(waiting, requests)
                 request = requests.pop()
-                request.start_async(dict(enumerate(pad(ids, batch, pad_id))))
+                inputs = pad(ids, batch, pad_id) if segments is None else pad_pairs(ids, segments, batch, pad_id)
+                request.start_async(dict(enumerate(inputs)))
                 waiting.append((batch, request))
             while waiting:
                 yield from self._finish(waiting, requests)

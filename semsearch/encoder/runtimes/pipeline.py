@@ -27,6 +27,7 @@ class Pipeline(torch.nn.Module):
     """Transformer, choice of layers, pooling, further modules, dimension truncation, normalisation."""
 
     transformer: Any  # of one of the many classes of transformers
+    has_segments = False
 
     def __init__(self, transformer: torch.nn.Module, modules: list[torch.nn.Module], spec: EncoderSpec) -> None:
         super().__init__()
