@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from semsearch.common.documents import Document, Formula, Metric, Mode, Pooling, Unit
     from semsearch.common.errors import SemsearchError, TruncationWarning
     from semsearch.encoder import Encoder, EncoderOptions, TextTokens, TokenVectors
+    from semsearch.encoder.cross_encoder import CrossEncoder
     from semsearch.query.analogy import PassageAnswer
     from semsearch.query.hits import Hit, Hits
     from semsearch.storage.settings import CollectionSettings
@@ -33,6 +34,7 @@ __all__ = [
     "Answer",
     "Collection",
     "CollectionSettings",
+    "CrossEncoder",
     "Document",
     "Encoder",
     "EncoderOptions",
@@ -62,6 +64,7 @@ _HOMES = {
     "Answer": "semsearch.words.spaces.space",
     "Collection": "semsearch.collection",
     "CollectionSettings": "semsearch.storage.settings",
+    "CrossEncoder": "semsearch.encoder.cross_encoder",
     "Document": "semsearch.common.documents",
     "Encoder": "semsearch.encoder.encoder",
     "EncoderOptions": "semsearch.encoder.spec",

@@ -143,3 +143,14 @@ def test_the_shell_completes_fields(indexes, name, begun, expected, option):
     completion = ShellComplete(program, {}, "semsearch", "_SEMSEARCH_COMPLETE")
     arguments = ["search", "--indexes", str(indexes), name, "query", option]
     assert [item.value for item in completion.get_completions(arguments, begun)] == expected
+
+
+def test_hits_are_re_ranked_by_tokens(hits, refused):
+    """The parts say so; a time is kept; a model that is not there is one line."""
+    (best, *_) = hits("garden", "a bee has wings", "--rerank", "tokens")
+    assert {"dense", "lexical", "fused", "tokens"} <= best["parts"].keys()
+    (best, *others) = hits("garden", "a bee has wings", "--rerank", "tokens", "--rerank-ms", 0.001)
+    assert "tokens" in best["parts"]
+    assert all("tokens" not in other["parts"] for other in others)
+    assert "no model folder" in refused("search", "garden", "bee", "--rerank", "./no/such/model")
+    assert "needs a way to do it" in refused("search", "garden", "bee", "--rerank-ms", "10")
