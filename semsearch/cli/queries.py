@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from semsearch.common.errors import NONSENSE, InputError, RecordError
+from semsearch.common.errors import NONSENSE, InputError, QueryError, RecordError
 
 if TYPE_CHECKING:
     from semsearch.collection import Collection
+    from semsearch.query.hits import Hits
     from semsearch.query.request import SearchOptions
 
 __all__ = ["answer_file"]
 
+HARMLESS = "a"
+"""A question that any collection can answer."""
 TOGETHER = 256
 """Questions that are encoded and searched for together."""
 
@@ -32,16 +36,42 @@ def answer_file(collection: Collection, path: str, k: int, options: SearchOption
 
     questions = _read_questions(path)
     while batch := list(islice(questions, TOGETHER)):
-        answers = collection.search_many([text for _, text in batch], k, **options)
-        for (head, text), hits in zip(batch, answers, strict=True):
-            click.echo(json_text({**head, "query": text, "hits": [hit_record(hit) for hit in hits]}))
+        for question, hits in zip(batch, _answer(collection, batch, k, options), strict=True):
+            record = {**question.head, "query": question.text, "hits": [hit_record(hit) for hit in hits]}
+            click.echo(json_text(record))
 
 
-def _read_questions(path: str) -> Iterator[tuple[dict[str, Any], str]]:
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A text, the place where it stands, and what comes back with its answer."""
+
+    where: str
+    text: str
+    head: dict[str, Any]
+
+
+def _answer(collection: Collection, batch: list[_Question], k: int, options: SearchOptions) -> list[Hits]:
+    """The answers to some questions; the error of one says where it stands."""
+    try:
+        return collection.search_many([question.text for question in batch], k, **options)
+    except QueryError:
+        collection.search(
+            HARMLESS, k, **options
+        )  # raises what is wrong with the options, which no line is to blame for
+        for question in batch:
+            try:
+                collection.search(question.text, k, **options)
+            except QueryError as error:
+                raise QueryError(f"{question.where}: {error}") from error
+        raise
+
+
+def _read_questions(path: str) -> Iterator[_Question]:
     is_json = path.endswith(".jsonl")
     for number, line in enumerate(_read_lines(path), start=1):
+        where = f"{path}:{number}"
         if line.strip():
-            yield _parse(line, f"{path}:{number}") if is_json else ({}, line.strip())
+            yield _parse(line, where) if is_json else _Question(where, line.strip(), {})
 
 
 def _read_lines(path: str) -> Iterator[str]:
@@ -55,7 +85,7 @@ def _read_lines(path: str) -> Iterator[str]:
         raise InputError(f"{path} cannot be read ({error}); give a file with a question a line, or -") from error
 
 
-def _parse(line: str, where: str) -> tuple[dict[str, Any], str]:
+def _parse(line: str, where: str) -> _Question:
     try:
         value = json.loads(line)
         text = value["text"]
@@ -63,4 +93,4 @@ def _parse(line: str, where: str) -> tuple[dict[str, Any], str]:
         raise RecordError(f'{where}: no object with a text; write: {{"text": "insects that fly"}}') from error
     if not isinstance(text, str):
         raise RecordError(f"{where}: the text is {text!r:.40}; give a string")
-    return ({"id": value["id"]} if "id" in value else {}), text
+    return _Question(where, text, {"id": value["id"]} if "id" in value else {})

@@ -29,6 +29,7 @@ class QuestionOptions:
     per_document: bool
     group_by: str | None
     diversity: float
+    fold: float | None
     rerank: str | None
     rerank_ms: float | None
     explain: bool
@@ -39,6 +40,7 @@ class QuestionOptions:
     def has_other_than_filter(self) -> bool:
         """Whether anything is wanted besides a filter and a mode."""
         spread = self.offset or self.per_document or self.group_by is not None or self.diversity
+        spread = spread or self.fold is not None
         return bool(self.like or self.unlike or spread or self.rerank or self.explain or self.exact)
 
     def as_search_options(self, run: RunOptions, *, highlight: bool = False) -> SearchOptions:
@@ -52,6 +54,7 @@ class QuestionOptions:
             "per_document": self.per_document,
             "group_by": self.group_by,
             "diversity": self.diversity,
+            "fold": self.fold,
             "rerank": self._load_reranker(run),
             "rerank_ms": self.rerank_ms,
             "explain": self.explain,
@@ -93,6 +96,9 @@ question_options = as_value(
         ),
         click.option(
             "--diversity", type=float, metavar="0..1", default=0.0, help="Put back what is near to a hit before it."
+        ),
+        click.option(
+            "--fold", type=float, metavar="COSINE", help="Leave out near-duplicates of better hits: from 0.95."
         ),
         click.option(
             "--rerank",

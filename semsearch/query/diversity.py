@@ -1,4 +1,4 @@
-"""Answers that repeat less: maximal marginal relevance (Carbonell & Goldstein 1998), and one hit a group."""
+"""Answers that repeat less: maximal marginal relevance (Carbonell & Goldstein 1998), groups, no near-duplicates."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from semsearch.common.arrays import Float32, Int64, unit_length
+from semsearch.common.arrays import Float32, Int64, limit_cosines, unit_length
 
-__all__ = ["POOL", "diversify", "first_of_each"]
+__all__ = ["FOLDED", "POOL", "diversify", "first_of_each", "fold"]
 
 POOL = 200
 """Hits that are put into another order; those behind them stay, so that pages fit together."""
+
+
+FOLDED = 1000
+"""Hits among which near-duplicates are folded; those behind them stay."""
 
 
 def diversify(scores: Float32, vectors: Float32, diversity: float) -> Int64:
@@ -32,6 +36,20 @@ def diversify(scores: Float32, vectors: Float32, diversity: float) -> Int64:
         cosines = units @ units[best]
         nearest = np.maximum(nearest, cosines) if len(order) > 1 else cosines
     return np.array(order, np.int64)
+
+
+def fold(vectors: Float32, least: float) -> Int64:
+    """The places of those that are no near-duplicates: whose cosine with each one kept before is below ``least``.
+
+    Vectors are float32[n, d].
+    """
+    units = unit_length(vectors)
+    cosines = limit_cosines(units @ units.T)
+    free = np.ones(len(units), np.bool_)
+    for place in range(len(units)):
+        if free[place]:
+            free[place + 1 :] &= cosines[place, place + 1 :] < least
+    return np.flatnonzero(free)
 
 
 def first_of_each(groups: Sequence[Hashable | None]) -> Int64:

@@ -37,6 +37,7 @@ class SearchOptions(TypedDict, total=False):
     per_document: bool
     group_by: str | None
     diversity: float
+    fold: float | None
     rerank: str | CrossEncoder | None
     rerank_ms: float | None
     explain: bool
@@ -59,6 +60,7 @@ class SearchRequest:
     - ``per_document``: one hit a document, its best passage;
     - ``group_by``: one hit for each value of this field, the best; documents without it are all kept;
     - ``diversity``: from 0 to 1, how much a hit that is near to one before it is put back;
+    - ``fold``: leave out what has this cosine or more with a better hit: near-duplicates, at 0.95 for example;
     - ``rerank``: read the first hundred passages closely: ``tokens``, or a cross-encoder by its name or itself (see
       :mod:`semsearch.query.rerank`);
     - ``rerank_ms``: the milliseconds for that, the best passages first; at least one is read;
@@ -83,6 +85,7 @@ class SearchRequest:
     per_document: bool = False
     group_by: str | None = None
     diversity: float = 0.0
+    fold: float | None = None
     rerank: str | CrossEncoder | None = None
     rerank_ms: float | None = None
     mode: Mode | str | None = None
@@ -123,7 +126,7 @@ class SearchRequest:
     @property
     def retrieval(self) -> tuple[object, ...]:
         """The values that requests must share to be answered by one search."""
-        spread = self.per_document, self.group_by, self.diversity
+        spread = self.per_document, self.group_by, self.diversity, self.fold
         reranking = self.rerank, self.rerank_ms
         return self.k, self.min_score, self.exact, spread, reranking, self.mode, self.offset, repr(self.tree)
 
@@ -145,7 +148,7 @@ class SearchRequest:
     @property
     def is_spread(self) -> bool:
         """Whether stages leave candidates out, so that more must be retrieved."""
-        return self.per_document or self.group_by is not None
+        return self.per_document or self.group_by is not None or self.fold is not None
 
     def _weigh_examples(self) -> Examples:
         like = () if self.like is None else weigh_examples(self.like, LIKE_WEIGHT, "like")
@@ -157,6 +160,9 @@ class SearchRequest:
             check_string(self.group_by, "field to group by")
         if not _is_number(self.diversity) or not 0 <= self.diversity <= 1:
             raise QueryError(f"{self.diversity!r} is no diversity; give a number from 0, for none, to 1")
+
+        if self.fold is not None and (not _is_number(self.fold) or not 0 < self.fold <= 1):
+            raise QueryError(f"{self.fold!r} is no cosine of near-duplicates; give a number above 0, up to 1")
 
     def _check_rerank(self) -> None:
         if self.rerank_ms is not None:

@@ -17,7 +17,7 @@ from semsearch.common.arrays import Float32
 from semsearch.common.documents import Mode
 from semsearch.index import all_but
 from semsearch.query.dense import DenseQuery, check_vectors, comparable, encode_queries, like_document, retrieve_dense
-from semsearch.query.diversity import POOL, diversify, first_of_each
+from semsearch.query.diversity import FOLDED, POOL, diversify, first_of_each, fold
 from semsearch.query.filters.filter import Allowed, allowed_rows
 from semsearch.query.fusion import LEAST_RETRIEVED, Fusion
 from semsearch.query.hits import Candidates, Hits, read_hits
@@ -225,6 +225,16 @@ def _group_by_field(context: Context, candidates: Candidates) -> Candidates:
     return candidates.take(first_of_each(look_up(context.snapshot.columns, field.path, candidates.rows)))
 
 
+def _fold(context: Context, candidates: Candidates) -> Candidates:
+    """Without what is nearly the same as a better candidate, if that is not wanted."""
+    least = context.request.fold
+    if least is None:
+        return candidates
+    pool = candidates.rows[:FOLDED]
+    kept = fold(context.snapshot.searcher.rows.take(pool), least)
+    return candidates.take(np.concatenate([kept, np.arange(len(pool), len(candidates))]))
+
+
 def _spread_out(context: Context, candidates: Candidates) -> Candidates:
     """In another order, if hits that are near to one before them are to come later."""
     if not context.request.diversity:
@@ -239,4 +249,4 @@ def _cut_page(context: Context, candidates: Candidates) -> Candidates:
     return candidates.take(slice(context.request.offset, context.request.last))
 
 
-STAGES: tuple[Stage, ...] = (_group_by_document, _group_by_field, _spread_out, _cut_page)
+STAGES: tuple[Stage, ...] = (_group_by_document, _group_by_field, _fold, _spread_out, _cut_page)

@@ -35,6 +35,8 @@ class Reason(enum.StrEnum):
     """It has none of the words of a lexical question."""
     GROUP = "group"
     """A better passage stands for its group."""
+    FOLD = "near-duplicate"
+    """It is nearly the same as a better hit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,12 @@ def _judge(context: Context, retrieve: Retrieve, own: Int64, page: Int64) -> Rea
     if np.isin(own, page).any():
         return Reason.FOUND
     whole = replace(context, request=replace(context.request, k=max(context.snapshot.rows, 1), offset=0))
-    (grouped,) = retrieve_candidates(whole, retrieve)
-    return Reason.OTHER_PAGE if np.isin(own, grouped.rows).any() else Reason.GROUP
+    (kept,) = retrieve_candidates(whole, retrieve)
+    if np.isin(own, kept.rows).any():
+        return Reason.OTHER_PAGE
+    unfolded = replace(whole, request=replace(whole.request, fold=None))
+    (grouped,) = retrieve_candidates(unfolded, retrieve)
+    return Reason.FOLD if np.isin(own, grouped.rows).any() else Reason.GROUP
 
 
 def _left_out(context: Context, rows: list[int]) -> Reason:

@@ -154,3 +154,18 @@ def test_hits_are_re_ranked_by_tokens(hits, refused):
     assert all("tokens" not in other["parts"] for other in others)
     assert "no model folder" in refused("search", "garden", "bee", "--rerank", "./no/such/model")
     assert "needs a way to do it" in refused("search", "garden", "bee", "--rerank-ms", "10")
+
+
+def test_a_question_without_a_token_is_told_by_its_line(refused, tmp_path):
+    """What is wrong with one question has a place; what is wrong with the options has none."""
+    path = tmp_path / "questions.txt"
+    path.write_text("bee\n\n\u200b\n", encoding="utf-8")
+    assert f"{path}:3: the query is empty" in refused("search", "garden", "--queries", path)
+    assert "questions.txt" not in refused("search", "garden", "--queries", path, "--where", "idd = 1")
+
+
+def test_copies_are_folded(hits):
+    """Nothing that is left is near to a better hit."""
+    assert len(hits("garden", "a bee has wings", "--fold", "0.1", "-k", 50)) < len(
+        hits("garden", "a bee has wings", "-k", 50)
+    )

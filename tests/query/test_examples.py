@@ -12,7 +12,7 @@ from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import QueryError
 from semsearch.fields.columns import build_columns
 from semsearch.fields.lookup import look_up
-from semsearch.query.diversity import diversify, first_of_each
+from semsearch.query.diversity import diversify, first_of_each, fold
 from semsearch.query.weights import UNLIKE_WEIGHT
 from tests.support.fake_encoder import FakeEncoder, stored_vectors
 
@@ -101,6 +101,9 @@ def test_examples_join_hybrid_search_by_meaning_alone(notes):
         ({"like": {"bee1": float("nan")}}, "weight of example 'bee1' is nan"),
         ({"text": "bee1", "diversity": 1.5}, "1.5 is no diversity"),
         ({"text": "bee1", "diversity": float("nan")}, "nan is no diversity"),
+        ({"text": "bee1", "fold": 0}, "0 is no cosine of near-duplicates"),
+        ({"text": "bee1", "fold": 1.01}, "1.01 is no cosine of near-duplicates"),
+        ({"text": "bee1", "fold": True}, "True is no cosine of near-duplicates"),
         ({"text": "bee1", "group_by": "gruop"}, "no document has a field gruop; did you mean 'group'"),
         ({"text": "bee1", "group_by": "a >"}, "is expected"),
         ({"like": ["d1"], "explain": True}, "only the hits of a text"),
@@ -185,3 +188,33 @@ def test_groups_of_nothing_are_none(tmp_path):
     """An empty collection has no fields, and grouping by one is no mistake."""
     collection = Collection.create(tmp_path / "empty", FakeEncoder())
     assert collection.search("bee", group_by="author") == []
+
+
+@pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])
+def test_near_duplicates_are_folded(tmp_path, mode):
+    """Of copies the best one stays, there are as many hits as there are texts, and pages follow each other."""
+    collection = Collection.create(tmp_path / "copies", FakeEncoder())
+    collection.add(Document(f"bee wing{n % 6}", id=f"d{n}") for n in range(60))
+    folded = collection.search("bee wing3", k=6, mode=mode, fold=0.999)
+    assert sorted(hit.text for hit in folded) == [f"bee wing{n}" for n in range(6)]
+    whole = collection.search("bee wing3", k=60, mode=mode)
+    firsts = {hit.text: hit.document for hit in reversed(whole)}
+    assert [hit.document for hit in folded] == sorted(firsts.values(), key=[hit.document for hit in whole].index)
+    pages = [collection.search("bee wing3", 2, mode=mode, fold=0.999, offset=at)[:] for at in (0, 2, 4)]
+    assert [hit for page in pages for hit in page] == folded
+    left_out = next(hit.document for hit in whole if hit.document not in firsts.values())
+    assert collection.why(left_out, "bee wing3", k=6, mode=mode, fold=0.999).reason == "near-duplicate"
+
+
+@settings(max_examples=200, deadline=None)
+@given(arrays(np.float32, st.tuples(st.integers(0, 12), st.just(2)), elements=st.sampled_from([-1, 0, 1])), st.data())
+def test_what_is_kept_is_far_from_all_that_is_kept_before(vectors, data):
+    """Folding takes each one that no better one kept is near to, one after the other."""
+    least = data.draw(st.sampled_from([0.3, 0.8, 1.0]))
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    units = vectors / np.where(lengths > 0, lengths, 1)
+    kept: list[int] = []
+    for place in range(len(units)):
+        if all(units[place] @ units[other] < least - 1e-6 for other in kept):
+            kept.append(place)
+    assert fold(vectors, least).tolist() == kept
