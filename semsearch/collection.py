@@ -24,6 +24,7 @@ from semsearch.storage.sync import SyncReport
 
 if TYPE_CHECKING:
     from semsearch.query.analogy import PassageAnswer
+    from semsearch.query.duplicates import Duplicates
     from semsearch.query.filters.mapping import Where
     from semsearch.query.hits import Hits
     from semsearch.query.why import Why
@@ -248,6 +249,16 @@ class Collection:
         vectors.
         """
         return answer(self._store, SearchRequest(similar=document, k=k, where=where, per_document=True))
+
+    def duplicates(self, score: float = 0.95, *, where: Where | None = None) -> list[Duplicates]:
+        """Groups of passages of different documents that are nearly the same, the largest group first.
+
+        Each passage is compared with each; pairs with a cosine of ``score`` or more join groups. Raises
+        :class:`QueryError` if there are millions of pairs.
+        """
+        from semsearch.query.duplicates import find_duplicates
+
+        return find_duplicates(self._store, score, where)
 
     def analogy(
         self,

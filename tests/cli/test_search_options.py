@@ -169,3 +169,12 @@ def test_copies_are_folded(hits):
     assert len(hits("garden", "a bee has wings", "--fold", "0.1", "-k", 50)) < len(
         hits("garden", "a bee has wings", "-k", 50)
     )
+
+
+def test_duplicates_are_shown_in_groups(run):
+    """A row a passage with the number of its group; nothing found is said on standard error."""
+    rows = json.loads(run("duplicates", "garden", "--min-score", "0.01", "--format", "json").stdout)
+    assert {"group", "document", "score", "text"} <= rows[0].keys()
+    assert rows[0]["group"] == 1
+    result = run("duplicates", "garden")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no duplicates\n")

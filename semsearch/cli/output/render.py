@@ -17,10 +17,11 @@ from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
     from semsearch.query.analogy import PassageAnswer
+    from semsearch.query.duplicates import Duplicates
     from semsearch.query.hits import Hit
 
-__all__ = ["hit_record", "is_for_people", "is_table", "json_text", "show", "show_hits", "show_occurrences"]
-__all__ += ["show_passage_answers", "show_record"]
+__all__ = ["hit_record", "is_for_people", "is_table", "json_text", "show", "show_duplicates", "show_hits"]
+__all__ += ["show_occurrences", "show_passage_answers", "show_record"]
 
 Record = Mapping[str, Any]
 RecordPrinter = Callable[[Sequence[Record], Sequence[str]], None]
@@ -50,6 +51,13 @@ def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) ->
     rows = [hit_record(answer.hit) | {"rank": answer.rank, "rank_of_all": answer.hit.rank} for answer in answers]
     ordered = [{name: row[name] for name in every} for row in rows]
     show(ordered, ("rank", "rank_of_all", *HIT_COLUMNS[1:]), style, every=every, nothing="no results")
+
+
+def show_duplicates(groups: Sequence[Duplicates], style: str | None) -> None:
+    """Print the passages of each group, with the group's number."""
+    every = ["group", *_hit_fields()]
+    rows = [{"group": number, **hit_record(hit)} for number, group in enumerate(groups, start=1) for hit in group.hits]
+    show(rows, ("group", *HIT_COLUMNS[1:]), style, every=every, nothing="no duplicates")
 
 
 def _hit_fields() -> list[str]:

@@ -1,0 +1,1 @@
+"""What lies near what among the rows of a collection: pure functions over vectors."""
