@@ -30,7 +30,7 @@ COMMANDS = {
     "index": "Build a collection from files, or bring it up to date with them.",
     "search": "Find the passages nearest to a query, in meaning and in words.",
     "similar": "Find the documents that are nearest to a stored one.",
-    "duplicates": "Find passages of different documents that are nearly the same, in groups.",
+    "duplicates": "Find passages that are nearly the same, in groups.",
     "tokenize": "Show the tokens that a model makes of texts.",
     "embed": "Show the vectors that a model makes of texts.",
     "compare": "Show how alike texts are, as wholes or token by token.",

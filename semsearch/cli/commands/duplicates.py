@@ -27,9 +27,9 @@ __all__ = ["command"]
 @format_option
 @indexes_option
 def command(name: str, min_score: float, where: str | None, style: str | None, indexes: Path | None) -> None:
-    """Find passages of different documents that are nearly the same, in groups.
+    """Find passages that are nearly the same, in groups.
 
-    Each passage is compared with each. The score is the largest cosine with another passage of the group. A group has
+    Passages of different documents are compared, each with each. The score is the largest cosine with another passage of the group. A group has
     all that such pairs join, the largest group first.
 
     \b
