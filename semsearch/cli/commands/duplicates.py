@@ -29,8 +29,8 @@ __all__ = ["command"]
 def command(name: str, min_score: float, where: str | None, style: str | None, indexes: Path | None) -> None:
     """Find passages that are nearly the same, in groups.
 
-    Passages of different documents are compared, each with each. The score is the largest cosine with another passage of the group. A group has
-    all that such pairs join, the largest group first.
+    Passages of different documents are compared, each with each. The score is the largest cosine with another passage
+    of the group. A group has all that such pairs join, the largest group first.
 
     \b
     semsearch duplicates notes
