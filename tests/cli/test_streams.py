@@ -19,6 +19,7 @@ ARGUMENTS = {
     "index": ["index", "garden", "more.txt"],
     "search": ["search", "garden", "bee"],
     "similar": ["similar", "garden", "bee"],
+    "duplicates": ["duplicates", "garden", "--min-score", "0.01"],
     "tokenize": ["tokenize", "a bee"],
     "embed": ["embed", "a bee"],
     "compare": ["compare", "a bee", "a fly"],
