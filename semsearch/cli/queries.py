@@ -55,9 +55,7 @@ def _answer(collection: Collection, batch: list[_Question], k: int, options: Sea
     try:
         return collection.search_many([question.text for question in batch], k, **options)
     except QueryError:
-        collection.search(
-            HARMLESS, k, **options
-        )  # raises what is wrong with the options, which no line is to blame for
+        collection.search(HARMLESS, k, **options)  # raises if the options are to blame, and no line is
         for question in batch:
             try:
                 collection.search(question.text, k, **options)
