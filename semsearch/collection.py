@@ -24,9 +24,10 @@ from semsearch.storage.sync import SyncReport
 
 if TYPE_CHECKING:
     from semsearch.query.analogy import PassageAnswer
-    from semsearch.query.duplicates import Duplicates
     from semsearch.query.filters.mapping import Where
     from semsearch.query.hits import Hits
+    from semsearch.query.overview.clusters import Cluster
+    from semsearch.query.overview.duplicates import Duplicates
     from semsearch.query.why import Why
     from semsearch.storage.upkeep.status import Status
     from semsearch.storage.upkeep.verify import Report
@@ -256,9 +257,27 @@ class Collection:
         Each passage is compared with each; pairs with a cosine of ``score`` or more join groups. Raises
         :class:`QueryError` if there are millions of pairs.
         """
-        from semsearch.query.duplicates import find_duplicates
+        from semsearch.query.overview.duplicates import find_duplicates
 
         return find_duplicates(self._store, score, where)
+
+    def clusters(self, count: int | None = None, k: int = 3, *, where: Where | None = None) -> list[Cluster]:
+        """The passages in at most ``count`` clusters, the largest first, with typical words and ``k`` central passages.
+
+        Unless told otherwise there are as many as half the square root of the passages, and 20 at most.
+        """
+        from semsearch.query.overview.clusters import list_clusters
+
+        return list_clusters(self._store, count, k, where)
+
+    def outliers(self, k: int = 10, *, where: Where | None = None) -> Hits:
+        """The ``k`` passages that are farthest from those of other documents, the farthest first.
+
+        The score is the mean cosine with the three nearest of them.
+        """
+        from semsearch.query.overview.outliers import list_outliers
+
+        return list_outliers(self._store, k, where)
 
     def analogy(
         self,

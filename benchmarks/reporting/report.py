@@ -229,6 +229,28 @@ def _modes(figures: dict[str, Any]) -> str:
     return text + table(["", *rows], [[mode, *(f"{row[mode]:.3f}" for row in rows.values())] for mode in modes])
 
 
+def _confidence(figures: dict[str, Any]) -> str:
+    text = (
+        "How well an answer's confidence tells a set's own questions from those of the two other sets. AUC is the\n"
+        "share of pairs of which the own question has more. Behind it, for a least confidence: own questions that are\n"
+        "answered / foreign ones that are said to have nothing relevant. Short questions are the first "
+        f"{figures['short_words']} long words.\n\n"
+    )
+    rows = [
+        [
+            f"{name}, {kind} questions",
+            f"**{row['auc']:.3f}**",
+            *(
+                f"{own:.1%} / {foreign:.1%}"
+                for own, foreign in zip(row["own_kept"], row["foreign_refused"], strict=True)
+            ),
+        ]
+        for name, kinds in figures["sets"].items()
+        for kind, row in kinds.items()
+    ]
+    return text + table(["", "AUC", *(str(least) for least in figures["least"])], rows)
+
+
 def _lexical(figures: dict[str, Any]) -> str:
     head = ["", "rows", "words a row", "postings", "MB", "build, s", "merge, s", "p50, ms", "p95, ms"]
     rows = [[name, *_columns(figures[name])] for name in ("sentences", "passages")]
@@ -266,6 +288,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("encoding", "Encoding", _encoding),
     ("quality", "Quality", _quality),
     ("modes", "By meaning, by words, by both", _modes),
+    ("confidence", "Confidence", _confidence),
     ("lexical", "Lexical search", _lexical),
     ("filtered", "Filters", _filtered),
     ("startup", "What a user waits for", _startup),

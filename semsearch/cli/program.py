@@ -31,6 +31,8 @@ COMMANDS = {
     "search": "Find the passages nearest to a query, in meaning and in words.",
     "similar": "Find the documents that are nearest to a stored one.",
     "duplicates": "Find passages that are nearly the same, in groups.",
+    "clusters": "Show what a collection is about: its clusters and their words.",
+    "outliers": "Find passages that are like none of the other documents.",
     "tokenize": "Show the tokens that a model makes of texts.",
     "embed": "Show the vectors that a model makes of texts.",
     "compare": "Show how alike texts are, as wholes or token by token.",

@@ -27,17 +27,18 @@ TOGETHER = 256
 
 
 def answer_file(collection: Collection, path: str, k: int, options: SearchOptions) -> None:
-    """Print ``{"query": …, "hits": […]}`` for each question of a file, - for standard input.
+    """Print ``{"query": …, "confidence": …, "nothing_relevant": …, "hits": […]}`` for each question of a file.
 
-    A line is a question, or, if the file's name ends with ``.jsonl``, an object with a ``text``, and perhaps an ``id``,
-    which comes back with the answer. Blank lines are passed over.
+    ``-`` is standard input. A line is a question, or, if the file's name ends with ``.jsonl``, an object with a
+    ``text``, and perhaps an ``id``, which comes back with the answer. Blank lines are passed over.
     """
     from semsearch.cli.output.render import hit_record, json_text
 
     questions = _read_questions(path)
     while batch := list(islice(questions, TOGETHER)):
         for question, hits in zip(batch, _answer(collection, batch, k, options), strict=True):
-            record = {**question.head, "query": question.text, "hits": [hit_record(hit) for hit in hits]}
+            said = {"query": question.text, "confidence": hits.confidence, "nothing_relevant": hits.nothing_relevant}
+            record = {**question.head, **said, "hits": [hit_record(hit) for hit in hits]}
             click.echo(json_text(record))
 
 

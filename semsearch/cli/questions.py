@@ -32,6 +32,7 @@ class QuestionOptions:
     fold: float | None
     rerank: str | None
     rerank_ms: float | None
+    min_confidence: float | None
     explain: bool
     min_score: float | None
     exact: bool
@@ -40,7 +41,7 @@ class QuestionOptions:
     def has_other_than_filter(self) -> bool:
         """Whether anything is wanted besides a filter and a mode."""
         spread = self.offset or self.per_document or self.group_by is not None or self.diversity
-        spread = spread or self.fold is not None
+        spread = spread or self.fold is not None or self.min_confidence is not None
         return bool(self.like or self.unlike or spread or self.rerank or self.explain or self.exact)
 
     def as_search_options(self, run: RunOptions, *, highlight: bool = False) -> SearchOptions:
@@ -57,6 +58,7 @@ class QuestionOptions:
             "fold": self.fold,
             "rerank": self._load_reranker(run),
             "rerank_ms": self.rerank_ms,
+            "min_confidence": self.min_confidence,
             "explain": self.explain,
             "highlight": highlight,
             "exact": self.exact,
@@ -106,6 +108,12 @@ question_options = as_value(
             help="Read the 100 best closely: by the vectors of tokens, or by a cross-encoder.",
         ),
         click.option("--rerank-ms", type=float, metavar="MS", help="Milliseconds for that, the best first."),
+        click.option(
+            "--min-confidence",
+            type=float,
+            metavar="0..1",
+            help="Leave out hits that are no better than what this share of nonsense questions finds: 0.9.",
+        ),
         click.option("--explain", is_flag=True, help="Say what each list, word and token adds to the score."),
         click.option("--min-score", type=float, metavar="SCORE", help="All passages from this score on, however many."),
         click.option("--exact", is_flag=True, help="Compare with every passage instead of asking the index."),

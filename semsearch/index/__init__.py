@@ -1,5 +1,6 @@
 """Nearest rows of a matrix. Knows vectors and row numbers, not texts; only this layer imports FAISS."""
 
+from semsearch.index.background import Background, measure_background
 from semsearch.index.bitmaps import Bitmap, all_but, bitmap_of, count, members
 from semsearch.index.codes import Code
 from semsearch.index.file_digest import Digest, has_digest
@@ -14,6 +15,7 @@ from semsearch.index.searcher import Searcher
 __all__ = [
     "DEFAULT_TARGET",
     "ApproximateIndex",
+    "Background",
     "Bitmap",
     "Code",
     "Digest",
@@ -33,6 +35,7 @@ __all__ = [
     "count",
     "has_digest",
     "is_current",
+    "measure_background",
     "members",
     "open_rows",
     "target_of",

@@ -31,7 +31,7 @@ RANKED = 1000
 def highlight_hits(store: Store, query: str, hits: Hits) -> Hits:
     """The hits with the places of the words of the query."""
     found = [replace(hit, highlights=_find_words(store, query, hit.text)) for hit in hits]
-    return Hits(found, hits.total, hits.documents)
+    return hits.with_hits(found)
 
 
 def _find_words(store: Store, query: str, text: str) -> tuple[Span, ...]:
@@ -64,7 +64,7 @@ def explain_hits(context: Context, vector: Float32 | None, hits: Hits, candidate
         )
         for place, hit in enumerate(hits)
     ]
-    return Hits(explained, hits.total, hits.documents)
+    return hits.with_hits(explained)
 
 
 def _ranks_of(

@@ -35,6 +35,8 @@ def to_arrow(hits: Sequence[Hit]) -> Any:
     columns["metadata"] = pa.array([json.dumps(dict(hit.metadata)) for hit in hits], pa.string())
     for part in dict.fromkeys(name for hit in hits for name in hit.parts):
         columns[part] = pa.array([hit.parts.get(part) for hit in hits], pa.float64())
+    for name in ("percentile", "confidence"):
+        columns[name] = pa.array([getattr(hit, name) for hit in hits], pa.float64())
     return pa.table(columns)
 
 

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Metadata, Span
 from semsearch.storage.store import Store
 
-__all__ = ["Candidates", "Explanation", "Hit", "Hits", "TokenShare", "read_hits"]
+__all__ = ["LEAST_CONFIDENCE", "Candidates", "Explanation", "Hit", "Hits", "Ratings", "TokenShare", "read_hits"]
 
+LEAST_CONFIDENCE = 0.9
+"""Of a relevant hit. One in ten questions without a sense finds one that reaches it."""
 SHOWN = 5
 """Hits that a ``repr`` shows."""
 
@@ -41,6 +44,27 @@ class Candidates:
         parts = {name: values[places] for name, values in self.parts.items()}
         ranks = {name: values[places] for name, values in self.ranks.items()}
         return Candidates(self.rows[places], self.scores[places], parts, self.total, ranks)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """How the scores of candidates stand in their collection, float64[n] each; ``None`` is not known.
+
+    See :mod:`semsearch.query.confidence`.
+    """
+
+    percentiles: npt.NDArray[np.float64] | None = None
+    confidences: npt.NDArray[np.float64] | None = None
+
+    def take(self, places: Int64) -> Ratings:
+        """Those of some of the candidates."""
+        percentiles = None if self.percentiles is None else self.percentiles[places]
+        return Ratings(percentiles, None if self.confidences is None else self.confidences[places])
+
+    @property
+    def best(self) -> float | None:
+        """The largest confidence, if any is known."""
+        return None if self.confidences is None or not len(self.confidences) else float(self.confidences.max())
 
 
 class TokenShare(NamedTuple):
@@ -70,7 +94,9 @@ class Hit:
     """One result. ``score`` is higher for closer, whatever the metric.
 
     ``start`` and ``end`` are character positions of the passage in its document's text;
-    ``passage`` is its number within the document, from 0; ``parts`` holds what made the score. If asked for,
+    ``passage`` is its number within the document, from 0; ``parts`` holds what made the score. ``percentile`` says how
+    many percent of random pairs of passages are less near, and ``confidence``, from 0 to 1, which share of questions
+    without a sense finds less; ``None`` is not known (see :mod:`semsearch.query.confidence`). If asked for,
     ``highlights`` are the places in ``text`` of words of the query, and ``explanation`` says how the score came about.
     """
 
@@ -85,23 +111,43 @@ class Hit:
     source: str | None
     metadata: Metadata
     parts: Mapping[str, float]
+    percentile: float | None = None
+    confidence: float | None = None
     highlights: tuple[Span, ...] | None = None
     explanation: Explanation | None = None
+
+    @property
+    def is_relevant(self) -> bool | None:
+        """Whether the confidence is that of a relevant hit, 0.9 or more; ``None`` if it is not known."""
+        return None if self.confidence is None else self.confidence >= LEAST_CONFIDENCE
 
 
 class Hits(Sequence[Hit]):
     """The answer to a question: hits, best first; equal to a list of the same.
 
     ``total`` is how many passages could be hits if enough were asked for, ``documents`` how many documents could be
-    found: all, or those that fulfil the filter.
+    found: all, or those that fulfil the filter. ``confidence`` is the largest of a hit, those included that had too
+    little of it; ``None`` is not known.
     """
 
-    __slots__ = ("_hits", "documents", "total")
+    __slots__ = ("_hits", "confidence", "documents", "total")
 
-    def __init__(self, hits: Iterable[Hit] = (), total: int = 0, documents: int = 0) -> None:
+    def __init__(
+        self, hits: Iterable[Hit] = (), total: int = 0, documents: int = 0, confidence: float | None = None
+    ) -> None:
         self._hits = tuple(hits)
         self.total = total
         self.documents = documents
+        self.confidence = confidence
+
+    @property
+    def nothing_relevant(self) -> bool:
+        """Whether questions without a sense find as much as this one: no hit has a confidence of 0.9."""
+        return self.confidence is not None and self.confidence < LEAST_CONFIDENCE
+
+    def with_hits(self, hits: Iterable[Hit]) -> Hits:
+        """The same answer with other accounts of its hits."""
+        return Hits(hits, self.total, self.documents, self.confidence)
 
     def __len__(self) -> int:
         return len(self._hits)
@@ -147,13 +193,16 @@ class Hits(Sequence[Hit]):
         return f"<{len(self)} of {self.total} hits: {shown}{', …' if len(self) > SHOWN else ''}>"
 
 
-def read_hits(store: Store, candidates: Candidates, documents: int = 0, first: int = 1) -> Hits:
+def read_hits(store: Store, candidates: Candidates, first: int = 1, ratings: Ratings | None = None) -> list[Hit]:
     """The candidates as hits in their order, within a pinned state; only here are texts read.
 
-    ``documents`` is how many could be found, ``first`` the rank of the first hit.
+    ``first`` is the rank of the first hit, ``ratings`` what is known of their scores.
     """
     rows = candidates.rows.tolist()
     passages = store.passages(rows)
+    unknown = [None] * len(rows)
+    percentiles = unknown if ratings is None or ratings.percentiles is None else ratings.percentiles.tolist()
+    confidences = unknown if ratings is None or ratings.confidences is None else ratings.confidences.tolist()
     parts = {name: np.asarray(values).tolist() for name, values in candidates.parts.items()}
     hits = []
     for place, (row, score) in enumerate(zip(rows, candidates.scores.tolist(), strict=True)):
@@ -171,6 +220,8 @@ def read_hits(store: Store, candidates: Candidates, documents: int = 0, first: i
                 source=passage.document.source,
                 metadata=passage.document.metadata,
                 parts={name: values[place] for name, values in parts.items() if not math.isnan(values[place])},
+                percentile=percentiles[place],
+                confidence=confidences[place],
             )
         )
-    return Hits(hits, candidates.total, documents)
+    return hits

@@ -40,6 +40,7 @@ class SearchOptions(TypedDict, total=False):
     fold: float | None
     rerank: str | CrossEncoder | None
     rerank_ms: float | None
+    min_confidence: float | None
     explain: bool
     highlight: bool
     exact: bool
@@ -64,6 +65,8 @@ class SearchRequest:
     - ``rerank``: read the first hundred passages closely: ``tokens``, or a cross-encoder by its name or itself (see
       :mod:`semsearch.query.rerank`);
     - ``rerank_ms``: the milliseconds for that, the best passages first; at least one is read;
+    - ``min_confidence``: leave out hits of a lower confidence, from 0 to 1 (see :mod:`semsearch.query.confidence`); a
+      page has fewer hits then;
     - ``mode``: what a text is searched by; ``None`` is ``hybrid``, and ``dense`` where there is no text, or a least
       score, which only one kind of score can reach;
     - ``offset``: how many of the best hits are passed over;
@@ -88,6 +91,7 @@ class SearchRequest:
     fold: float | None = None
     rerank: str | CrossEncoder | None = None
     rerank_ms: float | None = None
+    min_confidence: float | None = None
     mode: Mode | str | None = None
     offset: int = 0
     explain: bool = False
@@ -116,6 +120,7 @@ class SearchRequest:
             object.__setattr__(self, "k", check_k(self.k))  # type: ignore[arg-type]  # None is refused there
         object.__setattr__(self, "offset", check_offset(self.offset))
         object.__setattr__(self, "mode", self._choose_mode())
+        self._check_confidence()
         if self.text is None and (self.explain or self.highlight):
             raise QueryError("only the hits of a text can be explained; search for one")
         if self.where is not None:
@@ -176,6 +181,22 @@ class SearchRequest:
             raise QueryError(f"rerank is empty; give {TOKENS!r}, or the name of a cross-encoder")
         if self.text is None or self.min_score is not None:
             raise QueryError("only the best answers to a text can be re-ranked; search for one, without a least score")
+
+    def _check_confidence(self) -> None:
+        if self.min_confidence is None:
+            return
+        if not _is_number(self.min_confidence) or not 0 <= self.min_confidence <= 1:
+            raise QueryError(f"{self.min_confidence!r} is no confidence; give a number from 0 to 1, such as 0.9")
+        if not self.has_confidence:
+            raise QueryError(
+                f"only answers to a text by meaning have a confidence; search for one, with the mode {Mode.HYBRID} or "
+                f"{Mode.DENSE}, without examples"
+            )
+
+    @property
+    def has_confidence(self) -> bool:
+        """Whether the hits' scores can be compared with those of questions without a sense: for a text by itself."""
+        return self.text is not None and not self.examples and self.mode is not Mode.LEXICAL
 
     def _choose_mode(self) -> Mode:
         if self.mode is None:

@@ -16,6 +16,7 @@ import numpy as np
 from semsearch.common.arrays import Float32
 from semsearch.common.documents import Mode
 from semsearch.index import all_but
+from semsearch.query.confidence import keep_confident, rate_candidates
 from semsearch.query.dense import DenseQuery, check_vectors, comparable, encode_queries, like_document, retrieve_dense
 from semsearch.query.diversity import FOLDED, POOL, diversify, first_of_each, fold
 from semsearch.query.filters.filter import Allowed, allowed_rows
@@ -67,8 +68,7 @@ def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[Hits]:
             context, given = _prepare(store, snapshot, alike, [vectors.get(number) for number in numbers])
             found = retrieve_candidates(context, _retriever(context, [one.text for one in alike], given))
             for number, request, vector, candidates in zip(numbers, alike, given, found, strict=True):
-                read = read_hits(store, candidates, context.allowed.documents, request.offset + 1)
-                hits[number] = _annotate(replace(context, request=request), vector, read, candidates)
+                hits[number] = _read_page(replace(context, request=request), vector, candidates)
     return [hits[number] for number in range(len(requests))]
 
 
@@ -92,6 +92,15 @@ def _prepare(
         context, combined = _apply_examples(context, vectors[0])
         vectors = [combined]
     return context, vectors
+
+
+def _read_page(context: Context, vector: Float32 | None, page: Candidates) -> Hits:
+    """The candidates of a page as hits, with what was asked for besides."""
+    rated = rate_candidates(context, page)
+    candidates, ratings = keep_confident(context, page, rated)
+    read = read_hits(context.store, candidates, context.request.offset + 1, ratings)
+    hits = Hits(read, candidates.total, context.allowed.documents, rated.best)
+    return _annotate(context, vector, hits, candidates)
 
 
 def _annotate(context: Context, vector: Float32 | None, hits: Hits, candidates: Candidates) -> Hits:

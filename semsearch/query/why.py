@@ -12,6 +12,7 @@ from semsearch.common.arrays import Int64
 from semsearch.common.errors import QueryError
 from semsearch.common.suggestions import suggest
 from semsearch.index import members
+from semsearch.query.confidence import keep_confident, rate_candidates
 from semsearch.query.hits import Hit, read_hits
 from semsearch.query.request import SearchRequest
 from semsearch.query.search import Context, Retrieve, pin_question, retrieve_candidates
@@ -37,6 +38,8 @@ class Reason(enum.StrEnum):
     """A better passage stands for its group."""
     FOLD = "near-duplicate"
     """It is nearly the same as a better hit."""
+    CONFIDENCE = "low confidence"
+    """It is on the page, and has not the least confidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,14 @@ def explain_absence(store: Store, request: SearchRequest, document: str) -> Why:
         (everything,) = retrieve(context.snapshot.rows)
         own = np.flatnonzero(np.isin(everything.rows, rows))
         (page,) = retrieve_candidates(context, retrieve)
-        last = read_hits(store, page.take(slice(-1, None)), first=request.offset + len(page)) if len(page) else []
+        kept, ratings = keep_confident(context, page, rate_candidates(context, page))
+        last = read_hits(store, kept, request.offset + 1, ratings)[-1:]
         if not len(own):
             return Why(document, _left_out(context, rows), None, None, None, {}, last[0] if last else None)
-        (hit,) = read_hits(store, everything.take(own[:1]), first=int(own[0]) + 1)
+        (hit,) = read_hits(store, everything.take(own[:1]), int(own[0]) + 1)
         reason = _judge(context, retrieve, everything.rows[own], page.rows)
+        if reason is Reason.FOUND and not np.isin(everything.rows[own], kept.rows).any():
+            reason = Reason.CONFIDENCE
         return Why(document, reason, hit.rank, hit.passage, hit.score, hit.parts, last[0] if last else None)
 
 

@@ -27,6 +27,7 @@ from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.folder import DATABASE
 from semsearch.storage.handle import Handle
 from semsearch.storage.locking import LOCK, clear
+from semsearch.storage.nonsense import encode_nonsense
 from semsearch.storage.settings import CollectionSettings, Definition
 from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.sync import MayRemove, Sync, SyncReport
@@ -183,6 +184,7 @@ class Store:
         self.attach(encoder)
         with self.handle.writing() as writer:
             writer.maintain()
+            writer.indexes.renew_background(partial(encode_nonsense, encoder))
             writer.indexes.sweep()
         return report
 

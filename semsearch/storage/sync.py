@@ -17,12 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from semsearch.common.arrays import Float32
 from semsearch.common.documents import MOST_NESTED, Document, is_nested_deeper
 from semsearch.common.errors import NONSENSE, DuplicateIdError, InputError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder import Encoder
 from semsearch.ingest.reader import Reader
 from semsearch.storage.encoding import EncodedPassage, EncodedPassages, Known, encode_new, join_passages
+from semsearch.storage.nonsense import encode_nonsense
 from semsearch.storage.prepare import Prepared, prepare
 from semsearch.storage.settings import CollectionSettings
 from semsearch.storage.tables.documents import KnownDocument, content_hash, encode_metadata
@@ -150,7 +152,18 @@ class Sync:
             self._prune(source, reader)
         if not self._dry_run:
             self._writer.maintain()
+            self._writer.indexes.renew_background(self._encode_nonsense)
         return self.report
+
+    def _encode_nonsense(self) -> Float32:
+        self._check_encoder()
+        return encode_nonsense(self._encoder)
+
+    def _check_encoder(self) -> None:
+        """Check the encoder once, before it encodes the first text."""
+        if self._check:
+            self._check()
+            self._check = None
 
     def _refuse_missing(self, reader: Reader) -> None:
         """A path that is not there is a mistake, unless documents came from it once."""
@@ -209,9 +222,8 @@ class Sync:
             digests = {digest for document in prepared for digest in document.digests()}
             self._encoded_last |= dict.fromkeys(digests, NOT_ENCODED)
             return None, len(digests - known.keys())
-        if self._check and any(digest not in known for document in prepared for digest in document.digests()):
-            self._check()  # once, and only if anything is to be encoded
-            self._check = None
+        if any(digest not in known for document in prepared for digest in document.digests()):
+            self._check_encoder()
         self._encoded_last = encode_new(prepared, self._settings, self._encoder, known)
         encoded = join_passages(prepared, {**known, **self._encoded_last}, self._settings)
         return encoded, len(self._encoded_last)

@@ -20,6 +20,8 @@ ARGUMENTS = {
     "search": ["search", "garden", "bee"],
     "similar": ["similar", "garden", "bee"],
     "duplicates": ["duplicates", "garden", "--min-score", "0.01"],
+    "clusters": ["clusters", "garden"],
+    "outliers": ["outliers", "garden"],
     "tokenize": ["tokenize", "a bee"],
     "embed": ["embed", "a bee"],
     "compare": ["compare", "a bee", "a fly"],

@@ -127,7 +127,7 @@ def work():
         os.write(1, b"%d " % faults.count)
 print(forked(work))
 """
-STEPS = 29
+STEPS = 30
 """Durable steps of a re-encoding in all, as the next test says."""
 
 

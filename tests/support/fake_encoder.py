@@ -29,6 +29,7 @@ class FakeEncoder:
     """A text's vector is the sum of its words' directions; words are of any length, tokens of six letters."""
 
     special_count = 2
+    vocabulary_size = 1000
 
     def __init__(self, dimension=16, max_seq_length=32, name="fake", fingerprint="f" * 32):
         self.name = name
@@ -87,8 +88,8 @@ class FakeEncoder:
         return found
 
     def decode(self, ids):
-        """Something for each id."""
-        return " ".join(map(str, ids))
+        """A word of letters for each id, which no test has."""
+        return " ".join("qz" + "".join(chr(ord("a") + int(digit)) for digit in str(number)) for number in ids)
 
     def _in_context(self, tokens):
         own = np.array([word_vector(token.lower(), self.dimension) for token in tokens.tokens], np.float32)

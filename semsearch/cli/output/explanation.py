@@ -28,6 +28,7 @@ def show_explanations(hits: Sequence[Hit], style: str | None) -> None:
             continue
         parts = [f"{name} {score:.4f}{_rank(explanation.ranks.get(name))}" for name, score in hit.parts.items()]
         click.echo(f"\n{hit.rank}. {one_line(hit.document)}: {hit.score:.4f} of {', '.join(parts)}")
+        _show_standing(hit)
         _show_shares("words", explanation.words.items())
         _show_shares("tokens", explanation.tokens)
         _show_shares("query", explanation.query_tokens)
@@ -43,6 +44,13 @@ def show_why(why: Why, style: str | None) -> None:
 
 def _rank(rank: int | None) -> str:
     return "" if rank is None else f" (rank {rank})"
+
+
+def _show_standing(hit: Hit) -> None:
+    if hit.percentile is not None:
+        confidence = "" if hit.confidence is None else f", confidence {hit.confidence:.3f}"
+        closer = "every" if hit.percentile >= 100 else f"{min(hit.percentile, 99.99):.4g} % of"
+        click.echo(f"   closer than {closer} random pair{'' if closer == 'every' else 's'}{confidence}")
 
 
 def _show_shares(what: str, shares: Iterable[tuple[str, float]]) -> None:

@@ -17,11 +17,12 @@ from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
     from semsearch.query.analogy import PassageAnswer
-    from semsearch.query.duplicates import Duplicates
-    from semsearch.query.hits import Hit
+    from semsearch.query.hits import Hit, Hits
+    from semsearch.query.overview.clusters import Cluster
+    from semsearch.query.overview.duplicates import Duplicates
 
-__all__ = ["hit_record", "is_for_people", "is_table", "json_text", "show", "show_duplicates", "show_hits"]
-__all__ += ["show_occurrences", "show_passage_answers", "show_record"]
+__all__ = ["hit_record", "is_for_people", "is_table", "json_text", "show", "show_clusters", "show_duplicates"]
+__all__ += ["show_hits", "show_occurrences", "show_passage_answers", "show_record"]
 
 Record = Mapping[str, Any]
 RecordPrinter = Callable[[Sequence[Record], Sequence[str]], None]
@@ -39,10 +40,16 @@ SHOWN = 5
 """First numbers of a vector that people see; the other formats have all of them."""
 
 
-def show_hits(hits: Sequence[Hit], style: str | None) -> None:
-    """Print search results."""
+def show_hits(hits: Hits, style: str | None) -> None:
+    """Print search results, and on stderr that nothing is relevant, if that is so."""
     records = [hit_record(hit) for hit in hits]
     show(records, HIT_COLUMNS, style, every=tuple(records[0]) if records else _hit_fields(), nothing="no results")
+    if hits.nothing_relevant:
+        click.echo(
+            f"nothing relevant: the best hit has a confidence of {hits.confidence:.2f}; that is, of 100 nonsense "
+            f"questions {round(100 * (1 - (hits.confidence or 0.0)))} find as much",
+            err=True,
+        )
 
 
 def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) -> None:
@@ -60,15 +67,33 @@ def show_duplicates(groups: Sequence[Duplicates], style: str | None) -> None:
     show(rows, ("group", *HIT_COLUMNS[1:]), style, every=every, nothing="no duplicates")
 
 
+def show_clusters(clusters: Sequence[Cluster], style: str | None) -> None:
+    """Print the central passages of each cluster, with the cluster's number, size and words."""
+    every = ["cluster", "size", "words", "cohesion", *_hit_fields()]
+    rows = [
+        {
+            "cluster": cluster.number,
+            "size": cluster.size,
+            "words": " ".join(cluster.words),
+            "cohesion": cluster.cohesion,
+            **hit_record(hit),
+        }
+        for cluster in clusters
+        for hit in cluster.hits
+    ]
+    show(rows, ("cluster", "size", "words", "document", "text"), style, every=every, nothing="no passages")
+
+
 def _hit_fields() -> list[str]:
     from semsearch.query.hits import Hit
 
-    return [field.name for field in fields(Hit) if field.name not in ON_REQUEST]
+    return [*(field.name for field in fields(Hit) if field.name not in ON_REQUEST), "relevant"]
 
 
 def hit_record(hit: Hit) -> dict[str, Any]:
-    """The fields of a hit; those that nobody asked for are left out."""
-    return {name: value for name, value in asdict(hit).items() if name not in ON_REQUEST or value is not None}
+    """The fields of a hit, and whether it is relevant; those that nobody asked for are left out."""
+    found = {name: value for name, value in asdict(hit).items() if name not in ON_REQUEST or value is not None}
+    return found | {"relevant": hit.is_relevant}
 
 
 def show_occurrences(rows: Sequence[Record], columns: Sequence[str], style: str | None) -> None:

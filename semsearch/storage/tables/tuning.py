@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TUNING", "WORD_TUNING", "Tuning"]
 
-CHOICES = ("factory", "target")
-"""What the user wants, which outlives an index."""
+KEPT = ("factory", "target", "background")
+"""What the user wants, and how scores stand, which outlive an index."""
 
 
 class Tuning(Table):
@@ -49,8 +49,8 @@ CREATE TABLE {self.name} (              -- which index is wanted, which was buil
         connection.executemany(f"INSERT INTO {self.name} VALUES (?, ?)", rows)  # noqa: S608 - a name of ours
 
     def forget_derived(self, connection: sqlite3.Connection) -> None:
-        """What was built and measured is gone; what is wanted stays."""
-        connection.execute(f"DELETE FROM {self.name} WHERE key NOT IN (?, ?)", CHOICES)  # noqa: S608 - a name of ours
+        """What was built, and what was measured of it, is gone."""
+        connection.execute(f"DELETE FROM {self.name} WHERE key NOT IN (?, ?, ?)", KEPT)  # noqa: S608 - a name of ours
 
     def sealed_rows(self, connection: sqlite3.Connection) -> Iterable[Row]:
         """All of them."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import NONSENSE, DamagedError
-from semsearch.storage.database.state import State, read_state
+from semsearch.storage.database.state import State, index_checksum, read_state
 from semsearch.storage.folder import DATABASE
 from semsearch.storage.tables import TABLES
 from semsearch.storage.tables.documents import DOCUMENTS, UnsavedDocument
@@ -72,8 +72,13 @@ class Salvage:
         return META.read_salvageable(self._connection)
 
     def tuning(self) -> dict[str, Any]:
-        """The user's choices for the index, as far as they can be read."""
-        return TUNING.read_salvageable(self._connection)
+        """The user's choices for the index, as far as they can be read; what was measured, only if it is sound."""
+        values = TUNING.read_salvageable(self._connection)
+        state = self._state()
+        with suppress(sqlite3.DatabaseError, DamagedError, *NONSENSE):
+            if state and index_checksum(self._connection) == state.indexing:
+                return values
+        return {name: value for name, value in values.items() if name != "background"}
 
     def sources(self) -> list[KnownSource]:
         """The names of files that match their checksums."""

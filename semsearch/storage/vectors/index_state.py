@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from semsearch.common.errors import NONSENSE
-from semsearch.index import DEFAULT_TARGET, Measured, Plan, Point, Reach, Target
+from semsearch.index import DEFAULT_TARGET, Background, Measured, Plan, Point, Reach, Target
 from semsearch.storage.tables import INDEXES_OF, TUNING_OF
 from semsearch.storage.tables.indexes import IndexFile
 from semsearch.storage.vectors.kinds import VectorKind
@@ -17,7 +17,7 @@ from semsearch.storage.vectors.kinds import VectorKind
 __all__ = ["IndexState", "read_index_state", "salvage_choice", "write_index_state"]
 
 STALE = 1.5
-"""Rows added or deleted, as a share of those that were measured, that make the figures doubtful."""
+"""Growth or loss of rows since something was measured that makes the figures doubtful."""
 UNTUNED = Point(Reach(1), candidates=300)
 
 
@@ -26,7 +26,7 @@ class IndexState:
     """All that the database says of an index.
 
     ``factory`` is the user's own choice of an index, if there is one; ``plan`` is what was built when there
-    were ``planned_rows`` rows.
+    were ``planned_rows`` rows. ``background`` says how scores stand among the rows.
     """
 
     files: tuple[IndexFile, ...] = ()
@@ -35,6 +35,7 @@ class IndexState:
     plan: Plan | None = None
     planned_rows: int = 0
     measured: Measured | None = None
+    background: Background | None = None
 
     @property
     def covered(self) -> int:
@@ -50,6 +51,11 @@ class IndexState:
         """Whether the collection has grown or lost so much that the measured recall may be another."""
         return self.measured is not None and rows + dead > STALE * self.measured.rows
 
+    def lacks_background(self, passages: int) -> bool:
+        """Whether it is not known how scores stand among so many passages, of which there are two at least."""
+        known = self.background.rows if self.background else 0
+        return passages > 1 and not known / STALE <= passages <= known * STALE
+
 
 def read_index_state(connection: sqlite3.Connection, kind: VectorKind) -> IndexState:
     """What the database says of the index."""
@@ -61,6 +67,7 @@ def read_index_state(connection: sqlite3.Connection, kind: VectorKind) -> IndexS
         plan=Plan(**kept["plan"]) if kept.get("plan") else None,
         planned_rows=kept.get("planned_rows", 0),
         measured=Measured(**kept["measured"]) if kept.get("measured") else None,
+        background=Background.from_json(kept["background"]) if kept.get("background") else None,
     )
 
 
@@ -73,14 +80,17 @@ def write_index_state(connection: sqlite3.Connection, state: IndexState, kind: V
         "plan": asdict(state.plan) if state.plan else None,
         "planned_rows": state.planned_rows,
         "measured": state.measured.to_json() if state.measured else None,
+        "background": state.background.to_json() if state.background else None,
     }
     TUNING_OF[kind].replace(connection, values)
 
 
 def salvage_choice(kept: Mapping[str, Any]) -> IndexState:
-    """What the user wants of the index, from what could be read of a damaged table."""
+    """What the user wants of the index, and how scores stand, from what could be read of a damaged table."""
     factory = kept.get("factory")
     choice = IndexState(factory=factory if isinstance(factory, str) else None)
     with suppress(*NONSENSE):
-        return IndexState(factory=choice.factory, target=Target(**kept["target"])) if kept.get("target") else choice
+        choice = replace(choice, target=Target(**kept["target"]))
+    with suppress(*NONSENSE):
+        choice = replace(choice, background=Background.from_json(kept["background"]))
     return choice

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import replace
 
+import numpy as np
+
+from semsearch.common.arrays import Float32, Int64, unit_length
+from semsearch.common.documents import Metric
 from semsearch.common.durable import sync_folder
-from semsearch.common.errors import NONSENSE
-from semsearch.index import Target, check_factory
+from semsearch.common.environment import thread_count
+from semsearch.common.errors import NONSENSE, DamagedError
+from semsearch.index import Background, Target, bitmap_of, check_factory, measure_background
 from semsearch.storage.database.connection import connect
 from semsearch.storage.database.errors import translates_errors
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import Transaction
 from semsearch.storage.folder import DATABASE, FINISHED, SCRATCH, is_own
 from semsearch.storage.tables import SEGMENT_TABLES
+from semsearch.storage.tables.dead import DEAD
 from semsearch.storage.tables.meta import META
 from semsearch.storage.vectors.committed import CommittedVectors
 from semsearch.storage.vectors.file import StoredRows
@@ -67,6 +74,31 @@ class IndexWriter:
         for kind in self._vectors.kinds:
             before = read_index_state(self._connection, kind)
             self._commit(kind, self._builder(kind).renew(before, anew), before)
+
+    @translates_errors
+    def renew_background(self, encode: Callable[[], Float32]) -> None:
+        """Measure how scores stand, if the collection has grown by half, or lost a third, since that was done.
+
+        ``encode`` gives the vectors of questions without a sense, float32[m, dimension]. Where vectors are damaged,
+        which searches tell, it is left as it is.
+        """
+        before, state = read_index_state(self._connection, PASSAGE_VECTORS), read_state(self._connection)
+        if not before.lacks_background(state.passages):
+            return
+        queries = encode()
+        if not len(queries):
+            return
+        with suppress(DamagedError):
+            background = self._measure_background(queries, DEAD.read(self._connection, state, self.folder))
+            with Transaction(self._connection):
+                write_index_state(self._connection, replace(before, background=background), PASSAGE_VECTORS)
+
+    def _measure_background(self, queries: Float32, dead: Int64) -> Background:
+        rows = self._vectors.rows(PASSAGE_VECTORS)
+        live = np.setdiff1d(np.arange(len(rows)), dead, assume_unique=True)
+        comparable = unit_length(queries) if rows.metric is Metric.COSINE else queries
+        scores, _ = rows.search(comparable, 1, allowed=bitmap_of(len(rows), live), threads=thread_count())
+        return measure_background(rows, live, scores[:, 0])
 
     def build_over(self, kind: VectorKind, stored: StoredRows) -> IndexState:
         """An index of other rows than the committed ones; its files are there, and it is not committed."""

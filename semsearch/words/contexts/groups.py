@@ -1,9 +1,7 @@
-"""Groups of like vectors, and the words that stand around one group of texts more often than around the others."""
+"""Groups of like vectors, and the words of texts."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,10 +11,14 @@ from semsearch.encoder import Encoder
 from semsearch.encoder.words import words_of
 from semsearch.words.contexts.phrases import fold_case
 
-__all__ = ["group_vectors", "typical_words", "vocabularies"]
+__all__ = ["group_vectors", "vocabularies"]
 
-TYPICAL = 5
-"""Words that are named of each group, at most."""
+MOST = 8
+"""Groups that are tried at most."""
+LEAST_SILHOUETTE = 0.15
+"""Below it everything is one group; docs/decisions/007-words-in-context.md says how it was chosen."""
+NOISE = 1e-4
+"""Vectors that are so near to the mean differ by rounding alone."""
 
 
 def vocabularies(encoder: Encoder, texts: Sequence[str]) -> list[set[str]]:
@@ -26,54 +28,6 @@ def vocabularies(encoder: Encoder, texts: Sequence[str]) -> list[set[str]]:
         words = (fold_case(text[slice(*word.span)]) for word in words_of(text, tokens))
         sets.append({word for word in words if word.isalpha() and not (word.isascii() and len(word) == 1)})
     return sets
-
-
-def typical_words(
-    groups: Sequence[Sequence[set[str]]], background: Sequence[set[str]], without: Sequence[str]
-) -> list[tuple[str, ...]]:
-    """For each group of texts, given by their words, the words that are more frequent in it than in all others.
-
-    The order is that of the log-likelihood ratio (Dunning, "Accurate methods for the statistics of surprise and
-    coincidence", 1993), over texts that have a word. ``without`` are words that do not count.
-    """
-    counts = [Counter(word for text in group for word in text) for group in [*groups, background]]
-    texts = [len(group) for group in [*groups, background]]
-    everywhere = sum(counts, Counter())
-    return [
-        _rank_typical(inside, size, everywhere - inside, sum(texts) - size, without)
-        for inside, size in zip(counts[:-1], texts[:-1], strict=True)
-    ]
-
-
-def _rank_typical(
-    inside: Counter[str], size: int, outside: Counter[str], others: int, without: Sequence[str]
-) -> tuple[str, ...]:
-    scores = {
-        word: _ratio(count, size, outside[word], others)
-        for word, count in inside.items()
-        if word not in without and count * others > outside[word] * size
-    }
-    return tuple(sorted(scores, key=lambda word: (-scores[word], word))[:TYPICAL])
-
-
-def _ratio(inside: int, size: int, outside: int, others: int) -> float:
-    """Twice the logarithm of the likelihood ratio: two separate rates against one common rate."""
-    together = (inside + outside) / (size + others)
-    apart = _log_likelihood(inside, size, inside / size) + _log_likelihood(outside, others, outside / max(others, 1))
-    return 2 * (apart - _log_likelihood(inside, size, together) - _log_likelihood(outside, others, together))
-
-
-def _log_likelihood(count: int, size: int, rate: float) -> float:
-    """Of a binomial with this rate, up to a constant."""
-    return (count and count * math.log(rate)) + (size - count and (size - count) * math.log1p(-rate))
-
-
-MOST = 8
-"""Groups that are tried at most."""
-LEAST_SILHOUETTE = 0.15
-"""Below it everything is one group; docs/decisions/007-words-in-context.md says how it was chosen."""
-NOISE = 1e-4
-"""Vectors that are so near to the mean differ by rounding alone."""
 
 
 def group_vectors(vectors: Float32) -> Int64:

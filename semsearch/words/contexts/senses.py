@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from semsearch.analysis.typical_words import typical_words
 from semsearch.common.arguments import check_k
 from semsearch.common.arrays import Float32, limit_cosines, unit_length
 from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.store import Store
-from semsearch.words.contexts.groups import group_vectors, typical_words, vocabularies
+from semsearch.words.contexts.groups import group_vectors, vocabularies
 from semsearch.words.contexts.occurrences import (
     AROUND,
     Occurrence,

@@ -11,11 +11,9 @@ import numpy as np
 from semsearch.analysis.duplicates import Pairs, find_pairs, join_pairs
 from semsearch.common.arrays import Int64
 from semsearch.common.errors import QueryError
-from semsearch.index import members
-from semsearch.query.filters.filter import allowed_rows
 from semsearch.query.hits import Candidates, Hit, read_hits
+from semsearch.query.overview.selection import select_rows
 from semsearch.query.request import check_score
-from semsearch.storage.snapshot import Extra
 from semsearch.storage.store import Store
 
 if TYPE_CHECKING:
@@ -40,23 +38,15 @@ def find_duplicates(store: Store, least: float, where: Where | None) -> list[Dup
     """All groups of passages of different documents with a cosine of ``least`` or more, the largest group first."""
     if not 0 < check_score(least) <= 1:
         raise QueryError(f"{least!r} is no cosine of near-duplicates; give a number above 0, up to 1")
-    tree = None
-    if where is not None:
-        from semsearch.query.filters.mapping import to_tree
-
-        tree = to_tree(where)
-    with store.pinned(Extra.NONE if tree is None else Extra.FIELDS) as snapshot:
-        allowed = allowed_rows(snapshot, tree).rows
-        rows = snapshot.live_rows() if allowed is None else members(allowed)
-        vectors = snapshot.searcher.rows
-        pairs = find_pairs(lambda start, end: vectors.take(rows[start:end]), len(rows), least)
+    with select_rows(store, where) as selection:
+        pairs = find_pairs(selection.read, len(selection), least)
         near = np.unique(np.concatenate([pairs.first, pairs.second]))
-        documents = np.zeros(len(rows), np.int64)
-        documents[near] = store.document_numbers(rows[near].tolist())
+        documents = np.zeros(len(selection), np.int64)
+        documents[near] = selection.documents(near)
         pairs = pairs.take(np.flatnonzero(documents[pairs.first] != documents[pairs.second]))
-        groups = join_pairs(pairs, len(rows))
-        parts = _split_pairs(pairs, groups, len(rows))
-        return [_read_group(store, rows, group, part) for group, part in zip(groups, parts, strict=True)]
+        groups = join_pairs(pairs, len(selection))
+        parts = _split_pairs(pairs, groups, len(selection))
+        return [_read_group(store, selection.rows, group, part) for group, part in zip(groups, parts, strict=True)]
 
 
 def _split_pairs(pairs: Pairs, groups: Sequence[Int64], count: int) -> list[Pairs]:

@@ -1,0 +1,1 @@
+"""What a collection has, without a question: near-duplicates, clusters, outliers."""
