@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from semsearch.collection import Collection
-    from semsearch.common.documents import Document, Formula, Metric, Mode, Pooling, Unit
+    from semsearch.common.documents import Document, Formula, Fusion, Metric, Mode, Pooling, Unit
     from semsearch.common.errors import SemsearchError, TruncationWarning
     from semsearch.encoder import Encoder, EncoderOptions, TextTokens, TokenVectors
     from semsearch.encoder.cross_encoder import CrossEncoder
@@ -39,6 +39,7 @@ __all__ = [
     "Encoder",
     "EncoderOptions",
     "Formula",
+    "Fusion",
     "Hit",
     "Hits",
     "Metric",
@@ -69,6 +70,7 @@ _HOMES = {
     "Encoder": "semsearch.encoder.encoder",
     "EncoderOptions": "semsearch.encoder.spec",
     "Formula": "semsearch.common.documents",
+    "Fusion": "semsearch.common.documents",
     "Hit": "semsearch.query.hits",
     "Hits": "semsearch.query.hits",
     "Metric": "semsearch.common.documents",

@@ -16,6 +16,7 @@ from benchmarks.search.judged import SETS, judged_collection, judged_queries
 K = 10
 WAYS: dict[str, dict[str, Any]] = {
     **{mode.value: {"mode": mode} for mode in semsearch.Mode},
+    "hybrid by reciprocal ranks": {"fusion": "ranks"},
     "hybrid, re-ranked by tokens": {"rerank": "tokens"},
 }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from semsearch.cli.options import RunOptions, as_value, complete_field, where_option
-from semsearch.common.documents import Mode
+from semsearch.common.documents import Fusion, Mode
 
 if TYPE_CHECKING:
     from semsearch.encoder.cross_encoder import CrossEncoder
@@ -23,6 +23,7 @@ class QuestionOptions:
 
     where: str | None
     mode: str | None
+    fusion: str
     like: tuple[str, ...]
     unlike: tuple[str, ...]
     offset: int
@@ -34,6 +35,7 @@ class QuestionOptions:
     rerank_ms: float | None
     min_confidence: float | None
     explain: bool
+    snippet: bool
     min_score: float | None
     exact: bool
 
@@ -42,13 +44,15 @@ class QuestionOptions:
         """Whether anything is wanted besides a filter and a mode."""
         spread = self.offset or self.per_document or self.group_by is not None or self.diversity
         spread = spread or self.fold is not None or self.min_confidence is not None
-        return bool(self.like or self.unlike or spread or self.rerank or self.explain or self.exact)
+        told = self.explain or self.snippet
+        return bool(self.like or self.unlike or spread or self.rerank or told or self.exact)
 
     def as_search_options(self, run: RunOptions, *, highlight: bool = False) -> SearchOptions:
         """As :meth:`Collection.search` takes them; a cross-encoder is loaded, to be run as the options say."""
         return {
             "where": self.where,
             "mode": self.mode,
+            "fusion": self.fusion,
             "like": self.like or None,
             "unlike": self.unlike or None,
             "offset": self.offset,
@@ -61,6 +65,7 @@ class QuestionOptions:
             "min_confidence": self.min_confidence,
             "explain": self.explain,
             "highlight": highlight,
+            "snippet": self.snippet,
             "exact": self.exact,
         }
 
@@ -83,6 +88,12 @@ question_options = as_value(
             "--mode",
             type=click.Choice([mode.value for mode in Mode]),
             help="By meaning, by words (BM25), or both.  [default: hybrid]",
+        ),
+        click.option(
+            "--fusion",
+            type=click.Choice([fusion.value for fusion in Fusion]),
+            default=Fusion.SCORES.value,
+            help="What both add up: weighted scores, or reciprocal ranks.  [default: scores]",
         ),
         click.option("--like", multiple=True, metavar="TEXT|ID", help="More like this text or document; repeatable."),
         click.option(
@@ -115,6 +126,7 @@ question_options = as_value(
             help="Leave out hits that are no better than what this share of nonsense questions finds: 0.9.",
         ),
         click.option("--explain", is_flag=True, help="Say what each list, word and token adds to the score."),
+        click.option("--snippet", is_flag=True, help="Find the best sentence of each hit, and show that."),
         click.option("--min-score", type=float, metavar="SCORE", help="All passages from this score on, however many."),
         click.option("--exact", is_flag=True, help="Compare with every passage instead of asking the index."),
     ],

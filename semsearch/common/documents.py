@@ -81,6 +81,13 @@ class Mode(enum.StrEnum):
     HYBRID = "hybrid"
 
 
+class Fusion(enum.StrEnum):
+    """What a hybrid search adds up: weighted scores, or reciprocal ranks."""
+
+    SCORES = "scores"
+    RANKS = "ranks"
+
+
 class Pooling(enum.StrEnum):
     """How token vectors become one vector; the names are sentence-transformers' own."""
 

@@ -2,24 +2,29 @@
 
 With mean pooling the vector of a text is the mean of its tokens' vectors, divided by its length. A cosine is then a sum
 over tokens, of the passage or of the query: each token's product with the other text's vector, divided by the number of
-tokens and by the length of their mean. Special tokens are part of it. Texts are read again for this, so that the sum is
-the score but for the rounding of what is stored.
+tokens and by the length of their mean. Special tokens are part of it. Texts are encoded again for this, each when its
+shares are looked at, so that the sum is the score but for the rounding of what is stored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import overload
 
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64, unit_length
 from semsearch.common.documents import Metric, Mode, Pooling, Role, Span
-from semsearch.encoder.encoder import TokenVectors
+from semsearch.common.threads import computed_once
+from semsearch.encoder.encoder import Encoder, TokenVectors
+from semsearch.index import all_but, members
 from semsearch.lexical.terms import analyzer_of
 from semsearch.query.dense import DENSE
-from semsearch.query.hits import Candidates, Explanation, Hit, Hits, TokenShare
+from semsearch.query.filters.filter import allowed_rows
+from semsearch.query.hits import Candidates, Explanation, Hit, Hits, TokenShare, read_hits
 from semsearch.query.lexical import LEXICAL, score_words, words_of_question
-from semsearch.query.search import Context
+from semsearch.query.search import Context, make_retriever, retrieve_candidates
 from semsearch.storage.store import Store
 
 __all__ = ["explain_hits", "highlight_hits"]
@@ -64,7 +69,27 @@ def explain_hits(context: Context, vector: Float32 | None, hits: Hits, candidate
         )
         for place, hit in enumerate(hits)
     ]
-    return hits.with_hits(explained)
+    removed = () if context.request.tree is None else _find_removed(context, vector)
+    return Hits(explained, hits.total, hits.documents, hits.confidence, removed)
+
+
+def _find_removed(context: Context, vector: Float32 | None) -> tuple[Hit, ...]:
+    """The hits that the page would have without the filter, and without re-ranking, and that the filter removes."""
+    store, snapshot, request = context.store, context.snapshot, context.request
+    own = [row for text, _ in request.examples for row in store.rows_of_document(text) or ()]
+    others = all_but(snapshot.rows, np.array(own, np.int64)) if own else None
+    whole = replace(
+        context,
+        request=replace(request, where=None, rerank=None, rerank_ms=None),
+        allowed=replace(context.allowed, rows=others),
+    )
+    (page,) = retrieve_candidates(whole, make_retriever(whole, [request.text], [vector]))
+    fulfil = allowed_rows(snapshot, request.tree).rows
+    places = np.flatnonzero(~np.isin(page.rows, members(fulfil))) if fulfil is not None else np.empty(0, np.int64)
+    hits = read_hits(store, page.take(places))
+    return tuple(
+        replace(hit, rank=request.offset + place + 1) for place, hit in zip(places.tolist(), hits, strict=True)
+    )
 
 
 def _ranks_of(
@@ -101,26 +126,71 @@ def _dense_ranks(context: Context, vector: Float32 | None, rows: Int64) -> list[
 
 def _share_tokens(
     context: Context, vector: Float32 | None, hits: Hits, rows: Int64
-) -> tuple[list[tuple[TokenShare, ...]], list[tuple[TokenShare, ...]]]:
+) -> tuple[list[tuple[TokenShare, ...]], list[Sequence[TokenShare]]]:
     """The shares of the query's and of the passage's tokens in each dense score; none where they do not add up.
 
     With examples the question is not the text alone, so that its tokens do not add up, while the passage's do.
     """
     store, request = context.store, context.request
-    nothing: list[tuple[TokenShare, ...]] = [()] * len(hits)
+    of_query: list[tuple[TokenShare, ...]] = [()] * len(hits)
+    of_passages: list[Sequence[TokenShare]] = [()] * len(hits)
     is_cosine = store.definition.settings.metric is Metric.COSINE
     if vector is None or not len(hits) or not is_cosine or store.encoder.spec.pooling is not Pooling.MEAN:
-        return nothing, nothing
+        return of_query, of_passages
     texts = [f"{hit.title} {hit.text}" if hit.title else hit.text for hit in hits]
-    query = store.encoder.prompt(Role.QUERY) + str(request.text)
-    (encoded_query, *encoded), _ = store.encoder.encode_tokens_counted(
-        [query, *(store.encoder.prompt(Role.DOCUMENT) + text for text in texts)], reduced=True
-    )
-    of_passages = [_shares(passage, vector) for passage in encoded]
-    if request.examples:
-        return nothing, of_passages
-    stored = unit_length(context.snapshot.searcher.rows.take(rows))
-    return [_shares(encoded_query, passage) for passage in stored], of_passages
+    prompt = store.encoder.prompt(Role.DOCUMENT)
+    of_passages = [PassageTokens(store.encoder, prompt + text, vector) for text in texts]
+    if not request.examples:
+        encoded = _encode(store.encoder, store.encoder.prompt(Role.QUERY) + str(request.text))
+        stored = unit_length(context.snapshot.searcher.rows.take(rows))
+        of_query = [_shares(encoded, passage) for passage in stored]
+    return of_query, of_passages
+
+
+class PassageTokens(Sequence[TokenShare]):
+    """The tokens of a passage with what each adds to the dense score, equal to a tuple of the same.
+
+    The passage is encoded when they are first looked at: that takes ten times as long as the rest of an explanation,
+    and most are never looked at. A copy, or what is unpickled, is the tuple.
+    """
+
+    def __init__(self, encoder: Encoder, text: str, question: Float32) -> None:
+        self._encoder = encoder
+        self._text = text
+        self._question = question
+
+    @computed_once
+    def shares(self) -> tuple[TokenShare, ...]:
+        """All of them."""
+        return _shares(_encode(self._encoder, self._text), self._question)
+
+    def __len__(self) -> int:
+        return len(self.shares)
+
+    @overload
+    def __getitem__(self, place: int) -> TokenShare: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[TokenShare, ...]: ...
+    def __getitem__(self, place: int | slice) -> TokenShare | tuple[TokenShare, ...]:
+        return self.shares[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PassageTokens | tuple) and self.shares == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self.shares)
+
+    def __repr__(self) -> str:
+        return repr(self.shares)
+
+    def __reduce__(self) -> tuple[type[tuple[TokenShare, ...]], tuple[list[TokenShare]]]:
+        return tuple, (list(self.shares),)
+
+
+def _encode(encoder: Encoder, text: str) -> TokenVectors:
+    """A text's tokens, by the precision that passages are encoded in."""
+    (encoded,), _ = encoder.encode_tokens_counted([text], reduced=True)
+    return encoded
 
 
 def _shares(encoded: TokenVectors, other: Float32) -> tuple[TokenShare, ...]:

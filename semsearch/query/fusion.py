@@ -25,7 +25,7 @@ from semsearch.query.hits import Candidates
 from semsearch.query.lexical import LEXICAL, best_rows
 from semsearch.storage.snapshot import Snapshot
 
-__all__ = ["DENSE_WEIGHT", "LEAST_RETRIEVED", "LEXICAL_WEIGHT", "Fusion"]
+__all__ = ["DENSE_WEIGHT", "LEAST_RETRIEVED", "LEXICAL_WEIGHT", "ScoreFusion"]
 
 DENSE_WEIGHT = 0.6
 LEXICAL_WEIGHT = 0.4
@@ -44,7 +44,7 @@ Ranked = tuple[Float32, Int64]
 
 
 @dataclass(frozen=True)
-class Fusion:
+class ScoreFusion:
     """One question: its vector, float32[1, dimension], and every row's lexical score, 0 for what is not allowed."""
 
     snapshot: Snapshot

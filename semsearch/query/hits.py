@@ -80,13 +80,14 @@ class Explanation:
 
     ``ranks`` is its rank in each list of which it has a part; ``None`` is behind the first thousand. ``words`` is what
     each term adds to the lexical score. ``query_tokens`` and ``tokens`` are those of the query and of the passage with
-    its title before it, with what each adds to the dense score; they are empty where that is no sum over tokens.
+    its title before it, with what each adds to the dense score; they are empty where that is no sum over tokens. The
+    passage is encoded when its tokens are first looked at.
     """
 
     ranks: Mapping[str, int | None]
     words: Mapping[str, float]
-    query_tokens: tuple[TokenShare, ...]
-    tokens: tuple[TokenShare, ...]
+    query_tokens: Sequence[TokenShare]
+    tokens: Sequence[TokenShare]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ class Hit:
     ``passage`` is its number within the document, from 0; ``parts`` holds what made the score. ``percentile`` says how
     many percent of random pairs of passages are less near, and ``confidence``, from 0 to 1, which share of questions
     without a sense finds less; ``None`` is not known (see :mod:`semsearch.query.confidence`). If asked for,
-    ``highlights`` are the places in ``text`` of words of the query, and ``explanation`` says how the score came about.
+    ``highlights`` are the places in ``text`` of words of the query, ``snippet`` is that of its best sentence, and
+    ``explanation`` says how the score came about.
     """
 
     rank: int
@@ -114,6 +116,7 @@ class Hit:
     percentile: float | None = None
     confidence: float | None = None
     highlights: tuple[Span, ...] | None = None
+    snippet: Span | None = None
     explanation: Explanation | None = None
 
     @property
@@ -127,18 +130,25 @@ class Hits(Sequence[Hit]):
 
     ``total`` is how many passages could be hits if enough were asked for, ``documents`` how many documents could be
     found: all, or those that fulfil the filter. ``confidence`` is the largest of a hit, those included that had too
-    little of it; ``None`` is not known.
+    little of it; ``None`` is not known. ``removed`` are hits that would be on this page without the filter, if
+    explanations were asked for.
     """
 
-    __slots__ = ("_hits", "confidence", "documents", "total")
+    __slots__ = ("_hits", "confidence", "documents", "removed", "total")
 
     def __init__(
-        self, hits: Iterable[Hit] = (), total: int = 0, documents: int = 0, confidence: float | None = None
+        self,
+        hits: Iterable[Hit] = (),
+        total: int = 0,
+        documents: int = 0,
+        confidence: float | None = None,
+        removed: tuple[Hit, ...] = (),
     ) -> None:
         self._hits = tuple(hits)
         self.total = total
         self.documents = documents
         self.confidence = confidence
+        self.removed = removed
 
     @property
     def nothing_relevant(self) -> bool:
@@ -147,7 +157,7 @@ class Hits(Sequence[Hit]):
 
     def with_hits(self, hits: Iterable[Hit]) -> Hits:
         """The same answer with other accounts of its hits."""
-        return Hits(hits, self.total, self.documents, self.confidence)
+        return Hits(hits, self.total, self.documents, self.confidence, self.removed)
 
     def __len__(self) -> int:
         return len(self._hits)

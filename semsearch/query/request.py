@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semsearch.common.arguments import check_k, check_string
-from semsearch.common.documents import Mode
+from semsearch.common.documents import Fusion, Mode
 from semsearch.common.errors import QueryError
 from semsearch.query.weights import LIKE_WEIGHT, UNLIKE_WEIGHT, Examples, weigh_examples
 
@@ -31,6 +31,7 @@ class SearchOptions(TypedDict, total=False):
 
     where: Where | None
     mode: Mode | str | None
+    fusion: Fusion | str
     like: Sequence[str] | Mapping[str, float] | str | None
     unlike: Sequence[str] | Mapping[str, float] | str | None
     offset: int
@@ -43,6 +44,7 @@ class SearchOptions(TypedDict, total=False):
     min_confidence: float | None
     explain: bool
     highlight: bool
+    snippet: bool
     exact: bool
 
 
@@ -69,9 +71,11 @@ class SearchRequest:
       page has fewer hits then;
     - ``mode``: what a text is searched by; ``None`` is ``hybrid``, and ``dense`` where there is no text, or a least
       score, which only one kind of score can reach;
+    - ``fusion``: what a hybrid search adds up, weighted ``scores`` or reciprocal ``ranks``;
     - ``offset``: how many of the best hits are passed over;
     - ``explain``: say of each hit how its score came about, and where words of the query stand in it;
     - ``highlight``: the latter alone;
+    - ``snippet``: find the best sentence of each hit;
     - ``where``: which documents may be found, as text or as a mapping (see :mod:`semsearch.query.filters`).
 
     Raises :class:`QueryError` for what cannot be answered as it stands.
@@ -93,9 +97,11 @@ class SearchRequest:
     rerank_ms: float | None = None
     min_confidence: float | None = None
     mode: Mode | str | None = None
+    fusion: Fusion | str = Fusion.SCORES
     offset: int = 0
     explain: bool = False
     highlight: bool = False
+    snippet: bool = False
     where: Where | None = None
     examples: Examples = field(init=False, default=())
     tree: Node | None = field(init=False, default=None)
@@ -120,9 +126,10 @@ class SearchRequest:
             object.__setattr__(self, "k", check_k(self.k))  # type: ignore[arg-type]  # None is refused there
         object.__setattr__(self, "offset", check_offset(self.offset))
         object.__setattr__(self, "mode", self._choose_mode())
+        object.__setattr__(self, "fusion", self._choose_fusion())
         self._check_confidence()
-        if self.text is None and (self.explain or self.highlight):
-            raise QueryError("only the hits of a text can be explained; search for one")
+        if self.text is None and (self.explain or self.highlight or self.snippet):
+            raise QueryError("only the hits of a text can be explained, or have a best sentence; search for one")
         if self.where is not None:
             from semsearch.query.filters.mapping import to_tree  # most questions have no filter
 
@@ -133,7 +140,17 @@ class SearchRequest:
         """The values that requests must share to be answered by one search."""
         spread = self.per_document, self.group_by, self.diversity, self.fold
         reranking = self.rerank, self.rerank_ms
-        return self.k, self.min_score, self.exact, spread, reranking, self.mode, self.offset, repr(self.tree)
+        return (
+            self.k,
+            self.min_score,
+            self.exact,
+            spread,
+            reranking,
+            self.mode,
+            self.fusion,
+            self.offset,
+            repr(self.tree),
+        )
 
     @property
     def is_encoded(self) -> bool:
@@ -181,6 +198,14 @@ class SearchRequest:
             raise QueryError(f"rerank is empty; give {TOKENS!r}, or the name of a cross-encoder")
         if self.text is None or self.min_score is not None:
             raise QueryError("only the best answers to a text can be re-ranked; search for one, without a least score")
+
+    def _choose_fusion(self) -> Fusion:
+        if self.fusion not in list(Fusion):
+            raise QueryError(f"unknown fusion {self.fusion!r}; choose one of {', '.join(Fusion)}")
+        fusion = Fusion(self.fusion)
+        if fusion is not Fusion.SCORES and self.mode is not Mode.HYBRID:
+            raise QueryError(f"only a search of the mode {Mode.HYBRID} adds up {fusion}; leave the fusion out")
+        return fusion
 
     def _check_confidence(self) -> None:
         if self.min_confidence is None:

@@ -14,20 +14,21 @@ from functools import partial
 import numpy as np
 
 from semsearch.common.arrays import Float32
-from semsearch.common.documents import Mode
+from semsearch.common.documents import Fusion, Mode
 from semsearch.index import all_but
 from semsearch.query.confidence import keep_confident, rate_candidates
 from semsearch.query.dense import DenseQuery, check_vectors, comparable, encode_queries, like_document, retrieve_dense
 from semsearch.query.diversity import FOLDED, POOL, diversify, first_of_each, fold
 from semsearch.query.filters.filter import Allowed, allowed_rows
-from semsearch.query.fusion import LEAST_RETRIEVED, Fusion
+from semsearch.query.fusion import LEAST_RETRIEVED, ScoreFusion
 from semsearch.query.hits import Candidates, Hits, read_hits
 from semsearch.query.lexical import rank_words, score_words
+from semsearch.query.rank_fusion import LISTED, fuse_ranks
 from semsearch.query.request import TOKENS, SearchRequest
 from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.store import Store
 
-__all__ = ["Context", "Retrieve", "answer", "answer_many", "pin_question", "retrieve_candidates"]
+__all__ = ["Context", "Retrieve", "answer", "answer_many", "make_retriever", "pin_question", "retrieve_candidates"]
 
 WIDER = 4
 """How many times as many candidates are retrieved when the stages have left too few."""
@@ -66,7 +67,7 @@ def answer_many(store: Store, requests: Sequence[SearchRequest]) -> list[Hits]:
         for numbers in together.values():
             alike = [requests[number] for number in numbers]
             context, given = _prepare(store, snapshot, alike, [vectors.get(number) for number in numbers])
-            found = retrieve_candidates(context, _retriever(context, [one.text for one in alike], given))
+            found = retrieve_candidates(context, make_retriever(context, [one.text for one in alike], given))
             for number, request, vector, candidates in zip(numbers, alike, given, found, strict=True):
                 hits[number] = _read_page(replace(context, request=request), vector, candidates)
     return [hits[number] for number in range(len(requests))]
@@ -79,7 +80,7 @@ def pin_question(store: Store, request: SearchRequest) -> Iterator[tuple[Context
     encodes = request.uses_encoder
     with store.checking_encoder() if encodes else nullcontext(), store.pinned(_extras([request])) as snapshot:
         context, given = _prepare(store, snapshot, [request], [vectors.get(0)])
-        yield context, _retriever(context, [request.text], given)
+        yield context, make_retriever(context, [request.text], given)
 
 
 def _prepare(
@@ -106,13 +107,19 @@ def _read_page(context: Context, vector: Float32 | None, page: Candidates) -> Hi
 def _annotate(context: Context, vector: Float32 | None, hits: Hits, candidates: Candidates) -> Hits:
     """The hits with what was asked for besides."""
     request = context.request
-    if not (request.explain or request.highlight):
-        return hits
-    from semsearch.query.explain import explain_hits, highlight_hits
-
     if request.explain:
-        return explain_hits(context, vector, hits, candidates)
-    return highlight_hits(context.store, str(request.text), hits)
+        from semsearch.query.explain import explain_hits
+
+        hits = explain_hits(context, vector, hits, candidates)
+    elif request.highlight:
+        from semsearch.query.explain import highlight_hits
+
+        hits = highlight_hits(context.store, str(request.text), hits)
+    if request.snippet:
+        from semsearch.query.snippets import find_snippets
+
+        hits = find_snippets(context, vector, hits)
+    return hits
 
 
 def _extras(requests: Sequence[SearchRequest]) -> Extra:
@@ -153,7 +160,7 @@ def _apply_examples(context: Context, vector: Float32 | None) -> tuple[Context, 
     return replace(context, allowed=replace(allowed, rows=rows)), combined
 
 
-def _retriever(context: Context, texts: Sequence[str | None], vectors: Sequence[Float32 | None]) -> Retrieve:
+def make_retriever(context: Context, texts: Sequence[str | None], vectors: Sequence[Float32 | None]) -> Retrieve:
     """How candidates are found for questions that differ in their texts and vectors alone, and are re-ranked."""
     retrieve = _first_retriever(context, texts, vectors)
     if context.request.rerank is None:
@@ -181,13 +188,16 @@ def _first_retriever(context: Context, texts: Sequence[str | None], vectors: Seq
 
 
 def _retrieve_both(context: Context, query: DenseQuery, words: Sequence[Float32], wanted: int) -> list[Candidates]:
-    snapshot, exact = context.snapshot, context.request.exact
-    depth = max(LEAST_RETRIEVED, wanted)
+    snapshot, exact, by_ranks = context.snapshot, context.request.exact, context.request.fusion is Fusion.RANKS
+    depth = max(LISTED if by_ranks else LEAST_RETRIEVED, wanted)
     nearest = zip(*snapshot.search(query.vectors, depth, query.allowed, exact=exact), strict=True)
-    return [
-        Fusion(snapshot, vector[None], lexical, query.allowed, exact).best(wanted, ranked)
-        for vector, lexical, ranked in zip(query.vectors, words, nearest, strict=True)
-    ]
+    fused = []
+    for vector, lexical, ranked in zip(query.vectors, words, nearest, strict=True):
+        if by_ranks:
+            fused.append(fuse_ranks(snapshot, vector[None], lexical, query.allowed, ranked).take(slice(wanted)))
+        else:
+            fused.append(ScoreFusion(snapshot, vector[None], lexical, query.allowed, exact).best(wanted, ranked))
+    return fused
 
 
 def retrieve_candidates(context: Context, retrieve: Retrieve) -> list[Candidates]:

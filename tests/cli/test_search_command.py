@@ -100,3 +100,22 @@ def test_no_results_are_said_on_stderr_and_are_no_error(run, records):
     header = "rank,score,document,passage,text,start,end,title,source,metadata,parts"
     header += ",percentile,confidence,relevant\n"
     assert run("search", "garden", "bee", "--format", "csv").stdout == header
+
+
+@pytest.mark.usefixtures("garden")
+def test_the_best_sentence_is_shown(run, hits):
+    """For people in the place of the text, for programs as a span in it."""
+    text = "A violin has strings. The jet burns kerosene. A bee hums.\n"
+    run("index", "long", "-", "--unit", "document", stdin=text)
+    plain = run("search", "long", "kerosene", "--snippet").stdout.strip()
+    assert plain.split("\t")[-1] == "The jet burns kerosene."
+    (row,) = hits("long", "kerosene", "--snippet")
+    assert row["text"][slice(*row["snippet"])] == "The jet burns kerosene."
+
+
+@pytest.mark.usefixtures("garden")
+def test_what_the_filter_removed_goes_to_stderr(run, hits):
+    """With --explain, by its rank and score without the filter; stdout stays data."""
+    best = hits("garden", "bee", "-k", 1)[0]
+    result = run("search", "garden", "bee", "-k", 1, "--explain", "--where", f"id != '{best['document']}'")
+    assert f"left out by the filter, with their ranks without it: 1. {best['document']} (" in result.stderr

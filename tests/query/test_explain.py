@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import asdict
+
 import pytest
 
 from semsearch import Collection, CollectionSettings, Document, Encoder, EncoderOptions
@@ -121,3 +125,40 @@ def test_requests_together_are_explained_each_by_its_own_query(animals):
     )
     assert first == animals.search("insects", explain=True)
     assert second == animals.search("rabbits", highlight=True)
+
+
+def test_passages_are_encoded_when_their_tokens_are_looked_at(animals, monkeypatch):
+    """Until then only the question is; a copy and what JSON gets are the same shares as a tuple."""
+    encoded = []
+    encode = Encoder.encode_tokens_counted
+
+    def note(encoder, texts, *args, **options):
+        encoded.extend(texts)
+        return encode(encoder, texts, *args, **options)
+
+    monkeypatch.setattr(Encoder, "encode_tokens_counted", note)
+    first, *_ = animals.search("insects that fly", explain=True)
+    assert encoded == ["insects that fly"]
+    tokens = first.explanation.tokens
+    assert len(tokens) == len(list(tokens)) > 4
+    assert len(encoded) == 2
+    copied = copy.deepcopy(tokens)
+    assert type(copied) is type(pickle.loads(pickle.dumps(tokens))) is tuple  # noqa: S301 - our own
+    assert tokens == copied == tokens[:]
+    assert asdict(first)["explanation"]["tokens"] == copied
+    assert len(encoded) == 2
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"mode": "dense"}, {"mode": "lexical"}, {"like": ["jet"], "per_document": True}]
+)
+def test_what_the_filter_has_removed_is_told(animals, options):
+    """Hits that the page has without the filter and not with it, with the ranks that they had."""
+    where = "id != 'bee' and id != 'eagle'"
+    for k, offset in ((1, 0), (2, 0), (4, 0), (2, 1)):
+        whole = animals.search("insects that fly", k, offset=offset, **options)
+        some = animals.search("insects that fly", k, offset=offset, where=where, explain=True, **options)
+        expected = [(hit.document, hit.rank, hit.score) for hit in whole if hit.document in ("bee", "eagle")]
+        assert [(hit.document, hit.rank, hit.score) for hit in some.removed] == expected
+    assert animals.search("insects", explain=True, **options).removed == ()
+    assert animals.search("insects", where=where, **options).removed == ()

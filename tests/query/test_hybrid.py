@@ -85,6 +85,42 @@ def test_a_hybrid_answer_is_that_of_fusing_all_scores(lines, monkeypatch, query,
         assert hits.total == len(LINES)
 
 
+def ranked(scores, listed):
+    """The lines of the best scores above their floor, best first, the lower line first among equal ones."""
+    order = sorted(range(len(scores)), key=lambda line: (-scores[line], line))
+    return order[:listed]
+
+
+@pytest.mark.parametrize("listed", [5, 40, 1000])
+@pytest.mark.parametrize("query", QUERIES)
+def test_reciprocal_ranks_are_added_up(lines, monkeypatch, query, listed):
+    """The score is the sum of 1 / (60 + rank) over the lists that have the passage; the others come behind."""
+    monkeypatch.setattr("semsearch.query.rank_fusion.LISTED", listed)
+    monkeypatch.setattr("semsearch.query.search.LISTED", listed)
+    dense, lexical = all_scores(lines, query)
+    dense_order = [line_of(hit) for hit in lines.search(query, k=listed, mode="dense", exact=True)]
+    with_words = [] if query == "the of" else [line for line in ranked(lexical, len(LINES)) if lexical[line]][:listed]
+    expected = np.zeros(len(LINES))
+    for order in (dense_order, with_words):
+        for rank, line in enumerate(order, start=1):
+            expected[line] += 1 / (60 + rank)
+    hits = lines.search(query, k=1000, fusion="ranks", exact=True)
+    found = [line_of(hit) for hit in hits]
+    assert sorted(found) == list(range(len(LINES)))
+    np.testing.assert_allclose([hit.score for hit in hits], np.sort(expected)[::-1], rtol=1e-5)
+    np.testing.assert_allclose([hit.score for hit in hits], expected[found], rtol=1e-5)
+    behind = [line for line in found if not expected[line]]
+    assert [dense[line] for line in behind] == sorted((dense[line] for line in behind), reverse=True)
+
+
+def test_a_fusion_is_one_of_two_and_of_a_hybrid_search(lines):
+    """Others are refused by name; so is one where nothing is added up."""
+    with pytest.raises(QueryError, match="unknown fusion 'rrf'; choose one of scores, ranks"):
+        lines.search("bee3", fusion="rrf")
+    with pytest.raises(QueryError, match="only a search of the mode hybrid"):
+        lines.search("bee3", fusion="ranks", mode="dense")
+
+
 @pytest.mark.parametrize("query", [query for query in QUERIES if query not in ("nothing", "the of")])
 def test_a_lexical_answer_has_all_that_have_a_word(lines, query):
     """With BM25's scores, best first; passages without any of the words are none of it."""
@@ -110,14 +146,18 @@ def test_stop_words_alone_can_be_looked_for(lines):
     assert len(lines.search("of", k=1000, mode="lexical")) == sum(" of " in line for line in LINES)
 
 
-@pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])
-def test_pages_neither_overlap_nor_skip(lines, mode):
+@pytest.mark.parametrize(
+    "options", [{"mode": "dense"}, {"mode": "lexical"}, {"mode": "hybrid"}, {"fusion": "ranks"}], ids=str
+)
+def test_pages_neither_overlap_nor_skip(lines, monkeypatch, options):
     """Put together they are the whole answer, with ranks that go on."""
-    whole = lines.search("bee3 wing2 away", k=60, mode=mode)
-    pages = [hit for page in range(6) for hit in lines.search("bee3 wing2 away", k=10, offset=10 * page, mode=mode)]
+    monkeypatch.setattr("semsearch.query.rank_fusion.LISTED", 15)
+    monkeypatch.setattr("semsearch.query.search.LISTED", 15)
+    whole = lines.search("bee3 wing2 away", k=60, **options)
+    pages = [hit for page in range(6) for hit in lines.search("bee3 wing2 away", k=10, offset=10 * page, **options)]
     assert pages == list(whole)
     assert [hit.rank for hit in pages] == list(range(1, 61))
-    assert lines.search("bee3", k=10, offset=10_000, mode=mode) == []
+    assert lines.search("bee3", k=10, offset=10_000, **options) == []
 
 
 @pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])

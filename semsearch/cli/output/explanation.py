@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +11,7 @@ from semsearch.cli.output.render import is_for_people, show_record
 from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
-    from semsearch.query.hits import Hit
+    from semsearch.query.hits import Hit, Hits
     from semsearch.query.why import Why
 
 __all__ = ["show_explanations", "show_why"]
@@ -20,8 +20,11 @@ SHOWN = 8
 """Words and tokens that are shown of a hit, those that add most."""
 
 
-def show_explanations(hits: Sequence[Hit], style: str | None) -> None:
-    """Print for people the parts of each hit's score, and the words and tokens that add most to it."""
+def show_explanations(hits: Hits, style: str | None) -> None:
+    """Print for people the parts of each hit's score, and the words and tokens that add most to it.
+
+    What the filter has removed goes to stderr.
+    """
     for hit in hits if is_for_people(style) else ():
         explanation = hit.explanation
         if explanation is None:
@@ -32,6 +35,9 @@ def show_explanations(hits: Sequence[Hit], style: str | None) -> None:
         _show_shares("words", explanation.words.items())
         _show_shares("tokens", explanation.tokens)
         _show_shares("query", explanation.query_tokens)
+    if hits.removed:
+        left_out = ", ".join(f"{hit.rank}. {one_line(hit.document)} ({hit.score:.4f})" for hit in hits.removed)
+        click.echo(f"left out by the filter, with their ranks without it: {left_out}", err=True)
 
 
 def show_why(why: Why, style: str | None) -> None:

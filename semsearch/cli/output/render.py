@@ -30,7 +30,7 @@ RecordPrinter = Callable[[Sequence[Record], Sequence[str]], None]
 HIT_COLUMNS = ("rank", "score", "document", "text")
 """What a table and plain text show of a hit; the other formats show everything."""
 
-ON_REQUEST = ("highlights", "explanation")
+ON_REQUEST = ("highlights", "snippet", "explanation")
 """Fields of a hit that it has only if they were asked for."""
 
 LEFT_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -43,6 +43,8 @@ SHOWN = 5
 def show_hits(hits: Hits, style: str | None) -> None:
     """Print search results, and on stderr that nothing is relevant, if that is so."""
     records = [hit_record(hit) for hit in hits]
+    if is_for_people(style):
+        records = [_show_snippet(record) for record in records]
     show(records, HIT_COLUMNS, style, every=tuple(records[0]) if records else _hit_fields(), nothing="no results")
     if hits.nothing_relevant:
         click.echo(
@@ -50,6 +52,16 @@ def show_hits(hits: Hits, style: str | None) -> None:
             f"questions {round(100 * (1 - (hits.confidence or 0.0)))} find as much",
             err=True,
         )
+
+
+def _show_snippet(record: dict[str, Any]) -> dict[str, Any]:
+    """A hit with its best sentence, if that is known, in the place of its text."""
+    if "snippet" not in record:
+        return record
+    begin, end = record["snippet"]
+    inside = [span for span in record.get("highlights") or () if begin <= span[0] and span[1] <= end]
+    moved = [(start - begin, stop - begin) for start, stop in inside]
+    return {**record, "text": record["text"][begin:end], "highlights": moved, "title": None}
 
 
 def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) -> None:

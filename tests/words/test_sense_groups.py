@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 from sklearn.metrics import adjusted_rand_score
 
+from semsearch.analysis.typical_words import typical_words
 from semsearch.words.contexts import groups as clusters
-from semsearch.words.contexts.groups import group_vectors, typical_words
+from semsearch.words.contexts.groups import group_vectors
 
 
 def random_vectors(seed, count, dimension=8):
