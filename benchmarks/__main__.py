@@ -17,7 +17,7 @@ ROOMS = {
     "collections": ("startup", "indexing", "memory", "durability", "peers"),
     "vocabulary": ("analogies", "words", "senses"),
     "neighbours": ("neighbours", "growth"),
-    "search": ("modes", "confidence", "lexical", "filtered"),
+    "search": ("modes", "reranking", "confidence", "lexical", "filtered", "duplicates"),
 }
 HOMES = {name: f"benchmarks.{room}.{name}" for room, names in ROOMS.items() for name in names}
 

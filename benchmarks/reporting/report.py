@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.neighbours.report import growth, neighbours
 from benchmarks.reporting.durability import durability
+from benchmarks.reporting.filtered import filtered
 from benchmarks.reporting.results import load
 from benchmarks.reporting.tables import table
 
@@ -251,6 +252,31 @@ def _confidence(figures: dict[str, Any]) -> str:
     return text + table(["", "AUC", *(str(least) for least in figures["least"])], rows)
 
 
+def _reranking(figures: dict[str, Any]) -> str:
+    text = (
+        f"The {figures['passages']} best passages of {figures['mean_tokens']} tokens re-ranked by tokens, median of whole "
+        "searches. Where words have no vectors the passages\nare encoded up to the middle layer: "
+        f"{figures['gflops']:,} GFLOP/s, {figures['share_of_ceiling']:.0%} of what this machine's own matrix\nproduct "
+        f"reached in {figures['precision']}, {figures['ceiling_gflops']:,}.\n\n"
+    )
+    rows = [[kept, row["plain_ms"], row["reranked_ms"]] for kept, row in figures["rows"].items()]
+    return text + table(["a collection with", "search, ms", "re-ranked, ms"], rows)
+
+
+def _duplicates(figures: dict[str, Any]) -> str:
+    text = (
+        f"Pairs with a cosine of {figures['least']} or more among {figures['texts']:,} one-line texts, on the same "
+        f"matrix, in turn. {figures['pairs_of_one_alone']} of {figures['pairs']:,} pairs\nwere found by one of the two "
+        f"alone. `Collection.duplicates`, with groups and texts: {figures['command_seconds']} s.\n\n"
+    )
+    rows = [
+        ["semsearch", figures["seconds"]],
+        ["sentence-transformers, `paraphrase_mining_embeddings`", figures["paraphrase_mining_seconds"]],
+        ["ratio", f"**{figures['ratio']}**"],
+    ]
+    return text + table(["", "seconds"], rows)
+
+
 def _lexical(figures: dict[str, Any]) -> str:
     head = ["", "rows", "words a row", "postings", "MB", "build, s", "merge, s", "p50, ms", "p95, ms"]
     rows = [[name, *_columns(figures[name])] for name in ("sentences", "passages")]
@@ -265,32 +291,15 @@ def _columns(row: dict[str, Any]) -> list[Any]:
     return [f"{value:,}" if isinstance(value, int) else value for value in row.values()]
 
 
-def _filtered(figures: dict[str, Any]) -> str:
-    rows = [["no filter", f"{figures['sentences']:,}", "", figures["dense_p50_ms"], figures["recall"]]]
-    rows += [
-        [f"{row['share']} %", f"{row['documents']:,}", row["first_ms"], row["p50_ms"], row["recall"]]
-        for row in figures["filters"]
-    ]
-    text = (
-        f"{figures['sentences']:,} sentences of novels, each with a number in its metadata that the filter cuts at a\n"
-        "share; questions are vectors of other sentences. First is a filter that is new to the process.\n\n"
-    )
-    text += table(["share", "documents", "first, ms", "p50, ms", "recall@10"], rows)
-    return text + (
-        f"\nThe same sentences as texts, p50 of ten hits: lexical {figures['lexical_p50_ms']} ms, hybrid "
-        f"{figures['hybrid_p50_ms']} ms, of which {figures['encode_p50_ms']} ms encode\nthe question; "
-        f"{figures['explained_p50_ms']} ms with explanations, which read the hits again. Adding 1,000 sentences\n"
-        f"takes {figures['add_1000_s']} s, of which {figures['encode_1000_s']} s encode them.\n"
-    )
-
-
 SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("encoding", "Encoding", _encoding),
     ("quality", "Quality", _quality),
     ("modes", "By meaning, by words, by both", _modes),
+    ("reranking", "Re-ranking", _reranking),
     ("confidence", "Confidence", _confidence),
     ("lexical", "Lexical search", _lexical),
-    ("filtered", "Filters", _filtered),
+    ("filtered", "Filters", filtered),
+    ("duplicates", "Near-duplicates", _duplicates),
     ("startup", "What a user waits for", _startup),
     ("indexing", "Indexing", _indexing),
     ("memory", "Memory", _memory),

@@ -1,52 +1,81 @@
-"""What a filter costs, and what is found under it: sentences of novels, and a filter that allows a share of them.
+"""What a filter costs, and what is found under it, beside peers: sentences, and a filter that allows a share of them.
 
-Questions are sentences that are not in the collection. Recall@10 is against a comparison with every passage.
+Questions are sentences that are not in the collection. Recall@10 is against a comparison with every allowed passage;
+what scores as high as the tenth counts as right. Ours answers with texts and metadata, peers with ids alone.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import tempfile
 import time
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import semsearch
-from benchmarks.reporting.corpora import novel_sentences
+from benchmarks.neighbours import million
+from benchmarks.reporting.processes import run
 
-SENTENCES = 50_000
+PYTHON = Path(".venv-peers/bin/python")
+SIZES = (100_000, int(os.environ.get("SEMSEARCH_ROWS", million.ROWS)))
 QUESTIONS = 200
+PEER_QUESTIONS = 100
 SHARES = (0.01, 0.1, 1, 10, 50, 99)
 """Per cent of the documents."""
 MULTIPLIER = 7919
 """A prime, by which the numbers of documents are spread out."""
 STEPS = 100_000
+K = 10
+ADDED = 1_000
+PEERS = {"hnswlib": 1_000_000, "LanceDB": 1_000_000, "Chroma": 1_000_000, "Qdrant (local mode)": 100_000}
+"""The most rows that each is given: the last one compares with each vector and checks each payload in Python."""
+OFFLINE = {"ANONYMIZED_TELEMETRY": "False", "LANCEDB_CONFIG_DIR": "/dev/null"}
 
 
 def measure() -> dict[str, Any]:
-    texts = list(dict.fromkeys(novel_sentences(4 * SENTENCES)))
-    chosen = np.random.default_rng(1).permutation(len(texts))[: SENTENCES + QUESTIONS].tolist()
-    questions = [texts[number] for number in chosen[SENTENCES:]]
-    with tempfile.TemporaryDirectory() as scratch:
-        settings = semsearch.CollectionSettings(unit="document")
-        with semsearch.Collection.create(Path(scratch) / "novels", settings=settings) as collection:
-            collection.add(
-                semsearch.Document(texts[number], f"s{place}", metadata={"u": 100 * _spread(place)})
-                for place, number in enumerate(chosen[:SENTENCES])
+    texts = million.texts()
+    questions, more = texts[-QUESTIONS:], texts[-QUESTIONS - ADDED : -QUESTIONS]
+    sizes = {}
+    for size in SIZES:
+        with tempfile.TemporaryDirectory(dir=million.folder()) as scratch:
+            sizes[str(size)] = _measure_size(
+                Path(scratch), texts[: min(size, len(texts) - QUESTIONS - ADDED)], questions, more
             )
-            return {"sentences": SENTENCES, **_measure_modes(collection, questions), **_measure_adding(collection)}
+    return {"sizes": sizes}
+
+
+def _measure_size(folder: Path, texts: Sequence[str], questions: list[str], more: list[str]) -> dict[str, Any]:
+    settings = semsearch.CollectionSettings(unit="document")
+    with semsearch.Collection.create(folder / "sentences", settings=settings) as collection:
+        begin = time.perf_counter()
+        collection.add(
+            semsearch.Document(text, f"s{place}", metadata={"u": 100 * _spread(place)})
+            for place, text in enumerate(texts)
+        )
+        built = time.perf_counter() - begin
+        vectors = collection.encoder.encode(questions)
+        figures = {
+            "passages": len(texts),
+            "add_all_s": round(built, 1),
+            **_measure_modes(collection, questions, vectors),
+        }
+        figures["filters"] = [_measure_share(collection, vectors, share) for share in SHARES]
+        print(json.dumps(figures), flush=True)
+        figures["peers"] = _measure_peers(folder, collection, vectors, figures["recall"])
+        return figures | _measure_adding(collection, more)
 
 
 def _spread(place: int) -> float:
     return place * MULTIPLIER % STEPS / STEPS
 
 
-def _measure_modes(collection: semsearch.Collection, questions: list[str]) -> dict[str, Any]:
-    vectors = collection.encoder.encode(questions)
-    figures: dict[str, Any] = {
+def _measure_modes(collection: semsearch.Collection, questions: list[str], vectors: Any) -> dict[str, Any]:
+    return {
         "encode_p50_ms": _p50(lambda number: collection.encoder.encode([questions[number]])),
         "dense_p50_ms": _p50(lambda number: collection.search_vectors(vectors[number])),
         "lexical_p50_ms": _p50(lambda number: collection.search(questions[number], mode="lexical")),
@@ -54,8 +83,6 @@ def _measure_modes(collection: semsearch.Collection, questions: list[str]) -> di
         "explained_p50_ms": _p50(lambda number: collection.search(questions[number], explain=True)),
         "recall": _recall(collection, vectors, None),
     }
-    figures["filters"] = [_measure_share(collection, vectors, share) for share in SHARES]
-    return figures
 
 
 def _measure_share(collection: semsearch.Collection, vectors: Any, share: float) -> dict[str, Any]:
@@ -73,19 +100,62 @@ def _measure_share(collection: semsearch.Collection, vectors: Any, share: float)
 
 
 def _recall(collection: semsearch.Collection, vectors: Any, where: str | None) -> float:
-    """The share of the ten best, a tie at the tenth score counting as right."""
+    """The share of the ten best that are found."""
     reached = wanted = 0
-    for vector in vectors:
-        (exact,) = collection.search_vectors(vector, where=where, exact=True)
+    exact = collection.search_vectors(vectors, where=where, exact=True)
+    for vector, best in zip(vectors, exact, strict=True):
         (hits,) = collection.search_vectors(vector, where=where)
-        assert len(hits) == len(exact)
-        reached += sum(hit.score >= exact[-1].score for hit in hits)
-        wanted += len(exact)
+        assert len(hits) == len(best)
+        reached += sum(hit.score >= best[-1].score for hit in hits)
+        wanted += len(best)
     return round(reached / wanted, 4)
 
 
-def _measure_adding(collection: semsearch.Collection) -> dict[str, float]:
-    texts = list(islice(dict.fromkeys(novel_sentences(800_000)), 700_000, 701_000))
+def _measure_peers(
+    folder: Path, collection: semsearch.Collection, queries: npt.NDArray[np.float32], recall: float
+) -> dict[str, Any]:
+    """What the peers do with our vectors, each in a process of its own, in turn."""
+    if not PYTHON.is_file():
+        print(f"the peers are left out: they are not installed in {PYTHON.parent.parent}; run: make bench")
+        return {}
+    with collection._store.pinned() as snapshot:
+        vectors = snapshot.searcher.rows.block(0, snapshot.rows)
+    values = np.array([100 * _spread(place) for place in range(len(vectors))])
+    queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    job = {"questions": PEER_QUESTIONS, "recall": recall, "truth": _find_truth(vectors, values, queries)}
+    for name, array in (("vectors", vectors.astype(np.float16)), ("values", values), ("queries", queries)):
+        np.save(folder / f"{name}.npy", array)
+        job[name] = str(folder / f"{name}.npy")
+    count = len(vectors)
+    del vectors
+    figures = {}
+    for name, most in PEERS.items():
+        if count > most:
+            print(f"{name} is left out at {count:,} rows: it compares with each of them in Python")
+            continue
+        (folder / "job.json").write_text(json.dumps(job | {"name": name, "folder": str(folder / name)}))
+        figures[name] = json.loads(
+            run(
+                str(PYTHON), "benchmarks/search/peer_filters.py", str(folder / "job.json"), **OFFLINE
+            ).output.splitlines()[-1]
+        )
+        print(name, json.dumps(figures[name]), flush=True)
+    return figures
+
+
+def _find_truth(vectors: Any, values: Any, queries: Any) -> list[dict[str, Any]]:
+    """Without a filter, and for each share: how many hits are wanted, and the score of the last one of each query."""
+    scores = queries[:PEER_QUESTIONS] @ vectors.T
+    truth = []
+    for share in (None, *SHARES):
+        allowed = scores if share is None else scores[:, values < share]
+        wanted = min(K, allowed.shape[1])
+        least = -np.partition(-allowed, wanted - 1, axis=1)[:, wanted - 1]
+        truth.append({"share": share, "wanted": wanted, "least": least.tolist()})
+    return truth
+
+
+def _measure_adding(collection: semsearch.Collection, texts: Sequence[str]) -> dict[str, float]:
     begin = time.perf_counter()
     collection.encoder.encode(texts)
     encoding = time.perf_counter() - begin
