@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+from itertools import islice
+
 import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
+from semsearch.common.errors import TruncationWarning
 from semsearch.index import Bitmap
 from semsearch.lexical.terms import analyzer_of
 from semsearch.query.hits import Candidates
@@ -14,16 +18,28 @@ from semsearch.storage.store import Store
 
 __all__ = ["LEXICAL", "best_rows", "rank_words", "score_words", "words_of_question"]
 
+MOST_TERMS = 1000
+"""Of a question: a text of more is a document, and each term is looked up in each segment."""
 LEXICAL = "lexical"
 """The name of this retrieval's score among the parts of a hit."""
 
 
 def words_of_question(store: Store, text: str, *, any_word: bool) -> dict[str, int]:
-    """The terms that a question looks for, and how often it has each. Stop words are among them only if it has no other
-    words, and then only if ``any_word`` will do: beside a search by meaning they would say nothing.
+    """The terms that a question looks for, and how often it has each: the first ``MOST_TERMS`` of them, with a warning.
+
+    Stop words are among them only if it has no other words, and then only if ``any_word`` will do: beside a search by
+    meaning they would say nothing.
     """
     analyzer = analyzer_of(store.definition.settings.language)
     terms = analyzer.query_terms(text)
+    if len(terms) > MOST_TERMS:
+        warnings.warn(
+            f"the query has {len(terms):,} different words and parts of words, of which the first {MOST_TERMS:,} are "
+            "looked for",
+            TruncationWarning,
+            stacklevel=2,
+        )
+        terms = dict(islice(terms.items(), MOST_TERMS))
     return {} if not any_word and terms.keys() <= analyzer.stop_terms else terms
 
 

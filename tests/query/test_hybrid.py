@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsearch import Collection, CollectionSettings, Document, Metric
-from semsearch.common.errors import QueryError
+from semsearch.common.errors import QueryError, TruncationWarning
 from semsearch.encoder.encoder import Encoded
 from semsearch.query import fusion
 from semsearch.query.request import SearchRequest
@@ -266,3 +266,15 @@ def test_among_texts_that_a_model_cannot_tell_apart_words_decide(tmp_path):
     assert [hit.score for hit in hits] == [1.0, 1.0, 1.0]
     pages = [hit.document for at in range(0, 300, 50) for hit in collection.search("word287", k=50, offset=at)]
     assert len(set(pages)) == 300
+
+
+@pytest.mark.parametrize("mode", ["lexical", "hybrid"])
+def test_of_a_hundred_thousand_words_the_first_thousand_are_looked_for(lines, mode):
+    """The answer is that of these words alone, and a warning says so."""
+    letters = str.maketrans("0123456789", "bcdfghjklm")
+    words = ["away", "far", *(str(number).translate(letters) for number in range(100_000))]
+    with pytest.warns(TruncationWarning, match=r"different words and parts of words, of which the first 1,000"):
+        hits = lines.search(" ".join(words), k=5, mode=mode)
+    assert len(hits) == 5
+    if mode == "lexical":
+        assert list(hits) == list(lines.search("away far", k=5, mode=mode))
