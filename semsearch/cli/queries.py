@@ -37,7 +37,13 @@ def answer_file(collection: Collection, path: str, k: int, options: SearchOption
     questions = _read_questions(path)
     while batch := list(islice(questions, TOGETHER)):
         for question, hits in zip(batch, _answer(collection, batch, k, options), strict=True):
-            said = {"query": question.text, "confidence": hits.confidence, "nothing_relevant": hits.nothing_relevant}
+            said: dict[str, Any] = {
+                "query": question.text,
+                "confidence": hits.confidence,
+                "nothing_relevant": hits.nothing_relevant,
+            }
+            if options.get("explain"):
+                said["removed"] = [{"rank": hit.rank, "document": hit.document} for hit in hits.removed]
             record = {**question.head, **said, "hits": [hit_record(hit) for hit in hits]}
             click.echo(json_text(record))
 

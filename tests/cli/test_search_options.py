@@ -178,3 +178,23 @@ def test_duplicates_are_shown_in_groups(run):
     assert rows[0]["group"] == 1
     result = run("duplicates", "garden")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no duplicates\n")
+
+
+@pytest.mark.usefixtures("garden")
+def test_answers_to_many_questions_say_how_sure_they_are(run, tmp_path):
+    """Each has the confidence of its best hit and whether nothing is relevant; with --explain what the filter removed."""
+    path = tmp_path / "questions.txt"
+    path.write_text("orchestra music\nquarterly mortgage parliament invoice\ninsects that fly\n", encoding="utf-8")
+    lines = run("search", "garden", "--queries", path, "--explain", "--where", "id != 'bee'").stdout.splitlines()
+    good, bad, filtered = map(json.loads, lines)
+    assert not good["nothing_relevant"]
+    assert bad["nothing_relevant"]
+    assert bad["confidence"] < 0.9 < good["confidence"]
+    assert {"rank": 1, "document": "bee"} in filtered["removed"]
+    assert filtered["nothing_relevant"]  # what is left is not about insects
+    result = run("search", "garden", "quarterly mortgage parliament invoice", "-k", 1, "--format", "json")
+    assert json.loads(result.stdout)[0]["relevant"] is False
+    assert result.stderr.startswith("nothing relevant: the best hit has a confidence of 0.")
+    strict = run("search", "garden", "quarterly mortgage parliament invoice", "--min-confidence", 0.9)
+    assert (strict.exit_code, strict.stdout) == (0, "")
+    assert strict.stderr.startswith("no results\nnothing relevant: ")
