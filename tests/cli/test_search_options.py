@@ -182,7 +182,7 @@ def test_duplicates_are_shown_in_groups(run):
 
 @pytest.mark.usefixtures("garden")
 def test_answers_to_many_questions_say_how_sure_they_are(run, tmp_path):
-    """Each has the confidence of its best hit and whether nothing is relevant; with --explain what the filter removed."""
+    """Each has its best hit's confidence and whether nothing is relevant; with --explain what the filter removed."""
     path = tmp_path / "questions.txt"
     path.write_text("orchestra music\nquarterly mortgage parliament invoice\ninsects that fly\n", encoding="utf-8")
     lines = run("search", "garden", "--queries", path, "--explain", "--where", "id != 'bee'").stdout.splitlines()
