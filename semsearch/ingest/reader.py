@@ -17,6 +17,8 @@ from semsearch.common.documents import Document
 from semsearch.common.errors import InputError, RecordError
 from semsearch.ingest.files import NAMELESS, STDIN, File, FileSearch, is_gone, refusal
 from semsearch.ingest.formats.format import Fields, Format
+from semsearch.ingest.formats.packing import open_packed, split_packing
+from semsearch.ingest.formats.records import locate
 from semsearch.ingest.formats.streams import Counted
 
 __all__ = ["NameFile", "Reader"]
@@ -132,7 +134,11 @@ class Reader:
         try:
             with self._open(file) as stream:
                 buffered: BufferedReader = BufferedReader(Counted(stream, self._count))
-                yield from file.format.read(file.origin, buffered, self._fields)
+                packing = None if file.path is None else split_packing(file.path)[1]
+                content = buffered if packing is None else open_packed(buffered, packing)
+                yield from file.format.read(file.origin, content, self._fields)
+        except RecordError as error:  # of the stream itself, wherever in the file that is
+            yield locate(error, file.origin.label)
         except OSError as error:
             raise refusal(Path(file.origin.label), error) from error
 

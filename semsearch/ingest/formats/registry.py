@@ -9,6 +9,7 @@ from semsearch.ingest.formats.format import Format
 from semsearch.ingest.formats.jsonl import JSONL
 from semsearch.ingest.formats.lines import LINES
 from semsearch.ingest.formats.markdown import MARKDOWN
+from semsearch.ingest.formats.packing import split_packing
 from semsearch.ingest.formats.text import TEXT
 
 __all__ = ["FORMATS", "PIPE_FORMAT", "UNKNOWN_FORMAT", "format_of"]
@@ -26,5 +27,5 @@ _BY_EXTENSION = {extension: kind for kind in FORMATS.values() for extension in k
 
 
 def format_of(path: PurePath) -> Format | None:
-    """The format that a file's extension stands for, if it is one we know."""
-    return _BY_EXTENSION.get(path.suffix.lower())
+    """The format that a file's extension stands for, if it is one we know; of a packed file that of what is inside."""
+    return _BY_EXTENSION.get(split_packing(path)[0].suffix.lower())
