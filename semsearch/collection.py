@@ -264,7 +264,7 @@ class Collection:
     def clusters(self, count: int | None = None, k: int = 3, *, where: Where | None = None) -> list[Cluster]:
         """The passages in at most ``count`` clusters, the largest first, with typical words and ``k`` central passages.
 
-        Unless told otherwise there are as many as half the square root of the passages, and 20 at most.
+        Unless told otherwise there are as many as half the square root of the passages, from 2 to 20.
         """
         from semsearch.query.overview.clusters import list_clusters
 

@@ -33,7 +33,8 @@ def find_outliers(read: Callable[[Int64], Float32], groups: Int64, wanted: int) 
 
     ``read`` gives the vectors of places, float32[n, d]; ``groups``, int64[n], are equal for vectors that do not count
     as neighbours of each other, such as passages of one document. Scores are exact; which rows are farthest is exact
-    for up to 20,000, and of more those are compared with all others that are farthest from a sample.
+    for up to 20,000, and of more those are compared with all others that are farthest from a sample. What has nothing
+    to be compared with is no outlier.
     """
     everything = np.arange(len(groups))
     candidates = everything
@@ -42,14 +43,14 @@ def find_outliers(read: Callable[[Int64], Float32], groups: Int64, wanted: int) 
         cosines = _compare(read, groups, everything, sample)
         candidates = np.sort(np.argsort(cosines, kind="stable")[: max(CANDIDATES, 10 * wanted)])
     cosines = _compare(read, groups, candidates, everything)
-    order = np.argsort(cosines, kind="stable")[:wanted]
+    order = np.argsort(cosines, kind="stable")[: min(wanted, int(np.isfinite(cosines).sum()))]
     return Outliers(candidates[order], limit_cosines(cosines[order]))
 
 
 def _compare(read: Callable[[Int64], Float32], groups: Int64, places: Int64, others: Int64) -> Float32:
     """The mean cosine of each place with its nearest of the others in other groups, float32[places].
 
-    Where there are fewer neighbours, with these; without any it is 0.
+    Where there are fewer neighbours, with these; without any it is NaN, which sorts behind all others.
     """
     means = np.empty(len(places), np.float32)
     for start in range(0, len(places), BLOCK):
@@ -63,6 +64,6 @@ def _compare(read: Callable[[Int64], Float32], groups: Int64, places: Int64, oth
             best = np.concatenate([nearest, cosines], axis=1)
             nearest = np.partition(best, best.shape[1] - NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
         is_near = np.isfinite(nearest)
-        sums = np.where(is_near, nearest, 0).sum(axis=1)
-        means[start : start + BLOCK] = sums / np.maximum(is_near.sum(axis=1), 1)
+        sums, counts = np.where(is_near, nearest, 0).sum(axis=1), is_near.sum(axis=1)
+        means[start : start + BLOCK] = np.where(counts, sums / np.maximum(counts, 1), np.nan)
     return means

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-__all__ = ["typical_words"]
+__all__ = ["TYPICAL", "typical_words"]
 
 TYPICAL = 5
 """Words that are named of each group, at most."""

@@ -44,7 +44,7 @@ class QuestionOptions:
         """Whether anything is wanted besides a filter and a mode."""
         spread = self.offset or self.per_document or self.group_by is not None or self.diversity
         spread = spread or self.fold is not None or self.min_confidence is not None
-        told = self.explain or self.snippet
+        told = self.explain or self.snippet or self.fusion != Fusion.SCORES
         return bool(self.like or self.unlike or spread or self.rerank or told or self.exact)
 
     def as_search_options(self, run: RunOptions, *, highlight: bool = False) -> SearchOptions:
@@ -93,7 +93,8 @@ question_options = as_value(
             "--fusion",
             type=click.Choice([fusion.value for fusion in Fusion]),
             default=Fusion.SCORES.value,
-            help="What both add up: weighted scores, or reciprocal ranks.  [default: scores]",
+            show_default=True,
+            help="How the two lists of hybrid are joined: weighted scores or reciprocal ranks.",
         ),
         click.option("--like", multiple=True, metavar="TEXT|ID", help="More like this text or document; repeatable."),
         click.option(
@@ -123,7 +124,7 @@ question_options = as_value(
             "--min-confidence",
             type=float,
             metavar="0..1",
-            help="Leave out hits that are no better than what this share of nonsense questions finds: 0.9.",
+            help="Leave out hits of a lower confidence, such as 0.9.",
         ),
         click.option("--explain", is_flag=True, help="Say what each list, word and token adds to the score."),
         click.option("--snippet", is_flag=True, help="Find the best sentence of each hit, and show that."),

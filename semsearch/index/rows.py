@@ -20,7 +20,7 @@ from semsearch.common.threads import run
 from semsearch.index.bitmaps import Bitmap, count, members, span_of
 from semsearch.index.codes import Code
 
-__all__ = ["RowSource", "Rows", "faiss_metric", "merge", "open_rows", "stack"]
+__all__ = ["NEAR_ONE", "SAME", "RowSource", "Rows", "faiss_metric", "merge", "open_rows", "stack"]
 
 RankedRows = tuple[Float32, Int64]
 """Scores and rows, best first: float32[m, k] and int64[m, k]. A place that is not taken has -inf and -1."""

@@ -4,8 +4,8 @@ When passages are added, the collection measures its background: the scores of r
 score of each of 128 questions that are random words of the model's vocabulary. A hit's ``percentile`` is how many
 percent of the pairs are less near than it is to the question. Its ``confidence`` is the share of such questions whose
 best answer is less near. An answer without a hit of ``LEAST_CONFIDENCE`` has nothing relevant: one nonsense question
-in ten finds as much. Only the dense score counts, but a hit that has every word of the question is never below: it may
-be a name or a code that the model cannot know.
+in ten finds as much. Only the dense score counts, but in a hybrid search a hit that has every word of the question is
+never below: it may be a name or a code that the model cannot know.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from semsearch.query.lexical import LEXICAL, words_of_question
 if TYPE_CHECKING:
     from semsearch.query.search import Context
 
-__all__ = ["keep_confident", "rate_candidates"]
+__all__ = ["find_confident", "rate_candidates"]
 
 
 def rate_candidates(context: Context, candidates: Candidates) -> Ratings:
@@ -38,14 +38,15 @@ def rate_candidates(context: Context, candidates: Candidates) -> Ratings:
     if background is None or dense is None:
         return Ratings()
     percentiles = background.percentiles(dense)
-    if not context.request.has_confidence:
+    if not context.request.has_confidence or candidates.best_dense is None:
         return Ratings(percentiles)
     confidences = background.confidences(dense)
     doubtful = np.flatnonzero(confidences < LEAST_CONFIDENCE)
     if LEXICAL in candidates.parts and len(doubtful):
         has_all = _have_all_words(context, candidates.rows[doubtful])
         confidences[doubtful[has_all]] = LEAST_CONFIDENCE
-    return Ratings(percentiles, confidences)
+    (best,) = background.confidences(np.array([candidates.best_dense], np.float32))
+    return Ratings(percentiles, confidences, float(confidences.max(initial=best)))
 
 
 def _have_all_words(context: Context, rows: Int64) -> npt.NDArray[np.bool_]:
@@ -55,16 +56,14 @@ def _have_all_words(context: Context, rows: Int64) -> npt.NDArray[np.bool_]:
     return np.all(np.array(shares) > 0, axis=0) if shares else np.zeros(len(rows), np.bool_)
 
 
-def keep_confident(context: Context, candidates: Candidates, ratings: Ratings) -> tuple[Candidates, Ratings]:
-    """Those that reach the least confidence of the request, if it has one."""
+def find_confident(context: Context, ratings: Ratings, count: int) -> Int64:
+    """The places of those of ``count`` candidates that reach the least confidence of the request, if it has one."""
     least = context.request.min_confidence
-    if least is None or not len(candidates):
-        return candidates, ratings
+    if least is None or not count:
+        return np.arange(count)
     if ratings.confidences is None:
-        name = context.store.name
         raise QueryError(
-            f"collection {name!r} has not measured yet what nonsense scores, so that there are no confidences; two "
-            f"passages are needed, and a write: semsearch index {name} PATH"
+            f"collection {context.store.name!r} does not know yet what nonsense scores; add a second passage, or index "
+            "something again, to have it measured, or leave the least confidence out"
         )
-    kept = np.flatnonzero(ratings.confidences >= least)
-    return candidates.take(kept), ratings.take(kept)
+    return np.flatnonzero(ratings.confidences >= least)

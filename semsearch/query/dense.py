@@ -118,7 +118,8 @@ def retrieve_dense(snapshot: Snapshot, query: DenseQuery, request: SearchRequest
 
 
 def _candidates(scores: Float32, rows: npt.NDArray[np.int64], total: int | None = None) -> Candidates:
-    return Candidates(rows, scores, {DENSE: scores}, len(rows) if total is None else total)
+    best = float(scores[0]) if len(scores) else None
+    return Candidates(rows, scores, {DENSE: scores}, len(rows) if total is None else total, best_dense=best)
 
 
 def comparable(store: Store, vectors: Float32) -> Float32:

@@ -83,13 +83,13 @@ def _find_removed(context: Context, vector: Float32 | None) -> tuple[Hit, ...]:
         request=replace(request, where=None, rerank=None, rerank_ms=None),
         allowed=replace(context.allowed, rows=others),
     )
-    (page,) = retrieve_candidates(whole, make_retriever(whole, [request.text], [vector]))
+    (staged,) = retrieve_candidates(whole, make_retriever(whole, [request.text], [vector]))
     fulfil = allowed_rows(snapshot, request.tree).rows
-    places = np.flatnonzero(~np.isin(page.rows, members(fulfil))) if fulfil is not None else np.empty(0, np.int64)
-    hits = read_hits(store, page.take(places))
-    return tuple(
-        replace(hit, rank=request.offset + place + 1) for place, hit in zip(places.tolist(), hits, strict=True)
-    )
+    if fulfil is None:
+        return ()
+    places = np.arange(len(staged))[request.offset : request.last]
+    removed = places[~np.isin(staged.rows[places], members(fulfil))]
+    return tuple(read_hits(store, staged.take(removed), (removed + 1).tolist()))
 
 
 def _ranks_of(
@@ -151,7 +151,7 @@ class PassageTokens(Sequence[TokenShare]):
     """The tokens of a passage with what each adds to the dense score, equal to a tuple of the same.
 
     The passage is encoded when they are first looked at: that takes ten times as long as the rest of an explanation,
-    and most are never looked at. A copy, or what is unpickled, is the tuple.
+    and most are never looked at. A copy, or what is unpickled, is the tuple; for JSON make a list of it.
     """
 
     def __init__(self, encoder: Encoder, text: str, question: Float32) -> None:
@@ -181,7 +181,7 @@ class PassageTokens(Sequence[TokenShare]):
         return hash(self.shares)
 
     def __repr__(self) -> str:
-        return repr(self.shares)
+        return repr(self.shares) if "shares" in self.__dict__ else "<tokens that nobody has looked at yet>"
 
     def __reduce__(self) -> tuple[type[tuple[TokenShare, ...]], tuple[list[TokenShare]]]:
         return tuple, (list(self.shares),)

@@ -69,7 +69,8 @@ class ScoreFusion:
             nearest = scores, rows
         scores, rows = nearest
         parts = {DENSE: scores, LEXICAL: np.zeros_like(scores)}
-        return Candidates(rows, scores, parts, self._total).take(slice(wanted))
+        best = float(scores[0]) if len(scores) else None
+        return Candidates(rows, scores, parts, self._total, best_dense=best).take(slice(wanted))
 
     @computed_once
     def best_lexical(self) -> float:
@@ -106,7 +107,7 @@ class ScoreFusion:
         lexical = self.lexical[rows]
         fused = self._fuse(dense.astype(np.float64), lexical.astype(np.float64), high).astype(np.float32)
         fused = np.where(self._is_same(dense), dense, fused)
-        ranked = Candidates(rows, fused, {DENSE: dense, LEXICAL: lexical}, self._total)
+        ranked = Candidates(rows, fused, {DENSE: dense, LEXICAL: lexical}, self._total, best_dense=high)
         return ranked.take(np.lexsort((rows, -lexical, -fused)))
 
     def _fuse(self, dense: Any, lexical: Any, high: float) -> Any:

@@ -27,7 +27,8 @@ class Candidates:
     """Passages that may become hits, best first: ``rows`` int64[n], ``scores`` float32[n].
 
     ``parts`` holds what made the scores, float32[n] by name, NaN where a passage has none; ``total`` is how many
-    passages could be candidates. ``ranks`` are those by some of the parts, int64[n], 0 for none.
+    passages could be candidates. ``ranks`` are those by some of the parts, int64[n], 0 for none. ``best_dense`` is the
+    best dense score of all that could be, if the question has a vector.
     """
 
     rows: Int64
@@ -35,6 +36,7 @@ class Candidates:
     parts: Mapping[str, Float32]
     total: int
     ranks: Mapping[str, Int64] = field(default_factory=dict)
+    best_dense: float | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -43,28 +45,24 @@ class Candidates:
         """Some of them, in the order of ``places``."""
         parts = {name: values[places] for name, values in self.parts.items()}
         ranks = {name: values[places] for name, values in self.ranks.items()}
-        return Candidates(self.rows[places], self.scores[places], parts, self.total, ranks)
+        return Candidates(self.rows[places], self.scores[places], parts, self.total, ranks, self.best_dense)
 
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
     """How the scores of candidates stand in their collection, float64[n] each; ``None`` is not known.
 
-    See :mod:`semsearch.query.confidence`.
+    ``best`` is the confidence of the best candidate of all. See :mod:`semsearch.query.confidence`.
     """
 
     percentiles: npt.NDArray[np.float64] | None = None
     confidences: npt.NDArray[np.float64] | None = None
+    best: float | None = None
 
     def take(self, places: Int64) -> Ratings:
         """Those of some of the candidates."""
         percentiles = None if self.percentiles is None else self.percentiles[places]
-        return Ratings(percentiles, None if self.confidences is None else self.confidences[places])
-
-    @property
-    def best(self) -> float | None:
-        """The largest confidence, if any is known."""
-        return None if self.confidences is None or not len(self.confidences) else float(self.confidences.max())
+        return Ratings(percentiles, None if self.confidences is None else self.confidences[places], self.best)
 
 
 class TokenShare(NamedTuple):
@@ -129,8 +127,8 @@ class Hits(Sequence[Hit]):
     """The answer to a question: hits, best first; equal to a list of the same.
 
     ``total`` is how many passages could be hits if enough were asked for, ``documents`` how many documents could be
-    found: all, or those that fulfil the filter. ``confidence`` is the largest of a hit, those included that had too
-    little of it; ``None`` is not known. ``removed`` are hits that would be on this page without the filter, if
+    found: all, or those that fulfil the filter. ``confidence`` is that of the best passage that could be a hit, on
+    whichever page; ``None`` is not known. ``removed`` are hits that would be on this page without the filter, if
     explanations were asked for.
     """
 
@@ -151,9 +149,9 @@ class Hits(Sequence[Hit]):
         self.removed = removed
 
     @property
-    def nothing_relevant(self) -> bool:
-        """Whether questions without a sense find as much as this one: no hit has a confidence of 0.9."""
-        return self.confidence is not None and self.confidence < LEAST_CONFIDENCE
+    def nothing_relevant(self) -> bool | None:
+        """Whether questions without a sense find as much: no passage has a confidence of 0.9; ``None`` is not known."""
+        return None if self.confidence is None else self.confidence < LEAST_CONFIDENCE
 
     def with_hits(self, hits: Iterable[Hit]) -> Hits:
         """The same answer with other accounts of its hits."""
@@ -203,10 +201,12 @@ class Hits(Sequence[Hit]):
         return f"<{len(self)} of {self.total} hits: {shown}{', …' if len(self) > SHOWN else ''}>"
 
 
-def read_hits(store: Store, candidates: Candidates, first: int = 1, ratings: Ratings | None = None) -> list[Hit]:
+def read_hits(
+    store: Store, candidates: Candidates, ranks: Sequence[int] | None = None, ratings: Ratings | None = None
+) -> list[Hit]:
     """The candidates as hits in their order, within a pinned state; only here are texts read.
 
-    ``first`` is the rank of the first hit, ``ratings`` what is known of their scores.
+    ``ranks`` are from 1 on unless told, ``ratings`` what is known of their scores.
     """
     rows = candidates.rows.tolist()
     passages = store.passages(rows)
@@ -215,11 +215,12 @@ def read_hits(store: Store, candidates: Candidates, first: int = 1, ratings: Rat
     confidences = unknown if ratings is None or ratings.confidences is None else ratings.confidences.tolist()
     parts = {name: np.asarray(values).tolist() for name, values in candidates.parts.items()}
     hits = []
+    numbers = range(1, len(rows) + 1) if ranks is None else ranks
     for place, (row, score) in enumerate(zip(rows, candidates.scores.tolist(), strict=True)):
         passage = passages[row]
         hits.append(
             Hit(
-                rank=place + first,
+                rank=numbers[place],
                 score=score,
                 document=str(passage.document.id),
                 passage=passage.ordinal,

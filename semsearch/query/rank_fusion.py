@@ -43,7 +43,8 @@ def fuse_ranks(
     parts = {DENSE: scores, LEXICAL: lexical[rows]}
     total = snapshot.count(allowed)
     order = np.lexsort((rows, -scores, -fused))
-    return Candidates(rows, fused.astype(np.float32), parts, total).take(order)
+    best = float(nearest[0][0]) if len(nearest[0]) else None
+    return Candidates(rows, fused.astype(np.float32), parts, total, best_dense=best).take(order)
 
 
 def _share(rows: Int64, ranked: Int64) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

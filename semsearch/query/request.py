@@ -223,6 +223,12 @@ class SearchRequest:
         """Whether the hits' scores can be compared with those of questions without a sense: for a text by itself."""
         return self.text is not None and not self.examples and self.mode is not Mode.LEXICAL
 
+    @property
+    def is_on_scale(self) -> bool:
+        """Whether scores are on the scale of the vectors' own: not those of words, of ranks or of a cross-encoder."""
+        is_reread = self.rerank is not None and self.rerank != TOKENS
+        return self.mode is not Mode.LEXICAL and self.fusion is Fusion.SCORES and not is_reread
+
     def _choose_mode(self) -> Mode:
         if self.mode is None:
             return Mode.DENSE if self.text is None or self.min_score is not None else Mode.HYBRID

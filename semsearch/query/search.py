@@ -13,22 +13,31 @@ from functools import partial
 
 import numpy as np
 
-from semsearch.common.arrays import Float32
+from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Fusion, Mode
 from semsearch.index import all_but
-from semsearch.query.confidence import keep_confident, rate_candidates
+from semsearch.query.confidence import find_confident, rate_candidates
 from semsearch.query.dense import DenseQuery, check_vectors, comparable, encode_queries, like_document, retrieve_dense
 from semsearch.query.diversity import FOLDED, POOL, diversify, first_of_each, fold
 from semsearch.query.filters.filter import Allowed, allowed_rows
 from semsearch.query.fusion import LEAST_RETRIEVED, ScoreFusion
-from semsearch.query.hits import Candidates, Hits, read_hits
+from semsearch.query.hits import Candidates, Hits, Ratings, read_hits
 from semsearch.query.lexical import rank_words, score_words
 from semsearch.query.rank_fusion import LISTED, fuse_ranks
 from semsearch.query.request import TOKENS, SearchRequest
 from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.store import Store
 
-__all__ = ["Context", "Retrieve", "answer", "answer_many", "make_retriever", "pin_question", "retrieve_candidates"]
+__all__ = [
+    "Context",
+    "Retrieve",
+    "answer",
+    "answer_many",
+    "cut_page",
+    "make_retriever",
+    "pin_question",
+    "retrieve_candidates",
+]
 
 WIDER = 4
 """How many times as many candidates are retrieved when the stages have left too few."""
@@ -95,12 +104,20 @@ def _prepare(
     return context, vectors
 
 
-def _read_page(context: Context, vector: Float32 | None, page: Candidates) -> Hits:
+def cut_page(context: Context, staged: Candidates) -> tuple[Int64, Ratings]:
+    """The places of the candidates that are the page's hits, and how the scores of all up to the last of them stand."""
+    reached = staged.take(slice(context.request.last))
+    ratings = rate_candidates(context, reached)
+    kept = find_confident(context, ratings, len(reached))
+    return kept[kept >= context.request.offset], ratings
+
+
+def _read_page(context: Context, vector: Float32 | None, staged: Candidates) -> Hits:
     """The candidates of a page as hits, with what was asked for besides."""
-    rated = rate_candidates(context, page)
-    candidates, ratings = keep_confident(context, page, rated)
-    read = read_hits(context.store, candidates, context.request.offset + 1, ratings)
-    hits = Hits(read, candidates.total, context.allowed.documents, rated.best)
+    places, ratings = cut_page(context, staged)
+    candidates = staged.take(places)
+    read = read_hits(context.store, candidates, (places + 1).tolist(), ratings.take(places))
+    hits = Hits(read, candidates.total, context.allowed.documents, ratings.best)
     return _annotate(context, vector, hits, candidates)
 
 
@@ -201,13 +218,16 @@ def _retrieve_both(context: Context, query: DenseQuery, words: Sequence[Float32]
 
 
 def retrieve_candidates(context: Context, retrieve: Retrieve) -> list[Candidates]:
-    """The candidates that the stages leave for each query. While they are too few, more are retrieved, if any are."""
+    """The candidates that the stages leave for each query, up to the page that is wanted and perhaps beyond.
+
+    While they are too few, more are retrieved, if any are.
+    """
     request, rows = context.request, context.snapshot.rows
     wanted_hits = rows if request.last is None else request.last
     wanted = max(wanted_hits, POOL) if request.diversity else wanted_hits
     while True:
         staged = [_run_stages(context, candidates) for candidates in retrieve(wanted)]
-        is_short = any(len(candidates) < wanted_hits - request.offset for candidates in staged)
+        is_short = any(len(candidates) < wanted_hits for candidates in staged)
         if not (is_short and request.is_spread and request.min_score is None and wanted < rows):
             return staged
         wanted *= WIDER
@@ -259,13 +279,15 @@ def _spread_out(context: Context, candidates: Candidates) -> Candidates:
     if not context.request.diversity:
         return candidates
     pool = candidates.take(slice(POOL))
-    order = diversify(pool.scores, context.snapshot.searcher.rows.take(pool.rows), context.request.diversity)
+    scores = pool.scores if context.request.is_on_scale else _scale(pool.scores)
+    order = diversify(scores, context.snapshot.searcher.rows.take(pool.rows), context.request.diversity)
     return candidates.take(np.concatenate([order, np.arange(len(pool), len(candidates))]))
 
 
-def _cut_page(context: Context, candidates: Candidates) -> Candidates:
-    """As many as are wanted, behind those that are passed over."""
-    return candidates.take(slice(context.request.offset, context.request.last))
+def _scale(scores: Float32) -> Float32:
+    """Scores of any scale from 0 to 1, to be weighed against cosines."""
+    low, high = (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 1.0)
+    return (scores - low) / (high - low or 1.0)
 
 
-STAGES: tuple[Stage, ...] = (_group_by_document, _group_by_field, _fold, _spread_out, _cut_page)
+STAGES: tuple[Stage, ...] = (_group_by_document, _group_by_field, _fold, _spread_out)

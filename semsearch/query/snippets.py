@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
 __all__ = ["find_snippets"]
 
+LONGEST = 10_000
+"""Characters of a passage: a passage of the default length has some 600, a document may be a book."""
+
 
 def find_snippets(context: Context, vector: Float32 | None, hits: Hits) -> Hits:
     """The hits with the span of the sentence that answers best; ``vector`` is the question's, float32[dimension].
 
-    All sentences of passages with several are encoded together.
+    All sentences of passages with several are encoded together. Of a very long passage the beginning is looked at.
     """
     language = context.store.definition.settings.language
-    spans = [sentences(hit.text, language) or [(0, len(hit.text))] for hit in hits]
+    spans = [sentences(hit.text[:LONGEST], language) or [(0, len(hit.text))] for hit in hits]
     several = [place for place, found in enumerate(spans) if len(found) > 1]
     texts = [[hits[place].text[start:end] for start, end in spans[place]] for place in several]
     scores = _score_sentences(context, vector, texts)
@@ -69,7 +72,8 @@ def _score_meaning(context: Context, vector: Float32, texts: Sequence[Sequence[s
     flat = [sentence for own in texts for sentence in own]
     if not flat:
         return []
-    cosines = unit_length(context.store.encoder.encode(flat, Role.DOCUMENT)) @ unit_length(vector[None])[0]
+    encoded = context.store.encoder.encode_counted(flat, Role.DOCUMENT).vectors  # a long sentence is no one's fault
+    cosines = unit_length(encoded) @ unit_length(vector[None])[0]
     ends = np.cumsum([0, *map(len, texts)])
     return [cosines[start:end] for start, end in pairwise(ends.tolist())]
 

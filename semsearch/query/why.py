@@ -12,10 +12,9 @@ from semsearch.common.arrays import Int64
 from semsearch.common.errors import QueryError
 from semsearch.common.suggestions import suggest
 from semsearch.index import members
-from semsearch.query.confidence import keep_confident, rate_candidates
 from semsearch.query.hits import Hit, read_hits
 from semsearch.query.request import SearchRequest
-from semsearch.query.search import Context, Retrieve, pin_question, retrieve_candidates
+from semsearch.query.search import Context, Retrieve, cut_page, pin_question, retrieve_candidates
 from semsearch.storage.store import Store
 
 __all__ = ["Reason", "Why", "explain_absence"]
@@ -68,13 +67,15 @@ def explain_absence(store: Store, request: SearchRequest, document: str) -> Why:
             raise QueryError(f"there is no document {document!r} in collection {store.name!r}; {advice}")
         (everything,) = retrieve(context.snapshot.rows)
         own = np.flatnonzero(np.isin(everything.rows, rows))
-        (page,) = retrieve_candidates(context, retrieve)
-        kept, ratings = keep_confident(context, page, rate_candidates(context, page))
-        last = read_hits(store, kept, request.offset + 1, ratings)[-1:]
+        (staged,) = retrieve_candidates(context, retrieve)
+        page = staged.rows[request.offset : request.last]
+        places, ratings = cut_page(context, staged)
+        kept = staged.take(places)
+        last = read_hits(store, kept, (places + 1).tolist(), ratings.take(places))[-1:]
         if not len(own):
             return Why(document, _left_out(context, rows), None, None, None, {}, last[0] if last else None)
-        (hit,) = read_hits(store, everything.take(own[:1]), int(own[0]) + 1)
-        reason = _judge(context, retrieve, everything.rows[own], page.rows)
+        (hit,) = read_hits(store, everything.take(own[:1]), [int(own[0]) + 1])
+        reason = _judge(context, retrieve, everything.rows[own], page)
         if reason is Reason.FOUND and not np.isin(everything.rows[own], kept.rows).any():
             reason = Reason.CONFIDENCE
         return Why(document, reason, hit.rank, hit.passage, hit.score, hit.parts, last[0] if last else None)

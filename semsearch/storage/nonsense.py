@@ -18,6 +18,8 @@ __all__ = ["encode_nonsense"]
 
 QUESTIONS = 128
 """Enough for the two numbers of Gumbel's distribution: of 4,000 they are the same to a hundredth of a cosine."""
+FEWEST = 32
+"""A model with words for fewer questions gets none: the two numbers would be by chance."""
 WORDS = 4
 """Of a question. With 2, 8 or 16 the scores are about the same."""
 
@@ -25,7 +27,10 @@ _encoded: weakref.WeakKeyDictionary[Encoder, Float32] = weakref.WeakKeyDictionar
 
 
 def encode_nonsense(encoder: Encoder) -> Float32:
-    """The vectors of questions without a sense, float32[m, dimension]; always the same, and none without words."""
+    """The vectors of questions without a sense, float32[m, dimension]; always the same.
+
+    There are none if the vocabulary has too few tokens of letters.
+    """
     vectors = _encoded.get(encoder)
     if vectors is None:
         questions = _make_questions(encoder)
@@ -39,4 +44,6 @@ def _make_questions(encoder: Encoder) -> list[str]:
     tokens = generator.integers(encoder.vocabulary_size, size=4 * QUESTIONS * WORDS).tolist()
     words = [word for word in (encoder.decode([token]).strip() for token in tokens) if word.isalpha()]
     wanted = min(len(words) // WORDS, QUESTIONS)
-    return [" ".join(words[WORDS * number : WORDS * (number + 1)]) for number in range(wanted)]
+    return (
+        [] if wanted < FEWEST else [" ".join(words[WORDS * number : WORDS * (number + 1)]) for number in range(wanted)]
+    )

@@ -89,7 +89,7 @@ def test_a_cluster_has_its_words_and_its_central_passages(topics):
         assert set(cluster.words) == set(TOPICS[topic])
         assert [hit.document.split("-")[0] for hit in cluster.hits] == [topic] * 2
         assert cluster.hits[0].score >= cluster.hits[1].score > cluster.cohesion
-    assert len(topics.clusters()) <= 6
+    assert len(topics.clusters()) == 5  # half the square root of 120
     assert [cluster.size for cluster in topics.clusters(3, where="n < 10")] == [10, 10, 10]
 
 
@@ -109,6 +109,15 @@ def test_an_empty_collection_has_no_clusters(tmp_path):
     assert collection.clusters() == []
     collection.add(["a bee"])
     assert [cluster.size for cluster in collection.clusters()] == [1]
-    for count in (0, -1, "3"):
-        with pytest.raises(QueryError):
+    assert collection.clusters()[0].words == ("bee",)
+    for count in (0, -1, "3", True):
+        with pytest.raises(QueryError, match="no number of clusters"):
             collection.clusters(count)
+
+
+def test_there_are_twenty_clusters_at_most(tmp_path):
+    """Unless more are asked for."""
+    collection = Collection.create(tmp_path / "many", FakeEncoder(64), CollectionSettings(unit="document"))
+    collection.add([f"word{n} other{n % 97}" for n in range(2000)])
+    assert len(collection.clusters()) == 20
+    assert len(collection.clusters(25)) == 25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -111,6 +112,12 @@ def test_the_best_sentence_is_shown(run, hits):
     assert plain.split("\t")[-1] == "The jet burns kerosene."
     (row,) = hits("long", "kerosene", "--snippet")
     assert row["text"][slice(*row["snippet"])] == "The jet burns kerosene."
+    table = run("search", "long", "kerosene", "--snippet", "--format", "csv").stdout
+    (fields,) = csv.DictReader(table.splitlines())
+    assert json.loads(fields["snippet"]) == row["snippet"]
+    assert (row["relevant"], fields["relevant"]) == (None, "")  # one passage says nothing of others
+    refused = run("search", "long", "kerosene", "--min-score", 0.1, "--fusion", "ranks")
+    assert refused.exit_code == 2
 
 
 @pytest.mark.usefixtures("garden")

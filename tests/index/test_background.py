@@ -23,24 +23,41 @@ def _make_rows(vectors, metric):
 
 
 def _scores(vectors, metric):
-    """Every pair's score, written out."""
+    """Every pair's score, written out: that of a search for the first, whose length is 1 for a cosine."""
     exact = vectors.astype(np.float64)
+    asked = exact / np.linalg.norm(exact, axis=1, keepdims=True) if metric is Metric.COSINE else exact
     if metric is Metric.L2:
         return np.array([-np.linalg.norm(exact[i] - exact[j]) for i in range(len(exact)) for j in range(i)])
-    return np.array([exact[i] @ exact[j] for i in range(len(exact)) for j in range(i)])
+    return np.array([asked[i] @ exact[j] for j in range(len(exact)) for i in range(j)])
+
+
+@pytest.mark.parametrize("count", [8, 32, 300])
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_percentile_is_the_share_of_pairs_that_score_less(metric, count):
+    """Of few pairs exactly, of many to half a percent."""
+    vectors = _vectors(count, metric)
+    rows = _make_rows(vectors, metric)
+    background = measure_background(rows, np.arange(count), np.zeros(4, np.float32))
+    scores = _scores(rows.take(np.arange(count)), metric)
+    asked = np.sort(scores)[(len(scores) * np.array([0, 0.003, 0.03, 0.2, 0.6, 0.93, 0.997])).astype(int)]
+    shares = [100 * np.mean(scores < score - 1e-5) for score in asked]
+    few = count < 300
+    np.testing.assert_allclose(background.percentiles(asked.astype(np.float32)), shares, atol=0.1 if few else 0.6)
+    assert background.percentiles(np.array([-1e3, 1e3], np.float32)).tolist() == [0, 100]
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_a_percentile_is_the_share_of_pairs_that_score_less(metric):
-    """Among 300 rows, of which each pair is one of the random ones, it is right to half a percent."""
-    vectors = _vectors(300, metric)
+def test_equal_scores_are_not_less(metric):
+    """Nine copies and one other: 36 pairs are copies, 9 are not, and nothing is in between."""
+    vectors = np.repeat(_vectors(2, metric), [9, 1], axis=0)
     rows = _make_rows(vectors, metric)
-    background = measure_background(rows, np.arange(300), np.zeros(4, np.float32))
-    scores = _scores(rows.take(np.arange(300)), metric)
-    asked = np.quantile(scores, [0.003, 0.03, 0.2, 0.6, 0.93, 0.997]).astype(np.float32)
-    shares = [100 * np.mean(scores < score) for score in asked]
-    np.testing.assert_allclose(background.percentiles(asked), shares, atol=1.5)
-    assert background.percentiles(np.array([-1e3, 1e3], np.float32)).tolist() == [0, 100]
+    background = measure_background(rows, np.arange(10), np.zeros(4, np.float32))
+    (scores,), _ = rows.search(rows.take(np.array([0])), 10)
+    copy, other = float(scores[0]), float(scores[-1])
+    if metric is Metric.COSINE:
+        assert copy == background.pairs[-1] == 1
+    found = background.percentiles(np.array([other, copy, copy + 1e-2], np.float32))
+    np.testing.assert_allclose(found, [0, 20, 100], atol=0.1)
 
 
 def test_only_live_rows_count():

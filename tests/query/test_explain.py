@@ -140,6 +140,7 @@ def test_passages_are_encoded_when_their_tokens_are_looked_at(animals, monkeypat
     first, *_ = animals.search("insects that fly", explain=True)
     assert encoded == ["insects that fly"]
     tokens = first.explanation.tokens
+    assert "looked at" in repr(tokens)
     assert len(tokens) == len(list(tokens)) > 4
     assert len(encoded) == 2
     copied = copy.deepcopy(tokens)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
 from semsearch import Collection, CollectionSettings, Document, Encoder
-from semsearch.common.errors import QueryError
+from semsearch.common.errors import QueryError, TruncationWarning
 from tests.support.fake_encoder import FakeEncoder
 
 SENTENCES = [
@@ -63,3 +65,15 @@ def test_snippets_go_with_many_questions_pages_and_examples(tmp_path):
         assert [0 <= hit.snippet[0] < hit.snippet[1] <= len(hit.text) for hit in hits] == [True] * 4
     (hit, *_) = collection.search("honey", like=["honey"], snippet=True)
     assert "honey" in hit.text[slice(*hit.snippet)]
+
+
+def test_long_texts_have_a_snippet_without_a_warning(tmp_path):
+    """A sentence that is longer than the model reads is no mistake of the question; of a book the beginning is read."""
+    collection = Collection.create(tmp_path / "long", Encoder.load(), CollectionSettings(unit="document"))
+    with pytest.warns(TruncationWarning):
+        collection.encoder.encode(["bee " * 600])
+    collection.add([Document(f"A short one. {'bee ' * 600}. The end.", "a"), Document("One bee. " * 3000, "book")])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for hit in collection.search("bees", snippet=True):
+            assert hit.text[slice(*hit.snippet)].strip()

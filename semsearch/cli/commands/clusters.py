@@ -20,7 +20,7 @@ __all__ = ["command"]
 
 @cli_command
 @name_argument
-@click.option("--count", type=int, metavar="N", help="Clusters at most.  [default: by the number of passages, 20]")
+@click.option("--count", type=int, metavar="N", help="Clusters at most.  [default: 2 to 20, by the passages]")
 @click.option("-k", type=int, metavar="N", default=3, show_default=True, help="Central passages of each.")
 @where_option
 @format_option

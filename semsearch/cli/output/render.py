@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -48,10 +49,15 @@ def show_hits(hits: Hits, style: str | None) -> None:
     show(records, HIT_COLUMNS, style, every=tuple(records[0]) if records else _hit_fields(), nothing="no results")
     if hits.nothing_relevant:
         click.echo(
-            f"nothing relevant: the best hit has a confidence of {hits.confidence:.2f}; that is, of 100 nonsense "
-            f"questions {round(100 * (1 - (hits.confidence or 0.0)))} find as much",
+            f"nothing relevant: the best passage has a confidence of {_floor(hits.confidence or 0.0):.2f}; that is, of "
+            f"100 nonsense questions {100 - int(100 * _floor(hits.confidence or 0.0))} find as much",
             err=True,
         )
+
+
+def _floor(share: float) -> float:
+    """A share as hundredths, never more than it is."""
+    return math.floor(100 * share) / 100
 
 
 def _show_snippet(record: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +92,7 @@ def show_clusters(clusters: Sequence[Cluster], style: str | None) -> None:
         {
             "cluster": cluster.number,
             "size": cluster.size,
-            "words": " ".join(cluster.words),
+            "words": list(cluster.words),
             "cohesion": cluster.cohesion,
             **hit_record(hit),
         }
@@ -198,7 +204,7 @@ class _Lines:
 def _field(value: Any) -> str:
     if value is None:
         return ""
-    return json_text(value) if isinstance(value, dict | list) else str(value)
+    return json_text(value) if isinstance(value, dict | list | tuple | bool) else str(value)
 
 
 def _print_plain(rows: Sequence[Record], columns: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.format import Fields, Format, Origin
 from semsearch.ingest.formats.text import read_text
 
-__all__ = ["MARKDOWN"]
+__all__ = ["MARKDOWN", "find_title"]
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.{0,65536}?)^(\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 """Data at the very start of a file: YAML between lines of three hyphens, TOML between lines of three plus signs."""
@@ -30,10 +30,10 @@ _HEADING_LINE = re.compile(r"^ {0,3}(?:#[ \t]|=+[ \t]*$).*", re.MULTILINE)
 def _read_markdown(origin: Origin, stream: BufferedReader, fields: Fields) -> Iterator[Document | RecordError]:
     """The whole file as one document with a title."""
     for item in read_text(origin, stream, fields):
-        yield replace(item, title=_find_title(item.text)) if isinstance(item, Document) else item
+        yield replace(item, title=find_title(item.text)) if isinstance(item, Document) else item
 
 
-def _find_title(text: str) -> str | None:
+def find_title(text: str) -> str | None:
     """The title that the front matter gives, else the first heading of the first level."""
     body = text.replace("\r\n", "\n").replace("\r", "\n")
     if front := _FRONT_MATTER.match(body):

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semsearch.analysis.clusters import Clusters, find_clusters
-from semsearch.analysis.typical_words import typical_words
+from semsearch.analysis.typical_words import TYPICAL, typical_words
 from semsearch.common.arguments import check_k
 from semsearch.common.arrays import Int64
+from semsearch.common.errors import QueryError
 from semsearch.lexical.terms import Analyzer, analyzer_of
 from semsearch.query.hits import Candidates, Hit, read_hits
 from semsearch.query.overview.selection import Selection, select_rows
@@ -48,10 +49,10 @@ class Cluster:
 def list_clusters(store: Store, count: int | None, k: int, where: Where | None) -> list[Cluster]:
     """The passages in at most ``count`` clusters, the largest first, each with its ``k`` most central ones.
 
-    Unless told otherwise there are as many as half the square root of the passages, and at most ``MOST``.
+    Unless told otherwise there are as many as half the square root of the passages, from 2 to ``MOST``.
     """
     k = check_k(k)
-    wanted = None if count is None else check_k(count)
+    wanted = None if count is None else _check_count(count)
     with select_rows(store, where) as selection:
         if not len(selection):
             return []
@@ -64,6 +65,12 @@ def list_clusters(store: Store, count: int | None, k: int, where: Where | None) 
             _read_cluster(selection, clusters, places, number, named, k)
             for number, (places, named) in enumerate(zip(members, words, strict=True), start=1)
         ]
+
+
+def _check_count(count: int) -> int:
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise QueryError(f"{count!r} is no number of clusters; ask for at least 1")
+    return int(count)
 
 
 def _rank_members(clusters: Clusters, label: int) -> Int64:
@@ -91,8 +98,14 @@ def _name(selection: Selection, members: Sequence[Int64]) -> list[tuple[str, ...
         read = places[:: -(-len(places) // READ)]
         passages = store.passages(selection.rows[read].tolist()).values()
         groups.append([_note_words(analyzer, passage.text, spellings) for passage in passages])
-    named = typical_words(groups, [], ())
+    named = typical_words(groups, [], ()) if len(groups) > 1 else [_frequent_words(groups[0])]
     return [tuple(spellings[term].most_common(1)[0][0] for term in terms) for terms in named]
+
+
+def _frequent_words(texts: Sequence[set[str]]) -> tuple[str, ...]:
+    """What most texts have, where there are no others to compare with."""
+    counts = Counter(term for terms in texts for term in terms)
+    return tuple(sorted(counts, key=lambda term: (-counts[term], term))[:TYPICAL])
 
 
 def _note_words(analyzer: Analyzer, text: str, spellings: dict[str, Counter[str]]) -> set[str]:

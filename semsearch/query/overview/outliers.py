@@ -21,7 +21,8 @@ __all__ = ["list_outliers"]
 def list_outliers(store: Store, k: int, where: Where | None) -> Hits:
     """The ``k`` passages that are farthest from those of other documents, the farthest first.
 
-    The score is the mean cosine with the three nearest passages of other documents.
+    The score is the mean cosine with the three nearest passages of other documents; where there are no others, nothing
+    is an outlier.
     """
     k = check_k(k)
     with select_rows(store, where) as selection:

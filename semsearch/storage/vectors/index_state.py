@@ -51,10 +51,16 @@ class IndexState:
         """Whether the collection has grown or lost so much that the measured recall may be another."""
         return self.measured is not None and rows + dead > STALE * self.measured.rows
 
-    def lacks_background(self, passages: int) -> bool:
-        """Whether it is not known how scores stand among so many passages, of which there are two at least."""
-        known = self.background.rows if self.background else 0
-        return passages > 1 and not known / STALE <= passages <= known * STALE
+    def lacks_background(self, rows: int, passages: int) -> bool:
+        """Whether it is not known how scores stand among so many passages, of which there are two at least.
+
+        ``rows`` is how many the vector file has: what was replaced has left rows behind.
+        """
+        known = self.background
+        if passages < 2 or known is None:
+            return passages > 1
+        is_other = abs(rows - known.file_rows) > (STALE - 1) * known.rows
+        return is_other or not known.rows / STALE <= passages <= known.rows * STALE
 
 
 def read_index_state(connection: sqlite3.Connection, kind: VectorKind) -> IndexState:

@@ -77,13 +77,13 @@ class IndexWriter:
 
     @translates_errors
     def renew_background(self, encode: Callable[[], Float32]) -> None:
-        """Measure how scores stand, if the collection has grown by half, or lost a third, since that was done.
+        """Measure how scores stand, if half as many rows as there were have been added since, or a third has gone.
 
         ``encode`` gives the vectors of questions without a sense, float32[m, dimension]. Where vectors are damaged,
         which searches tell, it is left as it is.
         """
         before, state = read_index_state(self._connection, PASSAGE_VECTORS), read_state(self._connection)
-        if not before.lacks_background(state.passages):
+        if not before.lacks_background(state.rows, state.passages):
             return
         queries = encode()
         if not len(queries):
