@@ -1,7 +1,6 @@
 """Near-duplicates of 50,000 texts, beside ``paraphrase_mining_embeddings`` of sentence-transformers, on one matrix.
 
-Descriptions of packages, many of which differ in a word or a number. Both take turns; theirs is told to keep as many
-pairs as there are.
+Descriptions of packages, many of which differ in a word or a number. Both take turns, theirs with its default settings.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def _find_theirs(vectors: Any) -> dict[tuple[int, int], float]:
     import torch
     from sentence_transformers.util import paraphrase_mining_embeddings
 
-    found = paraphrase_mining_embeddings(torch.from_numpy(vectors), max_pairs=10_000_000, top_k=1_000)
+    found = paraphrase_mining_embeddings(torch.from_numpy(vectors), max_pairs=500_000, top_k=100)
     return {(min(one, other), max(one, other)): score for score, one, other in found if score >= LEAST}
 
 
