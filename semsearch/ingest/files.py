@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from semsearch.common.errors import InputError, MissingPathError
 from semsearch.common.suggestions import nearest_spellings
 from semsearch.common.unicode import LONE_SURROGATE
+from semsearch.ingest.formats.extracted import can_be_read
 from semsearch.ingest.formats.format import Format, Origin
 from semsearch.ingest.formats.registry import PIPE_FORMAT, UNKNOWN_FORMAT, format_of
 
@@ -48,7 +49,8 @@ class File:
 class FileSearch:
     """Collects the files behind paths, each file once, and where they came from.
 
-    ``roots`` are the paths as absolute POSIX strings; ``left_out`` are files in folders whose kind is not known.
+    ``roots`` are the paths as absolute POSIX strings; ``left_out`` are files in folders whose kind is not known, and
+    ``unreadable`` those whose kind needs a library that is not installed.
     ``missing`` are the roots that are not there, with what to say of them: only ``allow_missing`` accepts such.
     """
 
@@ -57,6 +59,7 @@ class FileSearch:
     allow_missing: bool = False
     files: dict[Path, File] = field(default_factory=dict)
     left_out: set[Path] = field(default_factory=set)
+    unreadable: set[Path] = field(default_factory=set)
     roots: list[str] = field(default_factory=list)
     missing: dict[str, InputError] = field(default_factory=dict)
 
@@ -98,7 +101,9 @@ class FileSearch:
         for _, relative in sorted(paths):
             path = folder / relative
             file_format = self._format_in_folder(PurePosixPath(relative))
-            if file_format is not None:
+            if file_format is not None and self.format is None and not can_be_read(file_format.name):
+                self.unreadable.add(path.resolve())
+            elif file_format is not None:
                 self._add_file(path, path, len(PurePosixPath(relative).parts) + 1, file_format)
             elif not self.globs:
                 self.left_out.add(path.resolve())

@@ -41,7 +41,8 @@ class Reader:
     - ``bytes_total``: bytes in all files, none if standard input is among them;
     - ``bytes_read``: bytes read so far;
     - ``skipped``, ``messages``: how many records were skipped, and what the first ten errors said;
-    - ``ignored``: how many files in folders were left out because their kind is not known;
+    - ``ignored``: how many files in folders were left out because their kind is not known, and ``unreadable`` because
+      it needs a library that is not installed;
     - ``sources``: the paths given as absolute POSIX strings, and ``-`` for standard input;
     - ``missing``: those of them that are not there, with what to say of it;
     - ``whole``: the sources of files that have been read to their end with nothing skipped, and ``partial`` of others.
@@ -70,6 +71,7 @@ class Reader:
         self.sources: tuple[str, ...] = tuple(search.roots)
         self.missing: Mapping[str, InputError] = search.missing
         self.ignored: int = len(search.left_out - search.files.keys())
+        self.unreadable: int = len(search.unreadable - search.files.keys())
         self.bytes_total: int | None = _total_size(self._files)
         self._restart()
 

@@ -21,7 +21,7 @@ SHOWN = 300
 
 
 def to_arrow(hits: Sequence[Hit]) -> Any:
-    """A ``pyarrow.Table`` with a row a hit: its fields, the metadata as JSON text, and a column for each part."""
+    """A ``pyarrow.Table`` with a row a hit: fields, metadata and location as JSON text, and a column for each part."""
     pa = import_extra("pyarrow", "frames", "Arrow tables")
     texts, numbers = ("document", "text", "title", "source"), ("rank", "passage", "start", "end")
     columns: dict[str, Any] = {"rank": pa.array([hit.rank for hit in hits], pa.int64())}
@@ -32,7 +32,8 @@ def to_arrow(hits: Sequence[Hit]) -> Any:
             columns[name] = pa.array([value and replace_surrogates(value) for value in values], pa.string())
         else:
             columns[name] = pa.array(values, pa.int64())
-    columns["metadata"] = pa.array([json.dumps(dict(hit.metadata)) for hit in hits], pa.string())
+    for name in ("metadata", "location"):
+        columns[name] = pa.array([json.dumps(dict(getattr(hit, name))) for hit in hits], pa.string())
     for part in dict.fromkeys(name for hit in hits for name in hit.parts):
         columns[part] = pa.array([hit.parts.get(part) for hit in hits], pa.float64())
     for name in ("percentile", "confidence"):

@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Metadata, Span
+from semsearch.ingest.locations import find_location
 from semsearch.storage.store import Store
+from semsearch.storage.tables.passages import StoredPassage
 
 __all__ = ["LEAST_CONFIDENCE", "Candidates", "Explanation", "Hit", "Hits", "Ratings", "TokenShare", "read_hits"]
 
@@ -93,6 +95,7 @@ class Hit:
     """One result. ``score`` is higher for closer, whatever the metric.
 
     ``start`` and ``end`` are character positions of the passage in its document's text;
+    ``location`` says where in the file that is (see :mod:`semsearch.ingest.locations`).
     ``passage`` is its number within the document, from 0; ``parts`` holds what made the score. ``percentile`` says how
     many percent of random pairs of passages are less near, and ``confidence``, from 0 to 1, which share of questions
     without a sense finds less; ``None`` is not known (see :mod:`semsearch.query.confidence`). If asked for,
@@ -113,6 +116,7 @@ class Hit:
     parts: Mapping[str, float]
     percentile: float | None = None
     confidence: float | None = None
+    location: Mapping[str, Any] = field(default_factory=dict)
     highlights: tuple[Span, ...] | None = None
     snippet: Span | None = None
     explanation: Explanation | None = None
@@ -233,6 +237,12 @@ def read_hits(
                 parts={name: values[place] for name, values in parts.items() if not math.isnan(values[place])},
                 percentile=percentiles[place],
                 confidence=confidences[place],
+                location=_locate(passage),
             )
         )
     return hits
+
+
+def _locate(passage: StoredPassage) -> dict[str, Any]:
+    document = passage.document
+    return find_location(document.source, str(document.id), document.text, passage.start)

@@ -14,7 +14,7 @@ from semsearch.cli.output.render import show
 from semsearch.cli.output.summary import size_text
 
 FIELDS = ["rank", "score", "document", "passage", "text", "start", "end", "title", "source", "metadata", "parts"]
-FIELDS += ["percentile", "confidence", "relevant"]
+FIELDS += ["percentile", "confidence", "location", "relevant"]
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 """What must not reach a terminal."""
 

@@ -99,7 +99,7 @@ def test_no_results_are_said_on_stderr_and_are_no_error(run, records):
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no results\n")
     assert json.loads(run("search", "garden", "bee", "--format", "json").stdout) == []
     header = "rank,score,document,passage,text,start,end,title,source,metadata,parts"
-    header += ",percentile,confidence,relevant\n"
+    header += ",percentile,confidence,location,relevant\n"
     assert run("search", "garden", "bee", "--format", "csv").stdout == header
 
 

@@ -239,7 +239,7 @@ def test_an_analogy_over_passages(run, rows, exact):
     assert [row["rank"] for row in found if row["text"] == TENSES[2]] == [None]
     assert list(found[0]) == [
         *("rank", "rank_of_all", "score", "document", "passage", "text", "start", "end"),
-        *("title", "source", "metadata", "parts", "percentile", "confidence", "relevant"),
+        *("title", "source", "metadata", "parts", "percentile", "confidence", "location", "relevant"),
     ]
     plain = run("analogy", *TENSES, "--collection", "songs", "-k", 1).stdout.splitlines()
     assert [line.split("\t")[:2] + line.split("\t")[-1:] for line in plain] == [

@@ -10,8 +10,10 @@ import time
 
 import pytest
 
-from semsearch.common.errors import RecordError
+from semsearch.common.errors import MissingExtraError, RecordError
+from semsearch.ingest.extraction import extractor as module
 from semsearch.ingest.extraction.extractor import Extractor
+from semsearch.ingest.formats import extracted
 from semsearch.ingest.reader import Reader
 from tests.support import sample_files
 from tests.support.sample_files import PAGES
@@ -31,7 +33,7 @@ def read(tmp_path):
 def test_a_pdf_has_its_pages_and_its_title(read):
     """Pages end with a form feed, as every program that converts PDF has it; the title is the document's own."""
     (document,) = read("a.pdf", sample_files.pdf())
-    assert document.text.split("\f") == PAGES
+    assert document.text.split("\n\f\n") == PAGES
     assert (document.id, document.title) == ("a.pdf", "A book of things")
 
 
@@ -53,7 +55,7 @@ def test_a_word_file_has_headings_and_tables_in_their_order(read):
 def test_slides_have_their_titles_texts_and_notes(read):
     """A slide ends with a form feed; the first slide's title is the presentation's if it has no other."""
     (document,) = read("a.pptx", sample_files.slides())
-    first, second = document.text.split("\f")
+    first, second = document.text.split("\n\f\n")
     assert first == f"# Bees\n\n{PAGES[0]}"
     assert second == f"# Jets\n\n{PAGES[1]}\n\nTell them about kerosene."
     assert document.title == "Bees"
@@ -65,7 +67,7 @@ def test_open_document_texts_and_slides(read):
     assert document.text == f"## Insects\n\n{PAGES[0]}\n\nqueen | 20 mm"
     assert document.title == "Things that fly"
     (document,) = read("a.odp", sample_files.open_slides())
-    assert document.text.split("\f") == PAGES[:2]
+    assert document.text.split("\n\f\n") == PAGES[:2]
 
 
 def test_a_row_of_a_sheet_is_a_document(read):
@@ -194,6 +196,7 @@ def test_entities_in_a_book_are_not_followed(read):
     assert "root:" not in f"{document.title}{document.text}"
 
 
+RUN_CHILD = "from semsearch.ingest.extraction.child import main; main()"
 STUBBORN = """
 import ctypes, time
 
@@ -217,7 +220,7 @@ def stubborn(monkeypatch, tmp_path):
     (tmp_path / "semsearch_stubborn.py").write_text(STUBBORN)
     monkeypatch.syspath_prepend(tmp_path)
     hook = "import sys, semsearch_stubborn; sys.modules['semsearch.ingest.formats.stubborn'] = semsearch_stubborn"
-    extractor = Extractor(8, ("-c", f"{hook}; from semsearch.ingest.extraction.child import main; main()"))
+    extractor = Extractor(8, ("-c", f"{hook}; {RUN_CHILD}"))
     yield extractor
     extractor.close()
 
@@ -263,3 +266,19 @@ def test_an_interrupted_extraction_leaves_no_answer_behind(stubborn):
     with pytest.raises(KeyboardInterrupt):
         stubborn.extract("stubborn", b"sleep")
     assert _text(stubborn, b"after") == ["after"]
+
+
+def test_kinds_that_nothing_is_installed_for_are_left_out_of_folders(tmp_path, monkeypatch):
+    """They are counted, and the others are read; one that is asked for by its name is an error that says what to do."""
+    (tmp_path / "a.pdf").write_bytes(sample_files.pdf(PAGES[:1]))
+    (tmp_path / "b.eml").write_bytes(sample_files.message())
+    (tmp_path / "c.txt").write_text("a bee")
+    monkeypatch.setattr(extracted, "find_spec", lambda library: None if library == "pypdfium2" else library)
+    reader = Reader([tmp_path])
+    assert [document.id.split("/")[-1] for document in reader] == ["b.eml", "c.txt"]
+    assert (reader.unreadable, reader.ignored) == (1, 0)
+    hidden = Extractor(30, ("-c", f"import sys; sys.modules['pypdfium2'] = None; {RUN_CHILD}"))
+    monkeypatch.setattr(module, "shared_extractor", hidden)
+    with pytest.raises(MissingExtraError, match=r"reading PDF needs pypdfium2.*pip install 'semsearch\[files\]'"):
+        list(Reader([tmp_path / "a.pdf"]))
+    hidden.close()

@@ -199,3 +199,9 @@ def _tell_left_out(reader: Reader) -> None:
         click.echo(
             f"left out: {count_noun(reader.ignored, 'file')} of unknown kinds; --glob takes them as text", err=True
         )
+    if reader.unreadable:
+        click.echo(
+            f"left out: {count_noun(reader.unreadable, 'file')} whose kinds need the extra files; run: "
+            "pip install 'semsearch[files]'",
+            err=True,
+        )

@@ -44,15 +44,25 @@ SHOWN = 5
 def show_hits(hits: Hits, style: str | None) -> None:
     """Print search results, and on stderr that nothing is relevant, if that is so."""
     records = [hit_record(hit) for hit in hits]
+    columns: tuple[str, ...] = HIT_COLUMNS
     if is_for_people(style):
         records = [_show_snippet(record) for record in records]
-    show(records, HIT_COLUMNS, style, every=tuple(records[0]) if records else _hit_fields(), nothing="no results")
+    if is_table(style) and any(record["location"] for record in records):
+        records = [record | {"place": _place(record["location"])} for record in records]
+        columns = (*HIT_COLUMNS[:-1], "place", HIT_COLUMNS[-1])
+    show(records, columns, style, every=tuple(records[0]) if records else _hit_fields(), nothing="no results")
     if hits.nothing_relevant:
         click.echo(
             f"nothing relevant: the best passage has a confidence of {_floor(hits.confidence or 0.0):.2f}; that is, of "
             f"100 nonsense questions {100 - int(100 * _floor(hits.confidence or 0.0))} find as much",
             err=True,
         )
+
+
+def _place(location: Mapping[str, Any]) -> str:
+    """Where in its file a hit is, in a few words: ``page 7``, ``Prices, row 14``; headings have no room."""
+    names = {name: value for name, value in location.items() if name != "heading"}
+    return ", ".join(str(value) if name == "sheet" else f"{name} {value}" for name, value in names.items())
 
 
 def _floor(share: float) -> float:

@@ -7,25 +7,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from io import BufferedReader
+from collections.abc import Sequence
 from typing import Any
 
-from semsearch.common.documents import Document
 from semsearch.common.errors import MissingExtraError, RecordError
 from semsearch.common.forks import renew_in_child
-from semsearch.common.unicode import replace_surrogates
 from semsearch.ingest.extraction.parts import Part
-from semsearch.ingest.formats.format import Fields, Origin, Read
-from semsearch.ingest.formats.records import locate
 
-__all__ = ["Extractor", "read_by"]
+__all__ = ["Extractor", "shared_extractor"]
 
 PROGRAM = ("-m", "semsearch.ingest.extraction.child")
 MOST_SECONDS = 120.0
 """For one file; a book of a thousand pages takes ten."""
-MOST_BYTES = 2**30
-"""Of one file."""
 
 
 class Extractor:
@@ -119,23 +112,5 @@ def _exchange(child: subprocess.Popen[bytes], module: str, data: bytes) -> dict[
     return found
 
 
-_extractor = Extractor()
-
-
-def read_by(module: str) -> Read:
-    """A reader of files whose documents a module under ``formats`` extracts in the child."""
-
-    def read(origin: Origin, stream: BufferedReader, _: Fields) -> Iterator[Document | RecordError]:
-        data = stream.read(MOST_BYTES + 1)
-        try:
-            if len(data) > MOST_BYTES:
-                raise RecordError(f"is larger than {MOST_BYTES // 2**20:,} MB; split it")
-            parts = _extractor.extract(module, data)
-        except RecordError as error:
-            yield locate(error, origin.label)
-            return
-        for part in parts:
-            text, title = replace_surrogates(part.text), replace_surrogates(part.title) if part.title else None
-            yield Document(text, f"{origin.id}{part.suffix}", title, origin.source, part.metadata)
-
-    return read
+shared_extractor = Extractor()
+"""That of this process."""

@@ -1,7 +1,7 @@
 """What an extraction gives: the parts of a file that become documents, in the same conventions for all kinds.
 
-A heading is a line that begins with ``#`` signs, one for each level, as in Markdown. Pages and slides end with a form
-feed. So a place in the text says by itself which page, slide or heading it is under.
+A heading is a line that begins with ``#`` signs, one for each level, as in Markdown. Between pages, and between slides,
+is a line with a form feed. So a place in the text says by itself which page, slide or heading it is under.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["PAGE_END", "Part", "heading_line", "table_text"]
+__all__ = ["BETWEEN_PAGES", "PAGE_END", "Part", "heading_line", "table_text"]
 
 PAGE_END = "\f"
 """Between pages, and between slides."""
+BETWEEN_PAGES = f"\n{PAGE_END}\n"
+"""On a line of its own, which is blank to whoever looks for paragraphs."""
 DEEPEST = 6
 """Levels of headings."""
 

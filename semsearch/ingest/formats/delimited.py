@@ -96,5 +96,5 @@ def _record(columns: list[str], cells: list[str], required: frozenset[str]) -> d
     return {name: cell for name, cell in pairs if cell or name in required}
 
 
-CSV = Format("csv", (".csv",), partial(_read_table, separator=","))
-TSV = Format("tsv", (".tsv",), partial(_read_table, separator="\t"))
+CSV = Format("csv", partial(_read_table, separator=","))
+TSV = Format("tsv", partial(_read_table, separator="\t"))

@@ -12,12 +12,10 @@ from urllib.parse import unquote
 from semsearch.common.environment import import_extra
 from semsearch.common.errors import RecordError
 from semsearch.ingest.extraction.archive import check_archive
-from semsearch.ingest.extraction.extractor import read_by
 from semsearch.ingest.extraction.parts import Part
-from semsearch.ingest.formats.format import Format
 from semsearch.ingest.formats.html import to_markdown
 
-__all__ = ["EPUB", "extract"]
+__all__ = ["extract"]
 
 
 def extract(data: bytes) -> Iterator[Part]:
@@ -47,6 +45,3 @@ def _chapters(package: Any, package_path: str, names: list[str]) -> Iterator[str
         path = posixpath.normpath(posixpath.join(posixpath.dirname(package_path), unquote(items.get(reference) or "")))
         if path in names:
             yield path
-
-
-EPUB = Format("epub", (".epub",), read_by("epub"))

@@ -1,4 +1,4 @@
-"""What a kind of file is to the reader: a name, the extensions that stand for it, and a function that reads one."""
+"""What a kind of file is to the reader: a name, and a function that reads one."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ Read = Callable[[Origin, BufferedReader, Fields], Iterator[Document | RecordErro
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file. ``name`` is what ``--as`` takes, ``extensions`` are in small letters, with their dot."""
+    """A kind of file. ``name`` is what ``--as`` takes; its extensions are in ``extensions.py``."""
 
     name: str
-    extensions: tuple[str, ...]
     read: Read

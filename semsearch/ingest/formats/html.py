@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from semsearch.common.environment import import_extra
-from semsearch.ingest.extraction.extractor import read_by
 from semsearch.ingest.extraction.parts import Part
-from semsearch.ingest.formats.format import Format
 
-__all__ = ["HTML", "extract", "to_markdown"]
+__all__ = ["extract", "to_markdown"]
 
 SHORT = 0.25
 """Of a page's text; what is taken for the main text and is less leaves too much out, and all of it is taken."""
@@ -44,6 +42,3 @@ def _all_text(tree: Any) -> str:
         if unseen.getparent() is not None:
             unseen.drop_tree()
     return "\n".join(" ".join(piece.split()) for piece in tree.itertext() if piece.strip())
-
-
-HTML = Format("html", (".html", ".htm", ".xhtml"), read_by("html"))

@@ -75,4 +75,4 @@ def _replace_surrogates(value: Any) -> Any:
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_finite)
 
-JSONL = Format("jsonl", (".jsonl", ".ndjson"), _read_jsonl)
+JSONL = Format("jsonl", _read_jsonl)

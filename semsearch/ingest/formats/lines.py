@@ -26,4 +26,4 @@ def _read_lines(origin: Origin, stream: BufferedReader, _: Fields) -> Iterator[D
             yield Document(id=f"{origin.id}:{number}", text=text, source=origin.source)
 
 
-LINES = Format("lines", (), _read_lines)
+LINES = Format("lines", _read_lines)

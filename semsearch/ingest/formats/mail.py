@@ -11,11 +11,9 @@ from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from semsearch.ingest.extraction.extractor import read_by
 from semsearch.ingest.extraction.parts import Part
-from semsearch.ingest.formats.format import Format
 
-__all__ = ["MAIL", "MAILBOX", "extract"]
+__all__ = ["extract"]
 
 MESSAGE_LINE = re.compile(rb"^From [^\n]*\n", re.MULTILINE)
 """What a message of a mailbox begins with (RFC 4155)."""
@@ -72,7 +70,3 @@ def _describe(message: EmailMessage) -> dict[str, Any]:
         described["date"] = parsedate_to_datetime(_header(message, "date")).isoformat()
     attached = [part.get_filename() for part in message.iter_attachments() if part.get_filename()]
     return described | ({"attachments": attached} if attached else {})
-
-
-MAIL = Format("mail", (".eml",), read_by("mail"))
-MAILBOX = Format("mailbox", (".mbox",), read_by("mail"))

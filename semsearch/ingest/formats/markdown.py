@@ -89,4 +89,4 @@ def _parse_heading(text: str) -> str | None:
     return None
 
 
-MARKDOWN = Format("markdown", (".md", ".markdown"), _read_markdown)
+MARKDOWN = Format("markdown", _read_markdown)

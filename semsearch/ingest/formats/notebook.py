@@ -41,4 +41,4 @@ def _read_cell(cell: dict[str, Any], language: str) -> str:
     return text if cell.get("cell_type") != "code" or not text.strip() else f"```{language}\n{text}\n```"
 
 
-NOTEBOOK = Format("notebook", (".ipynb",), _read_notebook)
+NOTEBOOK = Format("notebook", _read_notebook)

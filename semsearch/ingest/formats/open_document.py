@@ -8,11 +8,9 @@ from typing import Any
 
 from semsearch.common.environment import import_extra
 from semsearch.ingest.extraction.archive import check_archive
-from semsearch.ingest.extraction.extractor import read_by
-from semsearch.ingest.extraction.parts import PAGE_END, Part, heading_line, table_text
-from semsearch.ingest.formats.format import Format
+from semsearch.ingest.extraction.parts import BETWEEN_PAGES, PAGE_END, Part, heading_line, table_text
 
-__all__ = ["OPEN_DOCUMENT", "extract"]
+__all__ = ["extract"]
 
 UNSEEN = ("annotation", "tracked-changes", "note-citation")
 """Elements that are no part of the text."""
@@ -28,7 +26,7 @@ def extract(data: bytes) -> Iterator[Part]:
     titles = [str(one) for one in document.meta.childNodes if _name(one) == "title"]
     text = "\n\n".join(block for block in blocks if block.strip() or block == PAGE_END)
     pages = [page.strip("\n") for page in text.split(PAGE_END)]
-    yield Part(PAGE_END.join(pages[:-1] if len(pages) > 1 else pages), next(filter(None, titles), None))
+    yield Part(BETWEEN_PAGES.join(pages[:-1] if len(pages) > 1 else pages), next(filter(None, titles), None))
 
 
 def _name(node: Any) -> str:
@@ -59,6 +57,3 @@ def _rows(table: Any) -> Iterator[Any]:
             yield child
         elif _name(child).startswith("table-"):
             yield from _rows(child)
-
-
-OPEN_DOCUMENT = Format("open-document", (".odt", ".odp"), read_by("open_document"))

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 
 from semsearch.common.environment import import_extra
 from semsearch.common.errors import RecordError
-from semsearch.ingest.extraction.extractor import read_by
-from semsearch.ingest.extraction.parts import PAGE_END, Part
-from semsearch.ingest.formats.format import Format
+from semsearch.ingest.extraction.parts import BETWEEN_PAGES, PAGE_END, Part
 
-__all__ = ["PDF", "extract"]
+__all__ = ["extract"]
 
 NO_TITLE = re.compile(r"(untitled.*|microsoft \w+ - .*|.*\.(docx?|pptx?|odt|tex|dvi|pdf|indd|qxd))?", re.IGNORECASE)
 """What programs put where a title should be."""
@@ -30,7 +28,7 @@ def extract(data: bytes) -> Iterator[Part]:
         raise RecordError(f"is no PDF that can be read ({error}); save it anew") from error
     pages = [_read_page(document, number) for number in range(len(document))]
     title = " ".join(document.get_metadata_dict().get("Title", "").split())
-    yield Part(PAGE_END.join(pages), None if NO_TITLE.fullmatch(title) else title)
+    yield Part(BETWEEN_PAGES.join(pages), None if NO_TITLE.fullmatch(title) else title)
 
 
 def _read_page(document: object, number: int) -> str:
@@ -38,6 +36,3 @@ def _read_page(document: object, number: int) -> str:
     text = HYPHENATED.sub("", page.get_textpage().get_text_range())
     page.close()
     return text.replace("\r\n", "\n").replace("\r", "\n").replace(PAGE_END, "\n").strip("\n")
-
-
-PDF = Format("pdf", (".pdf",), read_by("pdf"))

@@ -9,11 +9,9 @@ from typing import Any
 
 from semsearch.common.environment import import_extra
 from semsearch.ingest.extraction.archive import check_archive
-from semsearch.ingest.extraction.extractor import read_by
 from semsearch.ingest.extraction.parts import Part
-from semsearch.ingest.formats.format import Format
 
-__all__ = ["SHEETS", "extract"]
+__all__ = ["extract"]
 
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 """What .xls files begin with, which are no archives."""
@@ -55,6 +53,3 @@ def _plain(cell: Any) -> Any:
     if isinstance(cell, datetime.timedelta):
         return str(cell)
     return cell.strip() if isinstance(cell, str) else cell
-
-
-SHEETS = Format("sheets", (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), read_by("sheets"))

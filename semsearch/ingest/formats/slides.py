@@ -8,11 +8,9 @@ from typing import Any
 
 from semsearch.common.environment import import_extra
 from semsearch.ingest.extraction.archive import check_archive
-from semsearch.ingest.extraction.extractor import read_by
-from semsearch.ingest.extraction.parts import PAGE_END, Part, heading_line, table_text
-from semsearch.ingest.formats.format import Format
+from semsearch.ingest.extraction.parts import BETWEEN_PAGES, PAGE_END, Part, heading_line, table_text
 
-__all__ = ["SLIDES", "extract"]
+__all__ = ["extract"]
 
 NO_TITLE = ("", "PowerPoint Presentation")
 """What a file says that nobody has given a title."""
@@ -27,7 +25,7 @@ def extract(data: bytes) -> Iterator[Part]:
     titles = [_title_of(slide) for slide in slides]
     stated = " ".join((presentation.core_properties.title or "").split())
     title = stated if stated not in NO_TITLE else next(filter(None, titles), None)
-    yield Part(PAGE_END.join(map(_read_slide, slides)), title)
+    yield Part(BETWEEN_PAGES.join(map(_read_slide, slides)), title)
 
 
 def _title_of(slide: Any) -> str:
@@ -53,6 +51,3 @@ def _read_shape(shape: Any) -> Iterator[str]:
         yield table_text([[cell.text for cell in row.cells] for row in shape.table.rows])
     elif shape.has_text_frame:
         yield str(shape.text_frame.text)
-
-
-SLIDES = Format("slides", (".pptx",), read_by("slides"))

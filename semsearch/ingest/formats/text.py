@@ -24,4 +24,4 @@ def read_text(origin: Origin, stream: BufferedReader, _: Fields) -> Iterator[Doc
     yield Document(id=origin.id, text=text, source=origin.source)
 
 
-TEXT = Format("text", (".txt", ".text", ".rst", ".log", ".tex", ".adoc", ".org"), read_text)
+TEXT = Format("text", read_text)

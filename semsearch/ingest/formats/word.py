@@ -9,11 +9,9 @@ from typing import Any
 
 from semsearch.common.environment import import_extra
 from semsearch.ingest.extraction.archive import check_archive
-from semsearch.ingest.extraction.extractor import read_by
 from semsearch.ingest.extraction.parts import Part, heading_line, table_text
-from semsearch.ingest.formats.format import Format
 
-__all__ = ["WORD", "extract"]
+__all__ = ["extract"]
 
 HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 
@@ -39,6 +37,3 @@ def _read_block(block: Any) -> str:
 
 def _style(paragraph: Any) -> str:
     return str(paragraph.style.name) if paragraph.style is not None else ""
-
-
-WORD = Format("word", (".docx",), read_by("word"))

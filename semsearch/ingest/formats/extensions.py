@@ -1,0 +1,36 @@
+"""The kinds of files by their names, and the extensions that stand for them: known without any reader."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from semsearch.ingest.formats.packing import split_packing
+
+__all__ = ["EXTENSIONS", "kind_of"]
+
+EXTENSIONS: dict[str, tuple[str, ...]] = {
+    "text": (".txt", ".text", ".rst", ".log", ".tex", ".adoc", ".org"),
+    "markdown": (".md", ".markdown"),
+    "lines": (),
+    "jsonl": (".jsonl", ".ndjson"),
+    "csv": (".csv",),
+    "tsv": (".tsv",),
+    "notebook": (".ipynb",),
+    "html": (".html", ".htm", ".xhtml"),
+    "pdf": (".pdf",),
+    "word": (".docx",),
+    "slides": (".pptx",),
+    "open-document": (".odt", ".odp"),
+    "sheets": (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+    "epub": (".epub",),
+    "mail": (".eml",),
+    "mailbox": (".mbox",),
+}
+"""In small letters, with their dot; kinds in the order in which they are listed."""
+
+_KINDS = {extension: kind for kind, extensions in EXTENSIONS.items() for extension in extensions}
+
+
+def kind_of(path: PurePath) -> str | None:
+    """The kind that a file's extension stands for, if it is one we know; of a packed file that of what is inside."""
+    return _KINDS.get(split_packing(path)[0].suffix.lower())

@@ -1,0 +1,76 @@
+"""Where in its file a passage is: page, slide, sheet and row, line, and the headings that it is under.
+
+Nothing of this is stored. The text says it by itself: pages and slides end with a form feed, headings are lines with
+``#`` signs; ids of rows and lines end with their numbers. Which of these hold is known by the kind of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from semsearch.ingest.extraction.parts import PAGE_END
+from semsearch.ingest.formats.extensions import kind_of
+
+__all__ = ["find_location"]
+
+PAGED = {"pdf": "page", "slides": "slide"}
+NUMBERED = {"csv": "row", "tsv": "row", "jsonl": "line", "lines": "line"}
+"""Kinds of which each document is a row or a line, whose number ends its id."""
+LINED = ("text", "markdown")
+"""Kinds whose text is the file's own, so that its lines are the file's."""
+HEADED = ("markdown", "html", "word", "open-document", "epub", "slides", "notebook")
+NUMBER = re.compile(r":(\d+)\Z")
+SHEET_ROW = re.compile(r"#(.+):(\d+)\Z", re.DOTALL)
+MESSAGE = re.compile(r"#(\d+)\Z")
+HEADING_OR_FENCE = re.compile(r"^(?: {0,3}(#{1,6})[ \t]+(.*?)[ \t#]*| {0,3}(`{3,}|~{3,}).*)$", re.MULTILINE)
+
+
+def find_location(source: str | None, identifier: str, text: str, start: int) -> dict[str, Any]:
+    """The location of the passage that begins at ``start`` in a document's text; empty for what is no file of a kind.
+
+    ``{"page": 7}``, ``{"line": 120, "heading": "Insects > Bees"}``, ``{"sheet": "Prices", "row": 14}``.
+    """
+    kind = kind_of(PurePosixPath(source)) if source else None
+    if kind is None:
+        return {}
+    location: dict[str, Any] = {}
+    page = PAGED.get(kind) or ("slide" if source and source.lower().endswith(".odp") else None)
+    if page:
+        location[page] = text.count(PAGE_END, 0, start) + 1
+    elif kind == "sheets":
+        location |= _read_numbers(SHEET_ROW, identifier, "sheet", "row")
+    elif kind == "mailbox":
+        location |= _read_numbers(MESSAGE, identifier, "message")
+    elif kind in NUMBERED:
+        location |= _read_numbers(NUMBER, identifier, NUMBERED[kind])
+    elif kind in LINED:
+        location["line"] = text.count("\n", 0, start) + 1
+    if kind in HEADED and (headings := _find_headings(text, start)):
+        location["heading"] = " > ".join(headings)
+    return location
+
+
+def _read_numbers(pattern: re.Pattern[str], identifier: str, *names: str) -> dict[str, Any]:
+    """What the end of an id says; nothing if the record has an id of its own."""
+    match = pattern.search(identifier)
+    if match is None:
+        return {}
+    values = dict(zip(names, match.groups(), strict=True))
+    return {name: value if name == "sheet" else int(value) for name, value in values.items()}
+
+
+def _find_headings(text: str, start: int) -> list[str]:
+    """The headings that a place is under, the highest first; what stands in a block of code is none."""
+    end = text.find("\n", start)
+    open_headings: list[tuple[int, str]] = []
+    fence = ""
+    for match in HEADING_OR_FENCE.finditer(text, 0, len(text) if end < 0 else end):
+        level, heading, mark = match.groups()
+        if mark:
+            fence = ("" if mark.startswith(fence) else fence) if fence else mark
+        elif not fence and heading:
+            open_headings = [one for one in open_headings if one[0] < len(level)]
+            open_headings.append((len(level), heading))
+    return [heading for _, heading in open_headings]
