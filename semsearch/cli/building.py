@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
@@ -29,12 +30,28 @@ if TYPE_CHECKING:
 __all__ = ["BuildOptions", "ReadOptions", "build_options", "open_or_make", "read_options"]
 
 
+class _Size(click.ParamType[int]):
+    """A number of bytes, such as ``10MB``."""
+
+    name = "size"
+    units: ClassVar = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The bytes; a usage error for anything else."""
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)i?B?\s*", str(value), re.IGNORECASE)
+        if match is None:
+            self.fail(f"{value!r} is no size; write a number with KB, MB or GB, such as 10MB", param, ctx)
+        return round(float(match[1]) * self.units[match[2].upper()])
+
+
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
     """Which files are read, and how."""
 
     kind: str | None
-    globs: tuple[str, ...]
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    max_size: int | None
     id_field: str | None
     text_field: str | None
     title_field: str | None
@@ -48,7 +65,9 @@ class ReadOptions:
             [path if path == "-" else Path(path) for path in paths],
             file_format=FORMATS[self.kind] if self.kind else None,
             fields=Fields(self.id_field, self.text_field, self.title_field),
-            globs=self.globs,
+            include=self.include,
+            exclude=self.exclude,
+            largest=self.max_size,
             skip_bad=self.skip_bad,
             allow_missing=allow_missing,
         )
@@ -116,8 +135,14 @@ read_options = as_value(
             "--as", "kind", type=click.Choice(list(FORMATS)), help="What the files hold.  [default: by extension]"
         ),
         click.option(
-            "--glob", "globs", multiple=True, metavar="PATTERN", help="Take these files of a folder, e.g. '*.py'."
+            "--include",
+            "--glob",
+            multiple=True,
+            metavar="PATTERN",
+            help="Take these files of a folder: '*.py', 'src/**', '*.{md,txt}'.",
         ),
+        click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave these out, besides .gitignore's."),
+        click.option("--max-size", type=_Size(), metavar="SIZE", help="Leave larger ones out: 500KB, 10MB."),
         click.option(
             "--id-field", metavar="NAME", help="Field or column of the id.  [default: id, _id, else numbered]"
         ),

@@ -6,9 +6,8 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from semsearch.common.errors import InputError, MissingPathError
@@ -17,6 +16,7 @@ from semsearch.common.unicode import LONE_SURROGATE
 from semsearch.ingest.formats.extracted import can_be_read
 from semsearch.ingest.formats.format import Format, Origin
 from semsearch.ingest.formats.registry import PIPE_FORMAT, UNKNOWN_FORMAT, format_of
+from semsearch.ingest.patterns import IgnoreRules, Patterns
 
 __all__ = ["NAMELESS", "PIPE_NAME", "STDIN", "File", "FileSearch", "is_gone", "printable_path", "refusal"]
 
@@ -49,17 +49,22 @@ class File:
 class FileSearch:
     """Collects the files behind paths, each file once, and where they came from.
 
-    ``roots`` are the paths as absolute POSIX strings; ``left_out`` are files in folders whose kind is not known, and
-    ``unreadable`` those whose kind needs a library that is not installed.
+    ``include`` and ``exclude`` are patterns, ``largest`` is the most bytes of a file. ``roots`` are the paths as
+    absolute POSIX strings; ``left_out`` are files in folders whose kind is not known, and ``unreadable`` those whose
+    kind needs a library that is not installed; ``excluded`` counts files and folders that rules or the options leave
+    out.
     ``missing`` are the roots that are not there, with what to say of them: only ``allow_missing`` accepts such.
     """
 
     format: Format | None = None
-    globs: Sequence[str] = ()
+    include: Patterns = field(default_factory=lambda: Patterns(()))
+    exclude: Patterns = field(default_factory=lambda: Patterns(()))
+    largest: int | None = None
     allow_missing: bool = False
     files: dict[Path, File] = field(default_factory=dict)
     left_out: set[Path] = field(default_factory=set)
     unreadable: set[Path] = field(default_factory=set)
+    excluded: int = 0
     roots: list[str] = field(default_factory=list)
     missing: dict[str, InputError] = field(default_factory=dict)
 
@@ -97,24 +102,50 @@ class FileSearch:
 
     def _add_folder(self, folder: Path) -> None:
         self._add_root(_posix(folder))
-        paths = [(path.is_symlink(), path.relative_to(folder).as_posix()) for path in _walk(folder)]
+        paths = [(path.is_symlink(), path.relative_to(folder).as_posix()) for path in self._walk(folder)]
         for _, relative in sorted(paths):
             path = folder / relative
-            file_format = self._format_in_folder(PurePosixPath(relative))
+            file_format = self._format_in_folder(PurePosixPath(relative), folder.name)
             if file_format is not None and self.format is None and not can_be_read(file_format.name):
                 self.unreadable.add(path.resolve())
             elif file_format is not None:
                 self._add_file(path, path, len(PurePosixPath(relative).parts) + 1, file_format)
-            elif not self.globs:
+            elif not self.include:
                 self.left_out.add(path.resolve())
 
-    def _format_in_folder(self, relative: PurePosixPath) -> Format | None:
+    def _format_in_folder(self, relative: PurePosixPath, folder: str) -> Format | None:
         """The format of a file in a folder, none if it is not to be read."""
-        if not self.globs:
+        if not self.include:
             return format_of(relative)
-        names = (str(relative), relative.name)
-        wanted = any(fnmatchcase(name, glob) for name in names for glob in self.globs)
-        return format_of(relative) or UNKNOWN_FORMAT if wanted else None
+        return format_of(relative) or UNKNOWN_FORMAT if self.include.fit(relative, folder) else None
+
+    def _walk(self, root: Path) -> Iterator[Path]:
+        """The files under a folder that nothing leaves out; a folder reached by two ways is walked once."""
+        seen: set[Path] = set()
+        waiting = [root]
+        # Links wait until the real folders are done, so that a file is called by its real place.
+        for top in waiting:
+            rules = IgnoreRules(top)
+            for name, folders, files in os.walk(top, onerror=_raise):
+                here = Path(name)
+                if here.resolve() in seen:
+                    folders.clear()
+                    continue
+                seen.add(here.resolve())
+                folders[:] = [inner for inner in sorted(folders) if self._is_wanted(here / inner, root, rules, True)]
+                waiting.extend(here / inner for inner in folders if (here / inner).is_symlink())
+                yield from (here / inner for inner in files if self._is_wanted(here / inner, root, rules, False))
+
+    def _is_wanted(self, path: Path, root: Path, rules: IgnoreRules, is_folder: bool) -> bool:
+        """Whether an entry of a folder is looked at; hidden ones and pipes are not there for us, others are counted."""
+        if path.name.startswith(".") or not (is_folder or _is_file(path)):
+            return False
+        is_left_out = self.exclude.fit(PurePosixPath(path.relative_to(root).as_posix()), root.name)
+        is_left_out = is_left_out or rules.ignore(path, is_folder=is_folder)
+        if not is_left_out and not is_folder and self.largest is not None:
+            is_left_out = path.stat().st_size > self.largest
+        self.excluded += is_left_out
+        return not is_left_out
 
     def _add_file(self, path: Path, found_at: Path, parts: int, file_format: Format) -> None:
         """Note a file, whose name is the last ``parts`` of the path at which it was found."""
@@ -172,23 +203,6 @@ def _advice(path: Path) -> str:
     return f"did you mean {printable_path(path.parent / near[0])}?" if near else "check the spelling"
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    """The files under a folder that are not hidden; a folder reached by two ways is walked once."""
-    seen: set[Path] = set()
-    waiting = [root]
-    # Links wait until the real folders are done, so that a file is called by its real place.
-    for top in waiting:
-        for name, folders, files in os.walk(top, onerror=_raise):
-            here = Path(name)
-            if here.resolve() in seen:
-                folders.clear()
-                continue
-            seen.add(here.resolve())
-            folders[:] = sorted(inner for inner in folders if not _is_hidden(here / inner))
-            waiting.extend(here / inner for inner in folders if (here / inner).is_symlink())
-            yield from (here / inner for inner in files if _is_usable(here / inner))
-
-
 def _raise(error: OSError) -> None:
     raise refusal(Path(error.filename), error) from error
 
@@ -203,17 +217,11 @@ def is_gone(path: str) -> bool:
         return False
 
 
-def _is_usable(path: Path) -> bool:
+def _is_file(path: Path) -> bool:
     """Whether an entry of a folder is a file that can be read: no pipe, no link to nowhere."""
-    if _is_hidden(path):
-        return False
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ELOOP):
             return False
         raise refusal(path, error) from error
-
-
-def _is_hidden(path: Path) -> bool:
-    return path.name.startswith(".")

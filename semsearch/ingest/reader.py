@@ -20,6 +20,7 @@ from semsearch.ingest.formats.format import Fields, Format
 from semsearch.ingest.formats.packing import open_packed, split_packing
 from semsearch.ingest.formats.records import locate
 from semsearch.ingest.formats.streams import Counted
+from semsearch.ingest.patterns import Patterns
 
 __all__ = ["NameFile", "Reader"]
 
@@ -42,7 +43,7 @@ class Reader:
     - ``bytes_read``: bytes read so far;
     - ``skipped``, ``messages``: how many records were skipped, and what the first ten errors said;
     - ``ignored``: how many files in folders were left out because their kind is not known, and ``unreadable`` because
-      it needs a library that is not installed;
+      it needs a library that is not installed, and ``excluded`` by rules and options, a folder being one;
     - ``sources``: the paths given as absolute POSIX strings, and ``-`` for standard input;
     - ``missing``: those of them that are not there, with what to say of it;
     - ``whole``: the sources of files that have been read to their end with nothing skipped, and ``partial`` of others.
@@ -54,13 +55,18 @@ class Reader:
         *,
         file_format: Format | None = None,
         fields: Fields = _DEFAULTS,
-        globs: Sequence[str] = (),
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        largest: int | None = None,
         skip_bad: bool = False,
         allow_missing: bool = False,
         stdin: BinaryIO | None = None,
     ) -> None:
-        """Find the files; ``file_format`` holds for all of them, ``globs`` choose among those in folders."""
-        search = FileSearch(file_format, globs, allow_missing)
+        """Find the files; ``file_format`` holds for all of them.
+
+        Of those in folders ``include`` and ``exclude`` choose by patterns, and ``largest`` by bytes.
+        """
+        search = FileSearch(file_format, Patterns(include), Patterns(exclude), largest, allow_missing)
         for path in paths:
             search.add(path)
         self._files = tuple(search.files.values())
@@ -72,6 +78,7 @@ class Reader:
         self.missing: Mapping[str, InputError] = search.missing
         self.ignored: int = len(search.left_out - search.files.keys())
         self.unreadable: int = len(search.unreadable - search.files.keys())
+        self.excluded: int = search.excluded
         self.bytes_total: int | None = _total_size(self._files)
         self._restart()
 
@@ -105,7 +112,7 @@ class Reader:
         """Whether what was not read of a source, which was found at a path, is known to be gone.
 
         It is if the file is, or was read to its end. Nothing is known of a file in which records were skipped, or that
-        was not read because of a glob.
+        was not read because of a pattern.
         """
         if source in self.partial:
             return False

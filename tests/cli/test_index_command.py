@@ -78,7 +78,7 @@ def test_a_folder_is_indexed_with_its_subfolders_and_says_what_it_left_out(run, 
     """Files of unknown kinds are counted on stderr; the others are documents named by their paths."""
     result = run("index", "made", notes)
     assert result.stdout == "made: 2 added; 2 passages encoded\n"
-    assert result.stderr == "left out: 1 file of unknown kinds; --glob takes them as text\n"
+    assert result.stderr == "left out: 1 file of unknown kinds; --include takes them as text\n"
     found = {hit["document"]: hit["title"] for hit in hits("made", "wings")}
     assert found == {"notes/bee.txt": None, "notes/sub/jet.md": "Jets"}
 

@@ -83,7 +83,7 @@ def test_a_file_left_out_of_a_folder_but_given_by_name_is_not_ignored(tmp_path):
 def test_globs_choose_among_a_folders_files(tmp_path, globs, expected):
     """A glob is matched with the name and with the path in the folder, and takes any extension."""
     write(tmp_path / "notes", "a.py", "sub/b.py", "sub/c.txt", "d.md", ".e.py")
-    reader = Reader([tmp_path / "notes"], globs=globs)
+    reader = Reader([tmp_path / "notes"], include=globs)
     assert [document.id for document in reader] == expected
     assert reader.ignored == 0
 
@@ -91,7 +91,7 @@ def test_globs_choose_among_a_folders_files(tmp_path, globs, expected):
 def test_globs_leave_files_given_by_name_alone(tmp_path):
     """A file given by name is read whatever the globs say."""
     write(tmp_path, "a.txt")
-    assert ids(tmp_path / "a.txt", globs=["*.md"]) == ["a.txt"]
+    assert ids(tmp_path / "a.txt", include=["*.md"]) == ["a.txt"]
 
 
 def test_the_kind_that_is_given_holds_for_all_paths(tmp_path):

@@ -54,8 +54,8 @@ def test_lines_and_records_keep_their_ids_too(notes, put):
     index(notes, root / "f" / "r.jsonl")
     ids = ["own", "q.txt:1", "q.txt:2", "r.jsonl:1"]
     assert notes.ids() == ids
-    index(notes, root / "f", globs=["q.txt"], file_format=FORMATS["lines"])
-    index(notes, root / "f", globs=["*.jsonl"])
+    index(notes, root / "f", include=["q.txt"], file_format=FORMATS["lines"])
+    index(notes, root / "f", include=["*.jsonl"])
     assert notes.ids() == ids
 
 
@@ -104,7 +104,7 @@ def test_a_moved_folder_keeps_its_ids(notes, put):
     assert index(notes, root / "new" / "docs" / "a.md").unchanged == 1
 
 
-@pytest.mark.parametrize("again", [{"prune": True}, {"prune": True, "globs": ["*.txt"]}])
+@pytest.mark.parametrize("again", [{"prune": True}, {"prune": True, "include": ["*.txt"]}])
 def test_what_is_there_is_not_pruned(notes, put, again):
     """A file that another run took by a glob is gone only when it is gone."""
     root = put(f__a_md="a heron", f__b_txt="a loan", f__c_md="a jet")
@@ -180,7 +180,7 @@ def test_a_damaged_source_is_not_taken_for_one_that_is_gone(notes, put):
     index(notes, root / "f")
     change(notes, "UPDATE documents SET source = ? WHERE id = 'f/b.md'", f"{root.resolve().as_posix()}/f/x.md")
     with pytest.raises(DamagedError, match=r"f/b\.md"):
-        index(notes, root / "f", prune=True, globs=["a.md"])
+        index(notes, root / "f", prune=True, include=["a.md"])
     assert notes.ids() == ["f/a.md", "f/b.md"]
 
 

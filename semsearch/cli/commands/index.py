@@ -108,7 +108,7 @@ def command(
         _tell_left_out(reader)
         raise InputError(
             f"there is no document in {', '.join(paths)}; give files of a known kind ({', '.join(FORMATS)}), "
-            "or name others with --glob"
+            "or name others with --include"
         )
     try:
         report, refused = _write(path, reader, build, run, sync, timeout)
@@ -197,8 +197,10 @@ def _tell_left_out(reader: Reader) -> None:
         click.echo(f"skipped: … and {more:,} more", err=True)
     if reader.ignored:
         click.echo(
-            f"left out: {count_noun(reader.ignored, 'file')} of unknown kinds; --glob takes them as text", err=True
+            f"left out: {count_noun(reader.ignored, 'file')} of unknown kinds; --include takes them as text", err=True
         )
+    if reader.excluded:
+        click.echo(f"left out: {count_noun(reader.excluded, 'path')} by .gitignore, other rules, or options", err=True)
     if reader.unreadable:
         click.echo(
             f"left out: {count_noun(reader.unreadable, 'file')} whose kinds need the extra files; run: "
