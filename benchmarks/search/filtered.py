@@ -41,6 +41,7 @@ def measure() -> dict[str, Any]:
     texts = million.texts()
     questions, more = texts[-QUESTIONS:], texts[-QUESTIONS - ADDED : -QUESTIONS]
     sizes = {}
+    million.folder().mkdir(parents=True, exist_ok=True)
     for size in SIZES:
         with tempfile.TemporaryDirectory(dir=million.folder()) as scratch:
             sizes[str(size)] = _measure_size(
