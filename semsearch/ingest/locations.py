@@ -18,7 +18,7 @@ __all__ = ["find_location"]
 PAGED = {"pdf": "page", "slides": "slide"}
 NUMBERED = {"csv": "row", "tsv": "row", "jsonl": "line", "lines": "line"}
 """Kinds of which each document is a row or a line, whose number ends its id."""
-LINED = ("text", "markdown")
+LINED = ("text", "markdown", "code")
 """Kinds whose text is the file's own, so that its lines are the file's."""
 HEADED = ("markdown", "html", "word", "open-document", "epub", "slides", "notebook")
 NUMBER = re.compile(r":(\d+)\Z")

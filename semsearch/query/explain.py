@@ -29,7 +29,7 @@ from semsearch.storage.store import Store
 
 __all__ = ["explain_hits", "highlight_hits"]
 
-RANKED = 1000
+RANKED = 300
 """How deep a dense rank is looked for."""
 
 
@@ -110,12 +110,13 @@ def _explain_words(context: Context, rows: Int64) -> tuple[list[dict[str, float]
     shares = snapshot.lexical.shares(words_of_question(store, text, any_word=any_word), rows)
     scores = score_words(store, snapshot, text, context.allowed.rows, any_word=any_word)
     words = [{term: float(share[at]) for term, share in shares.items() if share[at]} for at in range(len(rows))]
-    ranks = [int(np.count_nonzero(scores > scores[row])) + 1 if scores[row] else None for row in rows.tolist()]
+    found = scores[scores > 0]  # few of all, where stop words do not count
+    ranks = [int(np.count_nonzero(found > score)) + 1 if score else None for score in scores[rows].tolist()]
     return words, ranks
 
 
 def _dense_ranks(context: Context, vector: Float32 | None, rows: Int64) -> list[int | None]:
-    """The rank of each row among the nearest that may be found; ``None`` if it is behind the first thousand."""
+    """The rank of each row among the nearest that may be found; ``None`` if it is behind the first 300."""
     if vector is None:
         return [None] * len(rows)
     allowed, exact = context.allowed.rows, context.request.exact
@@ -126,43 +127,56 @@ def _dense_ranks(context: Context, vector: Float32 | None, rows: Int64) -> list[
 
 def _share_tokens(
     context: Context, vector: Float32 | None, hits: Hits, rows: Int64
-) -> tuple[list[tuple[TokenShare, ...]], list[Sequence[TokenShare]]]:
+) -> tuple[list[Sequence[TokenShare]], list[Sequence[TokenShare]]]:
     """The shares of the query's and of the passage's tokens in each dense score; none where they do not add up.
 
     With examples the question is not the text alone, so that its tokens do not add up, while the passage's do.
     """
     store, request = context.store, context.request
-    of_query: list[tuple[TokenShare, ...]] = [()] * len(hits)
+    of_query: list[Sequence[TokenShare]] = [()] * len(hits)
     of_passages: list[Sequence[TokenShare]] = [()] * len(hits)
     is_cosine = store.definition.settings.metric is Metric.COSINE
     if vector is None or not len(hits) or not is_cosine or store.encoder.spec.pooling is not Pooling.MEAN:
         return of_query, of_passages
     texts = [f"{hit.title} {hit.text}" if hit.title else hit.text for hit in hits]
     prompt = store.encoder.prompt(Role.DOCUMENT)
-    of_passages = [PassageTokens(store.encoder, prompt + text, vector) for text in texts]
+    of_passages = [LazyShares(_Text(store.encoder, prompt + text), vector) for text in texts]
     if not request.examples:
-        encoded = _encode(store.encoder, store.encoder.prompt(Role.QUERY) + str(request.text))
+        query = _Text(store.encoder, store.encoder.prompt(Role.QUERY) + str(request.text))
         stored = unit_length(context.snapshot.searcher.rows.take(rows))
-        of_query = [_shares(encoded, passage) for passage in stored]
+        of_query = [LazyShares(query, passage) for passage in stored]
     return of_query, of_passages
 
 
-class PassageTokens(Sequence[TokenShare]):
-    """The tokens of a passage with what each adds to the dense score, equal to a tuple of the same.
+class _Text:
+    """A text whose tokens are encoded when they are first needed."""
 
-    The passage is encoded when they are first looked at: that takes ten times as long as the rest of an explanation,
-    and most are never looked at. A copy, or what is unpickled, is the tuple; for JSON make a list of it.
-    """
-
-    def __init__(self, encoder: Encoder, text: str, question: Float32) -> None:
+    def __init__(self, encoder: Encoder, text: str) -> None:
         self._encoder = encoder
         self._text = text
-        self._question = question
+
+    @computed_once
+    def encoded(self) -> TokenVectors:
+        """Its tokens, in the precision that passages are encoded in."""
+        (encoded,), _ = self._encoder.encode_tokens_counted([self._text], reduced=True)
+        return encoded
+
+
+class LazyShares(Sequence[TokenShare]):
+    """The tokens of a text with what each adds to the dense score, equal to a tuple of the same.
+
+    The text is encoded when they are first looked at: that takes ten times as long as the rest of an explanation, and
+    most are never looked at. A copy, or what is unpickled, is the tuple; for JSON make a list of it.
+    """
+
+    def __init__(self, text: _Text, other: Float32) -> None:
+        self._text = text
+        self._other = other
 
     @computed_once
     def shares(self) -> tuple[TokenShare, ...]:
         """All of them."""
-        return _shares(_encode(self._encoder, self._text), self._question)
+        return _shares(self._text.encoded, self._other)
 
     def __len__(self) -> int:
         return len(self.shares)
@@ -175,7 +189,7 @@ class PassageTokens(Sequence[TokenShare]):
         return self.shares[place]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PassageTokens | tuple) and self.shares == tuple(other)
+        return isinstance(other, LazyShares | tuple) and self.shares == tuple(other)
 
     def __hash__(self) -> int:
         return hash(self.shares)
@@ -185,12 +199,6 @@ class PassageTokens(Sequence[TokenShare]):
 
     def __reduce__(self) -> tuple[type[tuple[TokenShare, ...]], tuple[list[TokenShare]]]:
         return tuple, (list(self.shares),)
-
-
-def _encode(encoder: Encoder, text: str) -> TokenVectors:
-    """A text's tokens, by the precision that passages are encoded in."""
-    (encoded,), _ = encoder.encode_tokens_counted([text], reduced=True)
-    return encoded
 
 
 def _shares(encoded: TokenVectors, other: Float32) -> tuple[TokenShare, ...]:

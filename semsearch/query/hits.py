@@ -78,7 +78,7 @@ class TokenShare(NamedTuple):
 class Explanation:
     """How a hit came by its score.
 
-    ``ranks`` is its rank in each list of which it has a part; ``None`` is behind the first thousand. ``words`` is what
+    ``ranks`` is its rank in each list of which it has a part; ``None`` is behind the first 300. ``words`` is what
     each term adds to the lexical score. ``query_tokens`` and ``tokens`` are those of the query and of the passage with
     its title before it, with what each adds to the dense score; they are empty where that is no sum over tokens. The
     passage is encoded when its tokens are first looked at.

@@ -194,7 +194,7 @@ def test_answers_to_many_questions_say_how_sure_they_are(run, tmp_path):
     assert filtered["nothing_relevant"]  # what is left is not about insects
     result = run("search", "garden", "quarterly mortgage parliament invoice", "-k", 1, "--format", "json")
     assert json.loads(result.stdout)[0]["relevant"] is False
-    assert result.stderr.startswith("nothing relevant: the best hit has a confidence of 0.")
+    assert result.stderr.startswith("nothing relevant: the best passage has a confidence of 0.")
     strict = run("search", "garden", "quarterly mortgage parliament invoice", "--min-confidence", 0.9)
     assert (strict.exit_code, strict.stdout) == (0, "")
     assert strict.stderr.startswith("no results\nnothing relevant: ")

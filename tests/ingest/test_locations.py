@@ -49,6 +49,7 @@ def test_a_place_in_markdown_has_a_line_and_the_headings_above_it(word, line, he
         ("/a/b.jsonl", "b.jsonl:7", {"line": 7}),
         ("/a/b.mbox", "b.mbox#3", {"message": 3}),
         ("/a/b.txt", "b.txt", {"line": 1}),
+        ("/a/b.py", "b.py", {"line": 1}),
         ("/a/b.unknown", "b", {}),
         ("-", "stdin:abc", {}),
         (None, "b", {}),

@@ -155,7 +155,7 @@ def test_what_nobody_has_written_is_left_out(tmp_path):
         ({"include": ["sub/*.md"]}, ["sub/b.md"]),
         ({"include": ["*.{md,txt}"]}, ["a.txt", "sub/b.md", "sub/deep/c.md", "top.md"]),
         ({"include": ["sub/**"], "exclude": ["deep"]}, ["sub/b.md"]),
-        ({"exclude": ["*.{md,py}", "a.*"]}, []),
+        ({"exclude": ["*.{md,bin}", "a.*"]}, []),
         ({"exclude": ["/top.md", "sub/deep/"]}, ["a.txt", "sub/b.md"]),
         ({"largest": 5}, ["a.txt"]),
     ],
@@ -163,7 +163,7 @@ def test_what_nobody_has_written_is_left_out(tmp_path):
 )
 def test_options_choose_by_patterns_and_sizes(tmp_path, options, expected):
     """As git and pathlib read them; folder names may come first, as they do in ids."""
-    _write(tmp_path / "f", ["a.txt", "top.md", "code.py", "sub/b.md", "sub/deep/c.md"])
+    _write(tmp_path / "f", ["a.txt", "top.md", "data.bin", "sub/b.md", "sub/deep/c.md"])
     assert _read(tmp_path / "f", **options) == expected
 
 

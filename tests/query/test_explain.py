@@ -127,8 +127,8 @@ def test_requests_together_are_explained_each_by_its_own_query(animals):
     assert second == animals.search("rabbits", highlight=True)
 
 
-def test_passages_are_encoded_when_their_tokens_are_looked_at(animals, monkeypatch):
-    """Until then only the question is; a copy and what JSON gets are the same shares as a tuple."""
+def test_texts_are_encoded_when_their_tokens_are_looked_at(animals, monkeypatch):
+    """The question once for all hits; a copy and what JSON gets are the same shares as a tuple."""
     encoded = []
     encode = Encoder.encode_tokens_counted
 
@@ -137,7 +137,10 @@ def test_passages_are_encoded_when_their_tokens_are_looked_at(animals, monkeypat
         return encode(encoder, texts, *args, **options)
 
     monkeypatch.setattr(Encoder, "encode_tokens_counted", note)
-    first, *_ = animals.search("insects that fly", explain=True)
+    first, second, *_ = animals.search("insects that fly", explain=True)
+    assert encoded == []
+    assert [token for token, _ in first.explanation.query_tokens] == ["[CLS]", "insects", "that", "fly", "[SEP]"]
+    assert second.explanation.query_tokens != first.explanation.query_tokens
     assert encoded == ["insects that fly"]
     tokens = first.explanation.tokens
     assert "looked at" in repr(tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
@@ -59,6 +60,7 @@ class Extractor:
 
     def _ask(self, module: str, data: bytes) -> dict[str, Any]:
         if self._child is None or self._child.poll() is not None:
+            self.close()
             self._child = _start(self._program)
         child = self._child
         is_late = threading.Event()
@@ -114,3 +116,4 @@ def _exchange(child: subprocess.Popen[bytes], module: str, data: bytes) -> dict[
 
 shared_extractor = Extractor()
 """That of this process."""
+atexit.register(shared_extractor.close)

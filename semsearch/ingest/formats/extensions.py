@@ -8,9 +8,32 @@ from semsearch.ingest.formats.packing import split_packing
 
 __all__ = ["EXTENSIONS", "kind_of"]
 
+_PROGRAMS = (
+    *(".py", ".pyi", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".java", ".kt", ".scala", ".groovy", ".clj"),
+    *(".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".hh", ".m", ".mm", ".cs", ".fs", ".go", ".rs", ".swift", ".zig"),
+    *(".rb", ".php", ".pl", ".pm", ".lua", ".r", ".jl", ".dart", ".ex", ".exs", ".erl", ".hs", ".ml", ".lisp", ".el"),
+    *(
+        ".sh",
+        ".bash",
+        ".zsh",
+        ".fish",
+        ".ps1",
+        ".bat",
+        ".sql",
+        ".css",
+        ".scss",
+        ".vue",
+        ".svelte",
+        ".proto",
+        ".graphql",
+    ),
+    *(".graphql", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".cmake", ".gradle", ".tf"),
+)
+
 EXTENSIONS: dict[str, tuple[str, ...]] = {
     "text": (".txt", ".text", ".rst", ".log", ".tex", ".adoc", ".org"),
     "markdown": (".md", ".markdown"),
+    "code": _PROGRAMS,
     "lines": (),
     "jsonl": (".jsonl", ".ndjson"),
     "csv": (".csv",),

@@ -12,11 +12,11 @@ from semsearch.ingest.formats.jsonl import JSONL
 from semsearch.ingest.formats.lines import LINES
 from semsearch.ingest.formats.markdown import MARKDOWN
 from semsearch.ingest.formats.notebook import NOTEBOOK
-from semsearch.ingest.formats.text import TEXT
+from semsearch.ingest.formats.text import CODE, TEXT
 
 __all__ = ["FORMATS", "PIPE_FORMAT", "UNKNOWN_FORMAT", "format_of"]
 
-_ALL = {kind.name: kind for kind in (TEXT, MARKDOWN, LINES, JSONL, CSV, TSV, NOTEBOOK, *EXTRACTED)}
+_ALL = {kind.name: kind for kind in (TEXT, MARKDOWN, CODE, LINES, JSONL, CSV, TSV, NOTEBOOK, *EXTRACTED)}
 
 FORMATS: dict[str, Format] = {name: _ALL[name] for name in EXTENSIONS}
 """By name, in the order in which they are listed."""

@@ -1,4 +1,4 @@
-"""Text files, one document each."""
+"""Text files and source code, one document each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from semsearch.ingest.formats.format import Fields, Format, Origin
 from semsearch.ingest.formats.records import locate
 from semsearch.ingest.formats.streams import decode
 
-__all__ = ["TEXT", "read_text"]
+__all__ = ["CODE", "TEXT", "read_text"]
 
 
 def read_text(origin: Origin, stream: BufferedReader, _: Fields) -> Iterator[Document | RecordError]:
@@ -25,3 +25,4 @@ def read_text(origin: Origin, stream: BufferedReader, _: Fields) -> Iterator[Doc
 
 
 TEXT = Format("text", read_text)
+CODE = Format("code", read_text)
