@@ -259,8 +259,10 @@ def _reranking(figures: dict[str, Any]) -> str:
         f"{figures['gflops']:,} GFLOP/s, {figures['share_of_ceiling']:.0%} of what this machine's own\nmatrix product "
         f"reached in {figures['precision']}, {figures['ceiling_gflops']:,}.\n\n"
     )
-    rows = [[kept, row["plain_ms"], row["reranked_ms"]] for kept, row in figures["rows"].items()]
-    return text + table(["a collection with", "search, ms", "re-ranked, ms"], rows)
+    columns = ("plain_ms", "reranked_ms", "explained_ms", "snippets_ms")
+    rows = [[kept, *(row[column] for column in columns)] for kept, row in figures["rows"].items()]
+    head = ["a collection with", "search, ms", "re-ranked, ms", "explained, ms", "with best sentences, ms"]
+    return text + table(head, rows)
 
 
 def _duplicates(figures: dict[str, Any]) -> str:
@@ -295,7 +297,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("encoding", "Encoding", _encoding),
     ("quality", "Quality", _quality),
     ("modes", "By meaning, by words, by both", _modes),
-    ("reranking", "Re-ranking", _reranking),
+    ("reranking", "Re-ranking and explanations", _reranking),
     ("confidence", "Confidence", _confidence),
     ("lexical", "Lexical search", _lexical),
     ("filtered", "Filters", filtered),

@@ -81,7 +81,6 @@ def _measure_modes(collection: semsearch.Collection, questions: list[str], vecto
         "dense_p50_ms": _p50(lambda number: collection.search_vectors(vectors[number])),
         "lexical_p50_ms": _p50(lambda number: collection.search(questions[number], mode="lexical")),
         "hybrid_p50_ms": _p50(lambda number: collection.search(questions[number])),
-        "explained_p50_ms": _p50(lambda number: collection.search(questions[number], explain=True)),
         "recall": _recall(collection, vectors, None),
     }
 

@@ -1,4 +1,4 @@
-"""What re-ranking by tokens costs: the hundred best passages of 115 tokens, beside a search without it.
+"""What re-ranking by tokens, explanations and best sentences cost, beside a search without them.
 
 The share of the ceiling counts the matrix products with the weights of the layers that are run, as in ``encoding``.
 """
@@ -58,6 +58,8 @@ def _measure(
         return {
             "plain_ms": _median_ms(collection, questions),
             "reranked_ms": _median_ms(collection, questions, rerank="tokens"),
+            "explained_ms": _median_ms(collection, questions, explain=True),
+            "snippets_ms": _median_ms(collection, questions, snippet=True),
         }
 
 
