@@ -42,6 +42,16 @@ def test_a_text_file_is_one_document(put, name):
     assert list(Reader([path])) == [expected]
 
 
+@pytest.mark.parametrize("name", ["a.py", "a.RS", "a.tsx", "a.yaml", "a.sql"])
+def test_source_code_is_taken_from_a_folder(put, tmp_path, name):
+    """Without being asked for: a document a file, to the last character."""
+    put(name, "def bee():\n\treturn 1\n")
+    put("photo.png", b"\x89PNG")
+    reader = Reader([tmp_path])
+    assert [document.text for document in reader] == ["def bee():\n\treturn 1\n"]
+    assert reader.ignored == 1
+
+
 @pytest.mark.parametrize(
     ("text", "title"),
     [
