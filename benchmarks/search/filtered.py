@@ -33,12 +33,12 @@ STEPS = 100_000
 K = 10
 ADDED = 1_000
 PEERS = {
-    "hnswlib": (1_000_000, 50),
     "LanceDB": (1_000_000, 50),
+    "hnswlib": (1_000_000, 50),
     "Chroma": (100_000, 50),
     "Qdrant (local mode)": (100_000, 10),
 }
-"""The most rows that each is given, and how many questions: the last two take a third of a second for one of 100,000."""
+"""The most rows that each is given, and how many questions: the last two take a third of a second at 100,000."""
 OFFLINE = {"ANONYMIZED_TELEMETRY": "False", "LANCEDB_CONFIG_DIR": "/dev/null"}
 
 
@@ -71,9 +71,10 @@ def _measure_size(folder: Path, texts: Sequence[str], questions: list[str], more
             **_measure_modes(collection, questions, vectors),
         }
         figures["filters"] = [_measure_share(collection, vectors, share) for share in SHARES]
+        peers = _prepare_peers(folder, collection, vectors, figures["recall"])
+        figures |= _measure_adding(collection, more)
         print(json.dumps(figures), flush=True)
-        figures["peers"] = _measure_peers(folder, collection, vectors, figures["recall"])
-        return figures | _measure_adding(collection, more)
+        return figures | {"peers": _measure_peers(folder, *peers)}
 
 
 def _spread(place: int) -> float:
@@ -116,13 +117,10 @@ def _recall(collection: semsearch.Collection, vectors: Any, where: str | None) -
     return round(reached / wanted, 4)
 
 
-def _measure_peers(
+def _prepare_peers(
     folder: Path, collection: semsearch.Collection, queries: npt.NDArray[np.float32], recall: float
-) -> dict[str, Any]:
-    """What the peers do with our vectors, each in a process of its own, in turn."""
-    if not PYTHON.is_file():
-        print(f"the peers are left out: they are not installed in {PYTHON.parent.parent}; run: make bench")
-        return {}
+) -> tuple[dict[str, Any], int]:
+    """A job for the peers over our vectors, and how many these are."""
     with collection._store.pinned() as snapshot:
         vectors = snapshot.searcher.rows.block(0, snapshot.rows)
     values = np.array([100 * _spread(place) for place in range(len(vectors))])
@@ -131,8 +129,14 @@ def _measure_peers(
     for name, array in (("vectors", vectors.astype(np.float16)), ("values", values), ("queries", queries)):
         np.save(folder / f"{name}.npy", array)
         job[name] = str(folder / f"{name}.npy")
-    count = len(vectors)
-    del vectors
+    return job, len(vectors)
+
+
+def _measure_peers(folder: Path, job: dict[str, Any], count: int) -> dict[str, Any]:
+    """What the peers do, each in a process of its own, in turn."""
+    if not PYTHON.is_file():
+        print(f"the peers are left out: they are not installed in {PYTHON.parent.parent}; run: make bench")
+        return {}
     figures = {}
     for name, (most, asked) in PEERS.items():
         if count > most:
@@ -140,11 +144,8 @@ def _measure_peers(
             continue
         told = {"name": name, "folder": str(folder / name), "questions": asked}
         (folder / "job.json").write_text(json.dumps(job | told))
-        figures[name] = json.loads(
-            run(
-                str(PYTHON), "benchmarks/search/peer_filters.py", str(folder / "job.json"), **OFFLINE
-            ).output.splitlines()[-1]
-        )
+        ended = run(str(PYTHON), "benchmarks/search/peer_filters.py", str(folder / "job.json"), **OFFLINE)
+        figures[name] = json.loads(ended.output.splitlines()[-1])
         print(name, json.dumps(figures[name]), flush=True)
     return figures
 
