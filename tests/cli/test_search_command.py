@@ -126,3 +126,22 @@ def test_what_the_filter_removed_goes_to_stderr(run, hits):
     best = hits("garden", "bee", "-k", 1)[0]
     result = run("search", "garden", "bee", "-k", 1, "--explain", "--where", f"id != '{best['document']}'")
     assert f"left out by the filter, with their ranks without it: 1. {best['document']} (" in result.stderr
+
+
+@pytest.mark.usefixtures("garden")
+def test_clusters_and_outliers_are_shown(run, records):
+    """For people a line a passage, for programs every field; a filter narrows both, and a bad number is one line."""
+    plain = run("clusters", "garden", "--count", 2, "-k", 1).stdout.splitlines()
+    assert [line.split("\t")[0] for line in plain] == ["1", "2"]
+    assert sum(int(line.split("\t")[1]) for line in plain) == len(records)
+    rows = json.loads(run("clusters", "garden", "--count", 2, "--format", "json").stdout)
+    assert all(isinstance(row["words"], list) and row["words"] for row in rows)
+    assert {row["cluster"] for row in rows} == {1, 2}
+    found = json.loads(run("outliers", "garden", "-k", 2, "--format", "json").stdout)
+    assert [row["rank"] for row in found] == [1, 2]
+    assert found[0]["score"] <= found[1]["score"]
+    narrow = json.loads(run("clusters", "garden", "--where", "id = 'bee'", "--format", "json").stdout)
+    assert {row["document"] for row in narrow} == {"bee"}
+    assert run("outliers", "garden", "--where", "id = 'bee'").stderr == "no results\n"
+    refused = run("clusters", "garden", "--count", 0)
+    assert (refused.exit_code, refused.stderr) == (1, "error: 0 is no number of clusters; ask for at least 1\n")

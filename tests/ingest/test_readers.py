@@ -42,6 +42,14 @@ def test_a_text_file_is_one_document(put, name):
     assert list(Reader([path])) == [expected]
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.py", "a.ipynb"])
+@pytest.mark.parametrize("data", ["A bee has wings, and it hums.".encode("utf-16-le"), b"\x7fELF" + bytes(200)])
+def test_what_is_no_text_is_no_passage(put, name, data):
+    """A program, or another encoding whose bytes happen to be UTF-8, is an error with the next step."""
+    with pytest.raises(RecordError, match=rf"{name}: no text: \d+% of its bytes are NUL.*iconv"):
+        list(Reader([put(name, data)]))
+
+
 @pytest.mark.parametrize("name", ["a.py", "a.RS", "a.tsx", "a.yaml", "a.sql"])
 def test_source_code_is_taken_from_a_folder(put, tmp_path, name):
     """Without being asked for: a document a file, to the last character."""

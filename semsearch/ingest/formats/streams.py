@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["Counted", "check", "decode", "text_lines"]
 
 _ADVICE = "convert the file with iconv"
+SHORTEST_BINARY = 32
+MOST_NULS = 0.1
+"""Share of NUL bytes from which on a file is no text: UTF-16 of Latin letters has half, programs have a third."""
 
 
 class Counted(io.RawIOBase):
@@ -59,8 +62,10 @@ def check(text: str) -> str:
 
 
 def decode(data: bytes) -> str:
-    """The text of a whole file; raises RecordError with the offset of the first bad byte."""
+    """The text of a whole file; raises RecordError with the offset of the first bad byte, and for what is no text."""
     content = data.removeprefix(codecs.BOM_UTF8)
+    if len(data) >= SHORTEST_BINARY and data.count(0) > MOST_NULS * len(data):
+        raise RecordError(f"no text: {data.count(0) / len(data):.0%} of its bytes are NUL; if it is UTF-16, {_ADVICE}")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
