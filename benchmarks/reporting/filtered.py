@@ -32,12 +32,13 @@ def _write_size(size: int, figures: dict[str, Any]) -> str:
         rows.append([f"{row['share']} %", f"{row['documents']:,}", *ours, *theirs])
     head = ["share", "allowed", "first, ms", "p50, ms", "recall", *(f"{name}, ms / recall" for name in peers)]
     builds = ", ".join(f"{name} {peer['build_seconds']} s" for name, peer in peers.items())
+    told = f"; from vectors: {builds}" if builds else ". The peers were not measured at this size"
     return (
         f"\n{size:,} sentences:\n\n{table(head, rows)}\n"
         f"The same as texts, p50 of ten hits: lexical {figures['lexical_p50_ms']} ms, hybrid "
         f"{figures['hybrid_p50_ms']} ms, of which {figures['encode_p50_ms']} ms encode\nthe question. "
         f"Adding 1,000 sentences takes {figures['add_1000_s']} s, of which {figures['encode_1000_s']} s encode them.\n"
-        f"Built in {figures['add_all_s']} s with all encoding" + (f"; from vectors: {builds}.\n" if builds else ".\n")
+        f"Built in {figures['add_all_s']} s with all encoding{told}.\n"
     )
 
 
