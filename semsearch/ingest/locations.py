@@ -7,13 +7,15 @@ Nothing of this is stored. The text says it by itself: pages and slides end with
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from semsearch.common.threads import computed_once
 from semsearch.ingest.extraction.parts import PAGE_END
 from semsearch.ingest.formats.extensions import kind_of
 
-__all__ = ["find_location"]
+__all__ = ["Location", "find_location"]
 
 PAGED = {"pdf": "page", "slides": "slide"}
 NUMBERED = {"csv": "row", "tsv": "row", "jsonl": "line", "lines": "line"}
@@ -25,6 +27,36 @@ NUMBER = re.compile(r":(\d+)\Z")
 SHEET_ROW = re.compile(r"#(.+):(\d+)\Z", re.DOTALL)
 MESSAGE = re.compile(r"#(\d+)\Z")
 HEADING_OR_FENCE = re.compile(r"^(?: {0,3}(#{1,6})[ \t]+(.*?)[ \t#]*| {0,3}(`{3,}|~{3,}).*)$", re.MULTILINE)
+
+
+class Location(Mapping[str, Any]):
+    """The location of a passage, found when it is first looked at: a long text takes as long as a search.
+
+    A copy, or what is unpickled, is a dictionary.
+    """
+
+    def __init__(self, source: str | None, identifier: str, text: str, start: int) -> None:
+        self._place = source, identifier, text, start
+
+    @computed_once
+    def found(self) -> dict[str, Any]:
+        """All of it."""
+        return find_location(*self._place)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __repr__(self) -> str:
+        return repr(self.found)
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        return dict, (dict(self.found),)
 
 
 def find_location(source: str | None, identifier: str, text: str, start: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Metadata, Span
-from semsearch.ingest.locations import find_location
+from semsearch.ingest.locations import Location
 from semsearch.storage.store import Store
 from semsearch.storage.tables.passages import StoredPassage
 
@@ -243,6 +243,6 @@ def read_hits(
     return hits
 
 
-def _locate(passage: StoredPassage) -> dict[str, Any]:
+def _locate(passage: StoredPassage) -> Location:
     document = passage.document
-    return find_location(document.source, str(document.id), document.text, passage.start)
+    return Location(document.source, str(document.id), document.text, passage.start)

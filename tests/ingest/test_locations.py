@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from semsearch import Collection, CollectionSettings
-from semsearch.ingest.locations import find_location
+from semsearch.ingest import locations
+from semsearch.ingest.locations import Location, find_location
 from semsearch.ingest.reader import Reader
 from tests.support import sample_files
 from tests.support.fake_encoder import FakeEncoder
@@ -83,3 +87,15 @@ def test_hits_have_locations(tmp_path):
     assert locate("engines") == {"page": 2}
     assert locate("ticket") == {"sheet": "Prices", "row": 4}
     assert locate("buzz") == {"line": 17, "heading": "Insects > Flies"}
+
+
+def test_a_location_is_found_when_it_is_looked_at(monkeypatch):
+    """Not before; it is equal to a dictionary, and copies are one."""
+    asked = []
+    monkeypatch.setattr(locations, "find_location", lambda *place: asked.append(place) or {"page": 2})
+    location = Location("/a.pdf", "a.pdf", "text", 0)
+    assert asked == []
+    assert location == {"page": 2}
+    assert (location["page"], len(location), repr(location)) == (2, 1, "{'page': 2}")
+    assert type(copy.deepcopy(location)) is type(pickle.loads(pickle.dumps(location))) is dict  # noqa: S301 - our own
+    assert len(asked) == 1
