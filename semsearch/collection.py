@@ -13,8 +13,8 @@ from semsearch.common.documents import Document, Formula, Mode
 from semsearch.common.errors import QueryError
 from semsearch.encoder import Encoder
 from semsearch.index import target_of
-from semsearch.query.dense import check_vectors
 from semsearch.query.request import SearchOptions, SearchRequest, check_score
+from semsearch.query.retrieval.dense import check_vectors
 from semsearch.query.search import answer, answer_many
 from semsearch.storage.folder import check_name
 from semsearch.storage.handle import Handle
@@ -23,12 +23,12 @@ from semsearch.storage.store import Store
 from semsearch.storage.sync import SyncReport
 
 if TYPE_CHECKING:
+    from semsearch.query.accounts.why import Why
     from semsearch.query.analogy import PassageAnswer
     from semsearch.query.filters.mapping import Where
     from semsearch.query.hits import Hits
     from semsearch.query.overview.clusters import Cluster
     from semsearch.query.overview.duplicates import Duplicates
-    from semsearch.query.why import Why
     from semsearch.storage.upkeep.status import Status
     from semsearch.storage.upkeep.verify import Report
     from semsearch.words.contexts.occurrences import Occurrence
@@ -223,7 +223,7 @@ class Collection:
         The question is that of :meth:`search`, asked exactly and to the end. Raises :class:`QueryError` if there is no
         such document.
         """
-        from semsearch.query.why import explain_absence
+        from semsearch.query.accounts.why import explain_absence
 
         return explain_absence(self._store, SearchRequest(text, k=k, **options), document)
 

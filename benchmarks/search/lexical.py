@@ -16,7 +16,7 @@ from benchmarks.reporting.corpora import LINES_IN_A_PASSAGE, novel_sentences
 from semsearch.lexical.bm25 import LexicalIndex
 from semsearch.lexical.postings import build_postings, merge_postings
 from semsearch.lexical.terms import analyzer_of
-from semsearch.query.lexical import best_rows
+from semsearch.query.retrieval.lexical import best_rows
 
 SENTENCES = 1_000_000
 PASSAGES = 250_000

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from semsearch.common.documents import Span
 from semsearch.common.threads import computed_once
 from semsearch.ingest.extraction.parts import PAGE_END
 from semsearch.ingest.formats.extensions import kind_of
@@ -35,8 +36,8 @@ class Location(Mapping[str, Any]):
     A copy, or what is unpickled, is a dictionary.
     """
 
-    def __init__(self, source: str | None, identifier: str, text: str, start: int) -> None:
-        self._place = source, identifier, text, start
+    def __init__(self, source: str | None, identifier: str, text: str, span: Span) -> None:
+        self._place = source, identifier, text, span
 
     @computed_once
     def found(self) -> dict[str, Any]:
@@ -59,18 +60,22 @@ class Location(Mapping[str, Any]):
         return dict, (dict(self.found),)
 
 
-def find_location(source: str | None, identifier: str, text: str, start: int) -> dict[str, Any]:
-    """The location of the passage that begins at ``start`` in a document's text; empty for what is no file of a kind.
+def find_location(source: str | None, identifier: str, text: str, span: Span) -> dict[str, Any]:
+    """The location of a passage by its span in a document's text; empty for what is no file of a known kind.
 
-    ``{"page": 7}``, ``{"line": 120, "heading": "Insects > Bees"}``, ``{"sheet": "Prices", "row": 14}``.
+    ``{"page": 7}``, ``{"page": 7, "last_page": 8}`` if it goes on there, ``{"sheet": "Prices", "row": 14}``,
+    ``{"line": 120, "heading": "Insects > Bees"}``.
     """
     kind = kind_of(PurePosixPath(source)) if source else None
     if kind is None:
         return {}
     location: dict[str, Any] = {}
+    start, end = span
     page = PAGED.get(kind) or ("slide" if source and source.lower().endswith(".odp") else None)
     if page:
         location[page] = text.count(PAGE_END, 0, start) + 1
+        if more := text.count(PAGE_END, start, end):
+            location[f"last_{page}"] = location[page] + more
     elif kind == "sheets":
         location |= _read_numbers(SHEET_ROW, identifier, "sheet", "row")
     elif kind == "mailbox":

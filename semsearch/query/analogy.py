@@ -17,8 +17,8 @@ from semsearch.common.arrays import Float32, Int64, best, limit_cosines, unit_le
 from semsearch.common.documents import Formula, Metric
 from semsearch.common.errors import QueryError
 from semsearch.common.threads import run
-from semsearch.query.dense import encode_queries
 from semsearch.query.hits import Candidates, Hit, read_hits
+from semsearch.query.retrieval.dense import encode_queries
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
 from semsearch.words.spaces.formulas import FORMULAS, SUMS, check_direction, check_formula, sum_weights

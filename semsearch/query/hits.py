@@ -54,7 +54,7 @@ class Candidates:
 class Ratings:
     """How the scores of candidates stand in their collection, float64[n] each; ``None`` is not known.
 
-    ``best`` is the confidence of the best candidate of all. See :mod:`semsearch.query.confidence`.
+    ``best`` is the confidence of the best candidate of all. See :mod:`semsearch.query.accounts.confidence`.
     """
 
     percentiles: npt.NDArray[np.float64] | None = None
@@ -98,7 +98,7 @@ class Hit:
     ``location`` says where in the file that is (see :mod:`semsearch.ingest.locations`).
     ``passage`` is its number within the document, from 0; ``parts`` holds what made the score. ``percentile`` says how
     many percent of random pairs of passages are less near, and ``confidence``, from 0 to 1, which share of questions
-    without a sense finds less; ``None`` is not known (see :mod:`semsearch.query.confidence`). If asked for,
+    without a sense finds less; ``None`` is not known (see :mod:`semsearch.query.accounts.confidence`). If asked for,
     ``highlights`` are the places in ``text`` of words of the query, ``snippet`` is that of its best sentence, and
     ``explanation`` says how the score came about.
     """
@@ -245,4 +245,4 @@ def read_hits(
 
 def _locate(passage: StoredPassage) -> Location:
     document = passage.document
-    return Location(document.source, str(document.id), document.text, passage.start)
+    return Location(document.source, str(document.id), document.text, (passage.start, passage.end))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from semsearch.common.arguments import check_k, check_string
 from semsearch.common.documents import Fusion, Mode
 from semsearch.common.errors import QueryError
-from semsearch.query.weights import LIKE_WEIGHT, UNLIKE_WEIGHT, Examples, weigh_examples
+from semsearch.query.retrieval.weights import LIKE_WEIGHT, UNLIKE_WEIGHT, Examples, weigh_examples
 
 if TYPE_CHECKING:
     from semsearch.encoder.cross_encoder import CrossEncoder
@@ -56,7 +56,7 @@ class SearchRequest:
     - ``vector``: what is near to numbers[dimension];
     - ``similar``: what is near to the stored document of this id, whose own passages are left out;
     - ``like``, ``unlike``: texts or ids of documents that the answers are like or unlike, or mappings to weights (see
-      :mod:`semsearch.query.examples`);
+      :mod:`semsearch.query.retrieval.examples`);
     - ``k``: how many hits at most; ``None`` is all that reach ``min_score``;
     - ``min_score``: the least score of a hit; every passage is then compared;
     - ``exact``: compare with every passage instead of asking the index;
@@ -67,8 +67,8 @@ class SearchRequest:
     - ``rerank``: read the first hundred passages closely: ``tokens``, or a cross-encoder by its name or itself (see
       :mod:`semsearch.query.rerank`);
     - ``rerank_ms``: the milliseconds for that, the best passages first; at least one is read;
-    - ``min_confidence``: leave out hits of a lower confidence, from 0 to 1 (see :mod:`semsearch.query.confidence`); a
-      page has fewer hits then;
+    - ``min_confidence``: leave out hits of a lower confidence, from 0 to 1 (see
+      :mod:`semsearch.query.accounts.confidence`); a page has fewer hits then;
     - ``mode``: what a text is searched by; ``None`` is ``hybrid``, and ``dense`` where there is no text, or a least
       score, which only one kind of score can reach;
     - ``fusion``: what a hybrid search adds up, weighted ``scores`` or reciprocal ``ranks``;

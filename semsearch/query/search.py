@@ -16,15 +16,22 @@ import numpy as np
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Fusion, Mode
 from semsearch.index import all_but
-from semsearch.query.confidence import find_confident, rate_candidates
-from semsearch.query.dense import DenseQuery, check_vectors, comparable, encode_queries, like_document, retrieve_dense
+from semsearch.query.accounts.confidence import find_confident, rate_candidates
 from semsearch.query.diversity import FOLDED, POOL, diversify, first_of_each, fold
 from semsearch.query.filters.filter import Allowed, allowed_rows
-from semsearch.query.fusion import LEAST_RETRIEVED, ScoreFusion
 from semsearch.query.hits import Candidates, Hits, Ratings, read_hits
-from semsearch.query.lexical import rank_words, score_words
-from semsearch.query.rank_fusion import LISTED, fuse_ranks
 from semsearch.query.request import TOKENS, SearchRequest
+from semsearch.query.retrieval.dense import (
+    DenseQuery,
+    check_vectors,
+    comparable,
+    encode_queries,
+    like_document,
+    retrieve_dense,
+)
+from semsearch.query.retrieval.fusion import LEAST_RETRIEVED, ScoreFusion
+from semsearch.query.retrieval.lexical import rank_words, score_words
+from semsearch.query.retrieval.rank_fusion import LISTED, fuse_ranks
 from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.store import Store
 
@@ -125,15 +132,15 @@ def _annotate(context: Context, vector: Float32 | None, hits: Hits, candidates: 
     """The hits with what was asked for besides."""
     request = context.request
     if request.explain:
-        from semsearch.query.explain import explain_hits
+        from semsearch.query.accounts.explain import explain_hits
 
         hits = explain_hits(context, vector, hits, candidates)
     elif request.highlight:
-        from semsearch.query.explain import highlight_hits
+        from semsearch.query.accounts.explain import highlight_hits
 
         hits = highlight_hits(context.store, str(request.text), hits)
     if request.snippet:
-        from semsearch.query.snippets import find_snippets
+        from semsearch.query.accounts.snippets import find_snippets
 
         hits = find_snippets(context, vector, hits)
     return hits
@@ -166,7 +173,7 @@ def _query_vectors(store: Store, requests: Sequence[SearchRequest]) -> dict[int,
 
 def _apply_examples(context: Context, vector: Float32 | None) -> tuple[Context, Float32]:
     """The question's vector with its examples, and the context without the documents that are examples."""
-    from semsearch.query.examples import combine_examples
+    from semsearch.query.retrieval.examples import combine_examples
 
     snapshot, allowed = context.snapshot, context.allowed
     combined, own = combine_examples(context.store, snapshot, vector, context.request.examples)

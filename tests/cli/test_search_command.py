@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from semsearch.encoder import Encoder
+from tests.support import sample_files
 
 
 @pytest.mark.parametrize(
@@ -145,3 +146,17 @@ def test_clusters_and_outliers_are_shown(run, records):
     assert run("outliers", "garden", "--where", "id = 'bee'").stderr == "no results\n"
     refused = run("clusters", "garden", "--count", 0)
     assert (refused.exit_code, refused.stderr) == (1, "error: 0 is no number of clusters; ask for at least 1\n")
+
+
+def test_a_table_says_where_in_its_file_a_hit_is(run, tmp_path):
+    """A page or several, the row of a sheet, a line; a table without files has no such column."""
+    (tmp_path / "a.pdf").write_bytes(sample_files.pdf())
+    (tmp_path / "b.xlsx").write_bytes(sample_files.sheets())
+    (tmp_path / "c.txt").write_text("first\n\nthe quick violin\n")
+    run("index", "places", tmp_path / "a.pdf", tmp_path / "b.xlsx", tmp_path / "c.txt")
+    table = run("search", "places", "honey", "--format", "table").stdout
+    assert "place" in table.splitlines()[0]
+    for place in ("page 1-3", "Prices, row 2", "line 1"):
+        assert place in table
+    run("index", "pipe", "-", stdin="a bee\n")
+    assert "place" not in run("search", "pipe", "bee", "--format", "table").stdout

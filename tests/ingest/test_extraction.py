@@ -219,7 +219,9 @@ def stubborn(monkeypatch, tmp_path):
     """A kind of file that crashes, hangs, prints or takes all memory, as its content says."""
     (tmp_path / "semsearch_stubborn.py").write_text(STUBBORN)
     monkeypatch.syspath_prepend(tmp_path)
-    hook = "import sys, semsearch_stubborn; sys.modules['semsearch.ingest.formats.stubborn'] = semsearch_stubborn"
+    hook = (
+        "import sys, semsearch_stubborn; sys.modules['semsearch.ingest.extraction.kinds.stubborn'] = semsearch_stubborn"
+    )
     extractor = Extractor(8, ("-c", f"{hook}; {RUN_CHILD}"))
     yield extractor
     extractor.close()

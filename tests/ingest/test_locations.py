@@ -35,7 +35,7 @@ MARKDOWN = f"{BEGINNING}\n## Flies\n\nbuzz\n\n# Jets ##\n\nkerosene\n"
 def test_a_place_in_markdown_has_a_line_and_the_headings_above_it(word, line, heading):
     """The innermost last; what stands in a block of code is no heading."""
     expected = {"line": line} | ({"heading": heading} if heading else {})
-    assert find_location("/notes/a.md", "a.md", MARKDOWN, MARKDOWN.index(word)) == expected
+    assert find_location("/notes/a.md", "a.md", MARKDOWN, (MARKDOWN.index(word), len(MARKDOWN))) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_place_in_markdown_has_a_line_and_the_headings_above_it(word, line, he
 )
 def test_each_kind_of_file_has_places_of_its_own(source, identifier, location):
     """Pages, slides, sheets and rows, lines, messages; what is no file of a known kind has none."""
-    assert find_location(source, identifier, "first\fsecond", 8) == location
+    assert find_location(source, identifier, "first\fsecond", (8, 12)) == location
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=9), min_size=1))
@@ -69,8 +69,22 @@ def test_lines_are_counted_as_editors_do(lines):
     """The place of each line's beginning has its number."""
     text, start = "\n".join(lines), 0
     for number, line in enumerate(lines, start=1):
-        assert find_location("/a.txt", "a.txt", text, start)["line"] == number
+        assert find_location("/a.txt", "a.txt", text, (start, start))["line"] == number
         start += len(line) + 1
+
+
+@pytest.mark.parametrize(
+    ("source", "span", "location"),
+    [
+        ("/a.pdf", (0, 3), {"page": 1}),
+        ("/a.pdf", (0, 7), {"page": 1, "last_page": 2}),
+        ("/a.pdf", (5, 12), {"page": 2, "last_page": 3}),
+        ("/a.pptx", (0, 12), {"slide": 1, "last_slide": 3}),
+    ],
+)
+def test_a_passage_over_several_pages_says_so(source, span, location):
+    """It has the first and the last of them."""
+    assert find_location(source, "a", "one\ftwo\fthree", span) == location
 
 
 def test_hits_have_locations(tmp_path):
@@ -93,7 +107,7 @@ def test_a_location_is_found_when_it_is_looked_at(monkeypatch):
     """Not before; it is equal to a dictionary, and copies are one."""
     asked = []
     monkeypatch.setattr(locations, "find_location", lambda *place: asked.append(place) or {"page": 2})
-    location = Location("/a.pdf", "a.pdf", "text", 0)
+    location = Location("/a.pdf", "a.pdf", "text", (0, 4))
     assert asked == []
     assert location == {"page": 2}
     assert (location["page"], len(location), repr(location)) == (2, 1, "{'page': 2}")

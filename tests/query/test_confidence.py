@@ -11,7 +11,7 @@ import pytest
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.errors import QueryError, SpaceMismatchError
-from semsearch.query.why import Reason
+from semsearch.query.accounts.why import Reason
 from semsearch.storage.database.transaction import Transaction
 from semsearch.storage.nonsense import _make_questions, encode_nonsense
 from semsearch.storage.upkeep.repair import repair_folder

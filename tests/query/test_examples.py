@@ -13,7 +13,7 @@ from semsearch.common.errors import QueryError
 from semsearch.fields.columns import build_columns
 from semsearch.fields.lookup import look_up
 from semsearch.query.diversity import diversify, first_of_each, fold
-from semsearch.query.weights import UNLIKE_WEIGHT
+from semsearch.query.retrieval.weights import UNLIKE_WEIGHT
 from tests.support.fake_encoder import FakeEncoder, stored_vectors
 
 PAIR = ("d1", "d2")

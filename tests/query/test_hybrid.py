@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from semsearch import Collection, CollectionSettings, Document, Metric
 from semsearch.common.errors import QueryError, TruncationWarning
 from semsearch.encoder.encoder import Encoded
-from semsearch.query import fusion
 from semsearch.query.request import SearchRequest
+from semsearch.query.retrieval import fusion
 from semsearch.query.search import answer
 from tests.lexical.test_bm25 import brute_force
 from tests.support.fake_encoder import FakeEncoder
@@ -95,7 +95,7 @@ def ranked(scores, listed):
 @pytest.mark.parametrize("query", QUERIES)
 def test_reciprocal_ranks_are_added_up(lines, monkeypatch, query, listed):
     """The score is the sum of 1 / (60 + rank) over the lists that have the passage; the others come behind."""
-    monkeypatch.setattr("semsearch.query.rank_fusion.LISTED", listed)
+    monkeypatch.setattr("semsearch.query.retrieval.rank_fusion.LISTED", listed)
     monkeypatch.setattr("semsearch.query.search.LISTED", listed)
     dense, lexical = all_scores(lines, query)
     dense_order = [line_of(hit) for hit in lines.search(query, k=listed, mode="dense", exact=True)]
@@ -151,7 +151,7 @@ def test_stop_words_alone_can_be_looked_for(lines):
 )
 def test_pages_neither_overlap_nor_skip(lines, monkeypatch, options):
     """Put together they are the whole answer, with ranks that go on."""
-    monkeypatch.setattr("semsearch.query.rank_fusion.LISTED", 15)
+    monkeypatch.setattr("semsearch.query.retrieval.rank_fusion.LISTED", 15)
     monkeypatch.setattr("semsearch.query.search.LISTED", 15)
     whole = lines.search("bee3 wing2 away", k=60, **options)
     pages = [hit for page in range(6) for hit in lines.search("bee3 wing2 away", k=10, offset=10 * page, **options)]

@@ -11,8 +11,8 @@ from semsearch.cli.output.render import is_for_people, show_record
 from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
+    from semsearch.query.accounts.why import Why
     from semsearch.query.hits import Hit, Hits
-    from semsearch.query.why import Why
 
 __all__ = ["show_explanations", "show_why"]
 

@@ -60,9 +60,15 @@ def show_hits(hits: Hits, style: str | None) -> None:
 
 
 def _place(location: Mapping[str, Any]) -> str:
-    """Where in its file a hit is, in a few words: ``page 7``, ``Prices, row 14``; headings have no room."""
-    names = {name: value for name, value in location.items() if name != "heading"}
-    return ", ".join(str(value) if name == "sheet" else f"{name} {value}" for name, value in names.items())
+    """Where in its file a hit is, in a few words: ``page 7-8``, ``Prices, row 14``; headings have no room."""
+    words = []
+    for name, value in location.items():
+        last = location.get(f"last_{name}")
+        if name == "sheet":
+            words.append(str(value))
+        elif name != "heading" and not name.startswith("last_"):
+            words.append(f"{name} {value}" + (f"-{last}" if last else ""))
+    return ", ".join(words)
 
 
 def _floor(share: float) -> float:

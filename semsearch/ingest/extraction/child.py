@@ -60,7 +60,7 @@ def _end_with_parent() -> None:
 
 def _extract(module: str, data: bytes) -> dict[str, Any]:
     try:
-        extract = import_module(f"semsearch.ingest.formats.{module}").extract
+        extract = import_module(f"semsearch.ingest.extraction.kinds.{module}").extract
         return {"parts": [asdict(part) for part in extract(data)]}
     except MissingExtraError as error:
         return {"missing": str(error)}

@@ -38,7 +38,7 @@ class Extractor:
         self._lock, self._child = threading.Lock(), None
 
     def extract(self, module: str, data: bytes) -> list[Part]:
-        """The parts of a file, by the module of this name under ``formats``.
+        """The parts of a file, by the module of this name under ``kinds``.
 
         Raises :class:`RecordError` for a file that cannot be read, that crashes the child or takes too long, and
         :class:`MissingExtraError` if a library is not installed.

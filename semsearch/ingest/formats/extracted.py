@@ -1,4 +1,4 @@
-"""Kinds of files that a child process reads: each by the module of this folder that has its ``extract``."""
+"""Kinds of files that a child process reads: each by the ``extract`` of a module under ``extraction/kinds``."""
 
 from __future__ import annotations
 

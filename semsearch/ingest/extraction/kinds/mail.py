@@ -58,7 +58,7 @@ def _read_body(message: EmailMessage) -> str:
         text = (body.get_payload(decode=True) or b"").decode("utf-8", "replace")  # type: ignore[union-attr]  # bytes
     if body.get_content_subtype() != "html":
         return text.replace("\r\n", "\n")
-    from semsearch.ingest.formats.html import to_markdown
+    from semsearch.ingest.extraction.kinds.html import to_markdown
 
     return to_markdown(text.encode("utf-8", "replace"))[0]
 

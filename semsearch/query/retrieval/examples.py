@@ -13,8 +13,8 @@ import numpy as np
 from semsearch.common.arrays import Float32, Int64, unit_length
 from semsearch.common.documents import Metric
 from semsearch.common.errors import QueryError
-from semsearch.query.dense import comparable, encode_queries
-from semsearch.query.weights import Examples
+from semsearch.query.retrieval.dense import comparable, encode_queries
+from semsearch.query.retrieval.weights import Examples
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
 

@@ -20,10 +20,10 @@ from semsearch.common.threads import computed_once
 from semsearch.encoder.encoder import Encoder, TokenVectors
 from semsearch.index import all_but, members
 from semsearch.lexical.terms import analyzer_of
-from semsearch.query.dense import DENSE
 from semsearch.query.filters.filter import allowed_rows
 from semsearch.query.hits import Candidates, Explanation, Hit, Hits, TokenShare, read_hits
-from semsearch.query.lexical import LEXICAL, score_words, words_of_question
+from semsearch.query.retrieval.dense import DENSE
+from semsearch.query.retrieval.lexical import LEXICAL, score_words, words_of_question
 from semsearch.query.search import Context, make_retriever, retrieve_candidates
 from semsearch.storage.store import Store
 

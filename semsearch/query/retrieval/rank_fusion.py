@@ -12,9 +12,9 @@ import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
 from semsearch.index import Bitmap
-from semsearch.query.dense import DENSE
 from semsearch.query.hits import Candidates
-from semsearch.query.lexical import LEXICAL, best_rows
+from semsearch.query.retrieval.dense import DENSE
+from semsearch.query.retrieval.lexical import LEXICAL, best_rows
 from semsearch.storage.snapshot import Snapshot
 
 __all__ = ["LISTED", "fuse_ranks"]

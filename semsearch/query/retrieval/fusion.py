@@ -20,9 +20,9 @@ from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Metric
 from semsearch.common.threads import computed_once
 from semsearch.index import Bitmap
-from semsearch.query.dense import DENSE
 from semsearch.query.hits import Candidates
-from semsearch.query.lexical import LEXICAL, best_rows
+from semsearch.query.retrieval.dense import DENSE
+from semsearch.query.retrieval.lexical import LEXICAL, best_rows
 from semsearch.storage.snapshot import Snapshot
 
 __all__ = ["DENSE_WEIGHT", "LEAST_RETRIEVED", "LEXICAL_WEIGHT", "ScoreFusion"]

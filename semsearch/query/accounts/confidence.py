@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from semsearch.common.arrays import Int64
 from semsearch.common.errors import QueryError
-from semsearch.query.dense import DENSE
 from semsearch.query.hits import LEAST_CONFIDENCE, Candidates, Ratings
-from semsearch.query.lexical import LEXICAL, words_of_question
+from semsearch.query.retrieval.dense import DENSE
+from semsearch.query.retrieval.lexical import LEXICAL, words_of_question
 
 if TYPE_CHECKING:
     from semsearch.query.search import Context

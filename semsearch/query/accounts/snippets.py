@@ -13,9 +13,9 @@ from semsearch.common.arrays import Float32, unit_length
 from semsearch.common.documents import Mode, Role, Span
 from semsearch.ingest.spans import sentences
 from semsearch.lexical.terms import analyzer_of
-from semsearch.query.fusion import DENSE_WEIGHT, LEXICAL_WEIGHT
 from semsearch.query.hits import Hits
-from semsearch.query.lexical import words_of_question
+from semsearch.query.retrieval.fusion import DENSE_WEIGHT, LEXICAL_WEIGHT
+from semsearch.query.retrieval.lexical import words_of_question
 
 if TYPE_CHECKING:
     from semsearch.query.search import Context

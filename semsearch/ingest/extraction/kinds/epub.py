@@ -12,8 +12,8 @@ from urllib.parse import unquote
 from semsearch.common.environment import import_extra
 from semsearch.common.errors import RecordError
 from semsearch.ingest.extraction.archive import check_archive
+from semsearch.ingest.extraction.kinds.html import to_markdown
 from semsearch.ingest.extraction.parts import Part
-from semsearch.ingest.formats.html import to_markdown
 
 __all__ = ["extract"]
 

@@ -1,0 +1,1 @@
+"""How candidates are found: by vectors, by words, by both, by examples."""
