@@ -21,9 +21,9 @@ Float64 = npt.NDArray[np.float64]
 SAMPLE = 1000
 """Rows of which each pair is one of the random pairs: half a million."""
 FEW_PAIRS = 500
-"""So many pairs are all kept."""
+"""Up to so many pairs, the scores of all are kept."""
 SHARES = (0.0, 0.001, 0.005, *(0.02 * number - 0.01 for number in range(1, 51)), 0.995, 0.999, 0.9995, 0.9999, 1.0)
-"""Of more pairs, the shares of which the score is kept that they do not exceed."""
+"""Of more pairs those are kept that stand at these shares of the way from the least to the largest score."""
 EULER = 0.5772156649
 """The mean of Gumbel's distribution at location 0 and scale 1 is Euler's constant."""
 SLACK = 1e-6

@@ -29,6 +29,7 @@ _PROGRAMS = (
     ),
     *(".graphql", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".cmake", ".gradle", ".tf"),
 )
+"""Of source code."""
 
 EXTENSIONS: dict[str, tuple[str, ...]] = {
     "text": (".txt", ".text", ".rst", ".log", ".tex", ".adoc", ".org"),
