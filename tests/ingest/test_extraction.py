@@ -37,6 +37,12 @@ def test_a_pdf_has_its_pages_and_its_title(read):
     assert (document.id, document.title) == ("a.pdf", "A book of things")
 
 
+def test_a_word_divided_at_the_end_of_a_line_is_one(read):
+    """A hyphen inside of a line stays."""
+    (document,) = read("a.pdf", sample_files.pdf(["Bees collect nec-\ntar all day, well-known."]))
+    assert document.text == "Bees collect nectar all day, well-known."
+
+
 @pytest.mark.parametrize("title", ["", "Untitled 1", "Microsoft Word - notes.doc", "draft.tex"])
 def test_what_a_program_calls_a_pdf_is_no_title(read, title):
     """There is none then."""

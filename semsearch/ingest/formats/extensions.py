@@ -11,23 +11,9 @@ __all__ = ["EXTENSIONS", "kind_of"]
 _PROGRAMS = (
     *(".py", ".pyi", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".java", ".kt", ".scala", ".groovy", ".clj"),
     *(".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".hh", ".m", ".mm", ".cs", ".fs", ".go", ".rs", ".swift", ".zig"),
-    *(".rb", ".php", ".pl", ".pm", ".lua", ".r", ".jl", ".dart", ".ex", ".exs", ".erl", ".hs", ".ml", ".lisp", ".el"),
-    *(
-        ".sh",
-        ".bash",
-        ".zsh",
-        ".fish",
-        ".ps1",
-        ".bat",
-        ".sql",
-        ".css",
-        ".scss",
-        ".vue",
-        ".svelte",
-        ".proto",
-        ".graphql",
-    ),
-    *(".graphql", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".cmake", ".gradle", ".tf"),
+    *(".rb", ".php", ".pl", ".pm", ".lua", ".r", ".jl", ".dart", ".ex", ".exs", ".erl", ".hs", ".ml", ".lisp"),
+    *(".el", ".sh", ".bash", ".zsh", ".fish", ".ps1", ".bat", ".sql", ".css", ".scss", ".vue", ".svelte"),
+    *(".proto", ".graphql", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".cmake", ".gradle", ".tf"),
 )
 """Of source code."""
 
