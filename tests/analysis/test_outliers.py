@@ -43,16 +43,16 @@ def test_the_farthest_are_found_whatever_the_blocks(count, seed, block, document
 
 
 def test_of_many_rows_a_sample_tells_which_to_compare(monkeypatch):
-    """Three vectors that are far from all are found among 3,000, of which 500 are the sample, with exact scores."""
-    monkeypatch.setattr(module, "EXACT", 500)
+    """Three vectors that are far from all are found among 600, of which 100 are the sample, with exact scores."""
+    monkeypatch.setattr(module, "EXACT", 100)
     monkeypatch.setattr(module, "CANDIDATES", 50)
     rng = np.random.default_rng(0)
-    vectors = (rng.standard_normal((3000, 16)) + 6 * np.eye(16)[rng.integers(0, 8, 3000)]).astype(np.float32)
-    far = [17, 1200, 2999]
+    vectors = (rng.standard_normal((600, 16)) + 6 * np.eye(16)[rng.integers(0, 8, 600)]).astype(np.float32)
+    far = [17, 300, 599]
     vectors[far] = -8 * np.eye(16)[[12, 13, 14]]
-    found = find_outliers(lambda places: vectors[places], np.arange(3000), 3)
+    found = find_outliers(lambda places: vectors[places], np.arange(600), 3)
     assert sorted(found.places.tolist()) == far
-    np.testing.assert_allclose(found.cosines, _scores(vectors, np.arange(3000))[found.places], atol=1e-5)
+    np.testing.assert_allclose(found.cosines, _scores(vectors, np.arange(600))[found.places], atol=1e-5)
 
 
 def test_passages_of_a_document_do_not_hide_each_other(tmp_path):
