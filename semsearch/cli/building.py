@@ -55,7 +55,6 @@ class ReadOptions:
     id_field: str | None
     text_field: str | None
     title_field: str | None
-    skip_bad: bool
 
     def reader(self, paths: Sequence[str], *, allow_missing: bool = False) -> Reader:
         """A reader of these paths."""
@@ -68,7 +67,7 @@ class ReadOptions:
             include=self.include,
             exclude=self.exclude,
             largest=self.max_size,
-            skip_bad=self.skip_bad,
+            skip_bad=True,
             allow_missing=allow_missing,
         )
 
@@ -148,7 +147,6 @@ read_options = as_value(
         ),
         click.option("--text-field", metavar="NAME", help="Field or column of the text.  [default: text]"),
         click.option("--title-field", metavar="NAME", help="Field or column of the title.  [default: title]"),
-        click.option("--skip-bad", is_flag=True, help="Leave broken records out, and count them."),
     ),
 )
 """Which files are read, and how, as ``reading``."""

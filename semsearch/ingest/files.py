@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from semsearch.common.errors import InputError, MissingPathError
 from semsearch.common.suggestions import nearest_spellings
 from semsearch.common.unicode import LONE_SURROGATE
 from semsearch.ingest.formats.extracted import can_be_read
 from semsearch.ingest.formats.format import Format, Origin
-from semsearch.ingest.formats.registry import PIPE_FORMAT, UNKNOWN_FORMAT, format_of
-from semsearch.ingest.patterns import IgnoreRules, Patterns
+from semsearch.ingest.formats.registry import FORMATS, PIPE_FORMAT, UNKNOWN_FORMAT, format_of
+from semsearch.ingest.patterns import Patterns
+from semsearch.ingest.walk import Entry, FolderWalk
 
 __all__ = ["NAMELESS", "PIPE_NAME", "STDIN", "File", "FileSearch", "is_gone", "printable_path", "refusal"]
 
@@ -31,18 +30,32 @@ NAMELESS = secrets.token_hex(16)
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file to read; ``path`` and ``size`` in bytes are none for standard input.
+    """One file to read; ``path`` and ``status`` are none for standard input.
 
-    ``names`` are what it may be called, the wanted name first and then longer ones. ``found_at`` is its absolute path
-    as it was found, links not followed.
+    ``found_at`` is its absolute path as it was found, links not followed; the last ``parts`` of it are its wanted name.
+    ``relative`` is its path in the folder that was given, or its name.
     """
 
     origin: Origin
     format: Format
-    names: tuple[str, ...]
     found_at: str
-    path: Path | None = None
-    size: int | None = None
+    parts: int = 1
+    relative: str = ""
+    path: str | None = None
+    status: os.stat_result | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called, the wanted name first and then longer ones."""
+        if self.path is None:
+            return (PIPE_NAME,)
+        every = self.found_at.strip("/").split("/")
+        return tuple("/".join(every[-count:]) for count in range(min(self.parts, len(every)), len(every) + 1))
+
+    @property
+    def size(self) -> int | None:
+        """Bytes, when it was found."""
+        return self.status.st_size if self.status else None
 
 
 @dataclass(slots=True)
@@ -52,7 +65,7 @@ class FileSearch:
     ``include`` and ``exclude`` are patterns, ``largest`` is the most bytes of a file. ``roots`` are the paths as
     absolute POSIX strings; ``left_out`` are files in folders whose kind is not known, and ``unreadable`` those whose
     kind needs a library that is not installed; ``excluded`` counts files and folders that rules or the options leave
-    out.
+    out, and ``refused`` says what the system does not show of a folder.
     ``missing`` are the roots that are not there, with what to say of them: only ``allow_missing`` accepts such.
     """
 
@@ -61,10 +74,11 @@ class FileSearch:
     exclude: Patterns = field(default_factory=lambda: Patterns(()))
     largest: int | None = None
     allow_missing: bool = False
-    files: dict[Path, File] = field(default_factory=dict)
-    left_out: set[Path] = field(default_factory=set)
-    unreadable: set[Path] = field(default_factory=set)
+    files: dict[str, File] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
     excluded: int = 0
+    refused: list[InputError] = field(default_factory=list)
     roots: list[str] = field(default_factory=list)
     missing: dict[str, InputError] = field(default_factory=dict)
 
@@ -73,23 +87,25 @@ class FileSearch:
         if str(given) == STDIN:
             self._add_root(STDIN)
             origin = Origin(NAMELESS, STDIN, PIPE_NAME)
-            self.files[Path(STDIN)] = File(origin, self.format or PIPE_FORMAT, (PIPE_NAME,), STDIN)
+            self.files[STDIN] = File(origin, self.format or PIPE_FORMAT, STDIN)
             return
         path = Path(given)
         try:
-            mode = _status(path).st_mode
+            status = _status(path)
         except MissingPathError as error:
             if not self.allow_missing:
                 raise
-            root = _posix(path.resolve())
+            root = _posix_text(str(path.resolve()))
             self._add_root(root)
             self.missing[root] = error
             return
-        if stat.S_ISDIR(mode):
-            self._add_folder(path.resolve())
-        elif stat.S_ISREG(mode):
-            self._add_root(_posix(path.resolve()))
-            self._add_file(path, path.parent.resolve() / path.name, 1, format_of(path) or UNKNOWN_FORMAT)
+        if stat.S_ISDIR(status.st_mode):
+            self._add_folder(str(path.resolve()))
+        elif stat.S_ISREG(status.st_mode):
+            self._add_root(_posix_text(str(path.resolve())))
+            found_at = str(path.parent.resolve() / path.name)
+            entry = Entry(path.name, str(path.resolve()), is_link=False, status=status)
+            self._add_file(entry, found_at, 1, format_of(path.name) or UNKNOWN_FORMAT)
         else:
             raise InputError(
                 f"{printable_path(path)} is neither a file nor a folder; to read a pipe or a device, send it to "
@@ -100,61 +116,42 @@ class FileSearch:
         if root not in self.roots:
             self.roots.append(root)
 
-    def _add_folder(self, folder: Path) -> None:
-        self._add_root(_posix(folder))
-        paths = [(path.is_symlink(), path.relative_to(folder).as_posix()) for path in self._walk(folder)]
-        for _, relative in sorted(paths):
-            path = folder / relative
-            file_format = self._format_in_folder(PurePosixPath(relative), folder.name)
-            if file_format is not None and self.format is None and not can_be_read(file_format.name):
-                self.unreadable.add(path.resolve())
+    def _add_folder(self, folder: str) -> None:
+        self._add_root(_posix_text(folder))
+        walk = FolderWalk(self.exclude, self.largest, lambda path, error: self._refuse(folder, path, error))
+        name = Path(folder).name
+        readable = {kind: self.format is not None or can_be_read(kind) for kind in FORMATS}
+        for entry in walk.entries(folder):
+            file_format = self._format_in_folder(entry.relative, name)
+            if file_format is not None and not readable[file_format.name]:
+                self.unreadable.add(entry.target)
             elif file_format is not None:
-                self._add_file(path, path, len(PurePosixPath(relative).parts) + 1, file_format)
+                parts = entry.relative.count("/") + 2
+                self._add_file(entry, f"{folder.rstrip('/')}/{entry.relative}", parts, file_format)
             elif not self.include:
-                self.left_out.add(path.resolve())
+                self.left_out.add(entry.target)
+        self.excluded += walk.excluded
 
-    def _format_in_folder(self, relative: PurePosixPath, folder: str) -> Format | None:
+    def _refuse(self, folder: str, path: str, error: OSError) -> None:
+        """Note what the system does not show; if it is the folder that was asked for, there is nothing to read."""
+        refused = refusal(Path(path), error)
+        if path == folder:
+            raise refused from error
+        self.refused.append(refused)
+
+    def _format_in_folder(self, relative: str, folder: str) -> Format | None:
         """The format of a file in a folder, none if it is not to be read."""
         if not self.include:
             return format_of(relative)
         return format_of(relative) or UNKNOWN_FORMAT if self.include.fit(relative, folder) else None
 
-    def _walk(self, root: Path) -> Iterator[Path]:
-        """The files under a folder that nothing leaves out; a folder reached by two ways is walked once."""
-        seen: set[Path] = set()
-        waiting = [root]
-        # Links wait until the real folders are done, so that a file is called by its real place.
-        for top in waiting:
-            rules = IgnoreRules(top)
-            for name, folders, files in os.walk(top, onerror=_raise):
-                here = Path(name)
-                if here.resolve() in seen:
-                    folders.clear()
-                    continue
-                seen.add(here.resolve())
-                folders[:] = [inner for inner in sorted(folders) if self._is_wanted(here / inner, root, rules, True)]
-                waiting.extend(here / inner for inner in folders if (here / inner).is_symlink())
-                yield from (here / inner for inner in files if self._is_wanted(here / inner, root, rules, False))
-
-    def _is_wanted(self, path: Path, root: Path, rules: IgnoreRules, is_folder: bool) -> bool:
-        """Whether an entry of a folder is looked at; hidden ones and pipes are not there for us, others are counted."""
-        if path.name.startswith(".") or not (is_folder or _is_file(path)):
-            return False
-        is_left_out = self.exclude.fit(PurePosixPath(path.relative_to(root).as_posix()), root.name)
-        is_left_out = is_left_out or rules.ignore(path, is_folder=is_folder)
-        if not is_left_out and not is_folder and self.largest is not None:
-            is_left_out = path.stat().st_size > self.largest
-        self.excluded += is_left_out
-        return not is_left_out
-
-    def _add_file(self, path: Path, found_at: Path, parts: int, file_format: Format) -> None:
+    def _add_file(self, entry: Entry, found_at: str, parts: int, file_format: Format) -> None:
         """Note a file, whose name is the last ``parts`` of the path at which it was found."""
-        target = path.resolve()
-        if target not in self.files:
-            origin = Origin(NAMELESS, _posix(target), printable_path(target))
-            names = _names(found_at, parts)
-            size = target.stat().st_size
-            self.files[target] = File(origin, self.format or file_format, names, _posix(found_at), target, size)
+        if entry.target not in self.files:
+            origin = Origin(NAMELESS, _posix_text(entry.target), printable_path(entry.target))
+            place, relative = _posix_text(found_at), _posix_text(entry.relative)
+            chosen = self.format or file_format
+            self.files[entry.target] = File(origin, chosen, place, parts, relative, entry.target, entry.status)
 
 
 def refusal(path: Path, error: OSError) -> InputError:
@@ -163,24 +160,15 @@ def refusal(path: Path, error: OSError) -> InputError:
     return InputError(f"cannot read {printable_path(path)}: {reason}; check that it is there and that you may read it")
 
 
-def printable_path(path: Path) -> str:
+def printable_path(path: Path | str) -> str:
     """A path as a message shows it: on one line, whatever its name."""
-    return str(path) if str(path).isprintable() else ascii(str(path))
-
-
-def _names(path: Path, parts: int) -> tuple[str, ...]:
-    """The last ``parts`` of a path, and all longer ends of it."""
-    every = [_posix_text(part) for part in path.parts[1:]]
-    return tuple("/".join(every[-count:]) for count in range(min(parts, len(every)), len(every) + 1))
-
-
-def _posix(path: Path) -> str:
-    """A path as a string that can be stored."""
-    return _posix_text(path.as_posix())
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
 
 
 def _posix_text(name: str) -> str:
-    """A name of which every byte that is not UTF-8 is written as an escape: two names remain two."""
+    """A path with ``/``, of which every byte that is not UTF-8 is written as an escape: two names remain two."""
+    name = name.replace(os.sep, "/")
     return name if LONE_SURROGATE.search(name) is None else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
@@ -203,10 +191,6 @@ def _advice(path: Path) -> str:
     return f"did you mean {printable_path(path.parent / near[0])}?" if near else "check the spelling"
 
 
-def _raise(error: OSError) -> None:
-    raise refusal(Path(error.filename), error) from error
-
-
 def is_gone(path: str) -> bool:
     """Whether it is known that there is no file at a path; one that cannot be looked at may be there."""
     try:
@@ -215,13 +199,3 @@ def is_gone(path: str) -> bool:
         return True
     except (OSError, ValueError):
         return False
-
-
-def _is_file(path: Path) -> bool:
-    """Whether an entry of a folder is a file that can be read: no pipe, no link to nowhere."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ELOOP):
-            return False
-        raise refusal(path, error) from error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 from semsearch.common.documents import Span
@@ -66,7 +65,7 @@ def find_location(source: str | None, identifier: str, text: str, span: Span) ->
     ``{"page": 7}``, ``{"page": 7, "last_page": 8}`` if it goes on there, ``{"sheet": "Prices", "row": 14}``,
     ``{"line": 120, "heading": "Insects > Bees"}``.
     """
-    kind = kind_of(PurePosixPath(source)) if source else None
+    kind = kind_of(source) if source else None
     if kind is None:
         return {}
     location: dict[str, Any] = {}

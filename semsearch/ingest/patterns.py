@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import NamedTuple
 
 from pathspec import GitIgnoreSpec
 
@@ -31,6 +32,7 @@ ALWAYS = (
 LONGEST_RULES = 2**20
 """Bytes of a file with rules."""
 BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 MOST_PATTERNS = 1000
 """That one pattern with braces may stand for."""
 
@@ -52,10 +54,9 @@ class Patterns:
     def __bool__(self) -> bool:
         return self._has_any
 
-    def fit(self, relative: PurePosixPath, folder: str) -> bool:
+    def fit(self, relative: str, folder: str) -> bool:
         """Whether one of them fits a path in a folder of this name."""
-        paths = (str(relative), f"{folder}/{relative}")
-        return any(self._spec.match_file(path) for path in paths)
+        return self._has_any and any(self._spec.match_file(path) for path in (relative, f"{folder}/{relative}"))
 
 
 def _expand_braces(pattern: str) -> list[str]:
@@ -73,45 +74,70 @@ def _expand_braces(pattern: str) -> list[str]:
 class IgnoreRules:
     """The rules that hold in a folder: those in it and below, and those above it up to the top of its repository."""
 
-    def __init__(self, folder: Path) -> None:
-        self._top = next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
-        self._specs: dict[Path, GitIgnoreSpec | None] = {}
-        self._always = _compile((*ALWAYS, *_read_rules(self._top / ".git" / "info" / "exclude")))
+    def __init__(self, folder: str) -> None:
+        path = Path(folder)
+        self._top = next((above for above in (path, *path.parents) if (above / ".git").exists()), path)
+        always = _Rules(_compile((*ALWAYS, *_read_rules(self._top / ".git" / "info" / "exclude"))))
+        self._always = _Scoped(always, len(_with_slash(str(self._top))))
+        self._chains: dict[str, tuple[_Scoped, ...]] = {}
 
-    def ignore(self, path: Path, *, is_folder: bool) -> bool:
-        """Whether the rules leave a path out, whose folder they do not leave out."""
-        end = "/" if is_folder else ""
-        for above in path.parents:
-            spec = self._spec(above)
-            decision = _decide(spec, path.relative_to(above).as_posix() + end) if spec else None
+    def ignore(self, folder: str, name: str, *, is_folder: bool) -> bool:
+        """Whether the rules leave an entry out, of a folder that they do not leave out."""
+        path = f"{_with_slash(folder)}{name}{'/' if is_folder else ''}"
+        for rules, start in self._chain(folder):
+            decision = rules.decide(path[start:])
             if decision is not None:
                 return decision
-            if above == self._top:
-                break
-        return bool(_decide(self._always, path.relative_to(self._top).as_posix() + end))
+        return False
 
-    def _spec(self, folder: Path) -> GitIgnoreSpec | None:
-        if folder not in self._specs:
-            lines = [line for name in RULES for line in _read_rules(folder / name)]
-            self._specs[folder] = _compile(lines) if lines else None
-        return self._specs[folder]
+    def _chain(self, folder: str) -> tuple[_Scoped, ...]:
+        """The rules for the entries of a folder, those that decide first in front."""
+        if folder not in self._chains:
+            path = Path(folder)
+            lines = [line for name in RULES for line in _read_rules(path / name)]
+            own = (_Scoped(_Rules(_compile(lines)), len(_with_slash(folder))),) if lines else ()
+            is_top = path in (self._top, path.parent)
+            self._chains[folder] = own + ((self._always,) if is_top else self._chain(str(path.parent)))
+        return self._chains[folder]
 
 
-def _decide(spec: GitIgnoreSpec, path: str) -> bool | None:
-    """What the last rule that fits says of a path, a folder's ending with ``/``; ``None`` if none fits.
+class _Rules:
+    """The rules of one place. A rule for a folder says nothing here of what is in it: that is not looked at."""
 
-    A rule for a folder says nothing here of what is in it: that is not looked at if the folder is left out.
-    """
-    for pattern in reversed(list(spec.patterns)):
-        match = pattern.regex.match(path) if pattern.regex is not None and pattern.include is not None else None
-        if match is None:
-            continue
-        is_folder_rule = match.groupdict().get("ps_d") is not None  # pathspec's own name for the slash behind a folder
-        reaches = match.end("ps_d") if is_folder_rule else None
-        is_for_inside = reaches is None and match.end() == len(path) and path.endswith("/")  # docs/** is not docs/
-        if reaches in (None, len(path)) and not is_for_inside:
-            return bool(pattern.include)
-    return None
+    def __init__(self, spec: GitIgnoreSpec) -> None:
+        self._patterns = [
+            (pattern.regex, bool(pattern.include))
+            for pattern in reversed(list(spec.patterns))
+            if pattern.regex is not None and pattern.include is not None
+        ]
+        plain = (NAMED_GROUP.sub("(?:", regex.pattern) for regex, _ in self._patterns)
+        self._any = re.compile("|".join(f"(?:{pattern})" for pattern in plain))
+
+    def decide(self, path: str) -> bool | None:
+        """What the last rule that fits says of a path, a folder's ending with ``/``; ``None`` if none fits."""
+        if not self._patterns or self._any.match(path) is None:  # most paths: one look for all rules
+            return None
+        for regex, include in self._patterns:
+            match = regex.match(path)
+            if match is None:
+                continue
+            is_folder_rule = match.groupdict().get("ps_d") is not None  # pathspec's own name for the slash behind one
+            reaches = match.end("ps_d") if is_folder_rule else None
+            is_for_inside = reaches is None and match.end() == len(path) and path.endswith("/")  # docs/** is not docs/
+            if reaches in (None, len(path)) and not is_for_inside:
+                return include
+        return None
+
+
+class _Scoped(NamedTuple):
+    """Rules, and where in an absolute path that begins of which they speak."""
+
+    rules: _Rules
+    start: int
+
+
+def _with_slash(folder: str) -> str:
+    return folder if folder.endswith("/") else f"{folder}/"
 
 
 def _compile(lines: Sequence[str]) -> GitIgnoreSpec:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +23,7 @@ from semsearch.common.errors import NONSENSE, DuplicateIdError, InputError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.encoder import Encoder
 from semsearch.ingest.reader import Reader
+from semsearch.ingest.stamps import Stamp
 from semsearch.storage.encoding import EncodedPassage, EncodedPassages, Known, encode_new, join_passages
 from semsearch.storage.nonsense import encode_nonsense
 from semsearch.storage.prepare import Prepared, prepare
@@ -41,7 +42,7 @@ BATCH_DOCUMENTS = 4096
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a write did, or with a dry run would do; the first six numbers count documents.
+    """What a write did, or with a dry run would do; the first six numbers count documents, ``moved`` counts files.
 
     ``passages`` were encoded, and ``reused`` had been before. ``truncated`` passages were longer than the model reads,
     by ``tokens_cut``; ``unknown`` ones have tokens that its vocabulary has not, ``tokens_unknown`` of them.
@@ -53,6 +54,7 @@ class SyncReport:
     removed: int = 0
     empty: int = 0
     skipped: int = 0
+    moved: int = 0
     passages: int = 0
     reused: int = 0
     truncated: int = 0
@@ -131,16 +133,19 @@ class Sync:
         self._may_remove = may_remove
         self._encoded_last: dict[bytes, EncodedPassage] = {}
         self._counts: Counter[str] = Counter()
+        self._reader: Reader | None = None
+        self._documents: Counter[str] = Counter()
+        self._moved: list[str] = []
 
     def run(self, documents: Iterable[Document | str], prune: Sequence[str] | None) -> SyncReport:
         """Add what is new, replace what changed, and remove what is gone from the sources ``prune``.
 
         The files of a :class:`Reader` are called as the collection knows them.
         """
-        reader = documents if isinstance(documents, Reader) else None
+        reader = self._reader = documents if isinstance(documents, Reader) else None
         if reader:
             self._refuse_missing(reader)
-            documents = map(self._writer.tell_apart, reader.read(self._writer.name_file))
+            documents = map(self._writer.tell_apart, reader.read(self._writer))
         pool = ThreadPoolExecutor(max_workers=1)
         try:
             self._stream(documents, pool)
@@ -148,6 +153,7 @@ class Sync:
             pool.shutdown(wait=False, cancel_futures=True)  # nobody waits for what is encoded in vain
             raise
         pool.shutdown()
+        self._follow_moved()
         for source in dict.fromkeys(map(replace_surrogates, prune or ())):
             self._prune(source, reader)
         if not self._dry_run:
@@ -172,15 +178,43 @@ class Sync:
                 raise error
 
     def _stream(self, documents: Iterable[Document | str], pool: Executor) -> None:
-        pending: tuple[list[Prepared], Future[tuple[EncodedPassages | None, int]]] | None = None
+        pending: _Planned | None = None
         for batch in _split_batches(map(identify, documents)):
-            prepared = self._plan(batch)
+            prepared, finished = self._plan(batch), self._take_finished()
             future = pool.submit(self._encode, prepared, self._writer.read_encoded(prepared))
             if pending:
-                self._commit(*pending)
-            pending = (prepared, future)
+                self._commit(pending)
+            pending = _Planned(prepared, finished, future)
         if pending:
-            self._commit(*pending)
+            self._commit(pending)
+        self._finish_files(self._take_finished())
+        if self._reader:
+            self._counts.update(unchanged=self._reader.unread, skipped=self._reader.skipped)
+
+    def _take_finished(self) -> dict[str, Stamp]:
+        """The files all whose documents have been planned up to now."""
+        if self._reader is None:
+            return {}
+        stamps = self._reader.take_stamps()
+        return {
+            source: stamp if stamp.documents else replace(stamp, documents=self._documents.pop(source, 0))
+            for source, stamp in stamps.items()
+        }
+
+    def _finish_files(self, stamps: Mapping[str, Stamp]) -> None:
+        """Note files whose documents have been added; those that another file's content has moved to."""
+        for source, stamp in stamps.items():
+            self._moved += self._writer.find_moved(source, stamp) if stamp.documents else ()
+        if not self._dry_run:
+            self._writer.finish_files(stamps)
+
+    def _follow_moved(self) -> None:
+        """Remove the documents of files that have moved: they are those of the new place now."""
+        self._counts["moved"] = len(set(self._moved))
+        gone = self._writer.ids_of_sources(sorted(set(self._moved)))
+        self._counts["removed"] += len(gone)
+        if gone and not self._dry_run:
+            self._writer.delete(gone)
 
     @property
     def report(self) -> SyncReport:
@@ -205,6 +239,7 @@ class Sync:
         kept = [document for document in prepared if document.spans]
         blank = {str(document.document.id) for document in prepared if not document.spans}
         updated = sum(str(document.document.id) in known_documents for document in kept)
+        self._documents.update(str(one.source) for one in distinct if str(one.id) not in blank)
         self._counts.update(empty=len(blank), updated=updated, added=len(kept) - updated)
         gone = [identifier for identifier in blank if identifier in known_documents]
         self._counts["removed"] += len(gone)
@@ -228,8 +263,10 @@ class Sync:
         encoded = join_passages(prepared, {**known, **self._encoded_last}, self._settings)
         return encoded, len(self._encoded_last)
 
-    def _commit(self, prepared: list[Prepared], future: Future[tuple[EncodedPassages | None, int]]) -> None:
-        encoded, count = future.result()
+    def _commit(self, planned: _Planned) -> None:
+        prepared = planned.prepared
+        encoded, count = planned.encoded.result()
+        self._finish_files(planned.finished)
         self._counts["passages"] += count
         self._counts["reused"] += sum(len(document.spans) for document in prepared) - count
         if prepared and encoded:
@@ -253,6 +290,15 @@ class Sync:
             self._writer.check_documents(gone)  # a damaged source would seem to be gone
             self._writer.delete(gone)
         self._counts["removed"] += len(gone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A batch that is being encoded, and the files that it finishes."""
+
+    prepared: list[Prepared]
+    finished: Mapping[str, Stamp]
+    encoded: Future[tuple[EncodedPassages | None, int]]
 
 
 def _refuse_takeover(document: Document, known: KnownDocument) -> None:

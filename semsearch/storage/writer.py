@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,8 @@ import numpy as np
 from semsearch.common.arrays import chunks
 from semsearch.common.documents import Document
 from semsearch.common.errors import DuplicateIdError
-from semsearch.ingest.files import File
+from semsearch.ingest.files import File, is_gone
+from semsearch.ingest.stamps import Stamp
 from semsearch.storage.database.errors import translate_errors, translates_errors
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import Transaction
@@ -30,6 +31,7 @@ from semsearch.storage.tables import tables_of
 from semsearch.storage.tables.dead import DEAD
 from semsearch.storage.tables.documents import DOCUMENTS, KnownDocument, SourcedDocument, content_hash
 from semsearch.storage.tables.sources import SOURCES, KnownSource
+from semsearch.storage.tables.stamps import STAMPS
 from semsearch.storage.tables.table import PARAMETERS, Addition
 from semsearch.storage.vectors.committed import CommittedVectors
 from semsearch.storage.vectors.compaction import compact
@@ -57,12 +59,16 @@ class Writer:
         self.segments = SegmentWriter(connection, self._vectors, definition)
         self._known = KnownPassages(connection, self._vectors)
         self._names = Names(connection)
+        self._stamps: dict[str, Stamp] = {}
         with translate_errors(folder):
             connection.execute("CREATE TEMP TABLE seen (id TEXT PRIMARY KEY, hash BLOB) WITHOUT ROWID")
 
     @translates_errors
     def commit(self, batch: Sequence[Prepared], encoded: EncodedPassages) -> None:
-        """Add documents, or replace those whose id is there, with one vector a span, in one commit."""
+        """Add documents, or replace those whose id is there, with one vector a span, in one commit.
+
+        The files of :meth:`finish_files` count with it.
+        """
         appends = {PASSAGE_VECTORS: self._vectors.append(PASSAGE_VECTORS, encoded.pooled.vectors)}
         if encoded.words:
             words = np.concatenate([passage.vectors for passage in encoded.words])
@@ -86,10 +92,10 @@ class Writer:
             )
             for table in self._tables:
                 table.insert(self._connection, addition)
-            SOURCES.note(self._connection, self._names.unnoted)
+            self._note_files()
             rows = addition.first_row + len(encoded.pooled.vectors)
             self._connection.execute("UPDATE state SET generation = generation + 1, rows = ?", (rows,))
-        self._names.unnoted.clear()
+        self._forget_noted()
         self.segments.relieve_table()
 
     @translates_errors
@@ -103,6 +109,27 @@ class Writer:
         with Transaction(self._connection):
             SOURCES.note(self._connection, sources)
             self._connection.execute("UPDATE state SET generation = generation + 1")
+
+    def finish_files(self, stamps: Mapping[str, Stamp]) -> None:
+        """Note by their sources how files are whose documents are all in the collection, with the next commit."""
+        self._stamps.update(stamps)
+
+    @translates_errors
+    def stamp_of(self, source: str) -> Stamp | None:
+        """How a file was when all its documents were added."""
+        return STAMPS.read(self._connection, source)
+
+    @translates_errors
+    def find_moved(self, source: str, stamp: Stamp) -> list[str]:
+        """The files that are not there any more, and had the content that a new one has."""
+        if STAMPS.read(self._connection, source):
+            return []
+        return [other for other in STAMPS.sources_like(self._connection, stamp) if other != source and is_gone(other)]
+
+    @translates_errors
+    def ids_of_sources(self, sources: Sequence[str]) -> list[str]:
+        """The ids of the documents of some files."""
+        return DOCUMENTS.ids_of_sources(self._connection, sources)
 
     @translates_errors
     def name_file(self, file: File) -> str:
@@ -168,9 +195,11 @@ class Writer:
     @translates_errors
     def maintain(self) -> None:
         """What is due after a write: remove deleted rows if they are many, renew the index, leave no rubbish."""
-        if self._names.unnoted and read_state(self._connection).documents:
-            self.note_sources(self._names.unnoted)
-            self._names.unnoted.clear()
+        if (self._names.unnoted or self._stamps) and read_state(self._connection).documents:
+            with Transaction(self._connection):
+                self._note_files()
+                self._connection.execute("UPDATE state SET generation = generation + 1")
+            self._forget_noted()
         dead = DEAD.count(self._connection)
         if dead > max(DEAD_ROWS, DEAD_SHARE * read_state(self._connection).rows):
             self.compact()
@@ -188,6 +217,15 @@ class Writer:
             return
         logger.info("removing deleted rows from %s", f"{read_state(self._connection).rows:,}")
         compact(self._connection, self._vectors, self.indexes, self.segments)
+
+    def _note_files(self) -> None:
+        """Note what is new about files; the caller's transaction makes it count."""
+        SOURCES.note(self._connection, self._names.unnoted)
+        STAMPS.note(self._connection, self._stamps)
+
+    def _forget_noted(self) -> None:
+        self._names.unnoted.clear()
+        self._stamps.clear()
 
     def _delete_passages(self, number: int) -> None:
         """Mark the rows of a document's passages as dead, and forget what belongs to them."""

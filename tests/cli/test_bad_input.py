@@ -25,14 +25,14 @@ def still_sound(garden, hits, before):
 
 FILES = {
     "good.txt": b"A bee.\n",
-    "latin.txt": b"caf\xe9\n",
-    "broken.jsonl": b'{"text": "A bee."}\n{"text": \n{"text": "Honey."}\n',
+    "program.txt": b"\x7fELF" + bytes(range(256)) * 2,
+    "broken.jsonl": b'{"text": \n',
     "list.jsonl": b'["A bee."]\n',
     "field.jsonl": b'{"body": "A bee."}\n',
     "type.jsonl": b'{"text": 5}\n',
     "double.jsonl": b'{"id": "twice", "text": "A bee."}\n{"id": "twice", "text": "Honey."}\n',
     "columns.csv": b"id,body\nb,A bee.\n",
-    "row.csv": b"id,text\nb,A bee.\nc\n",
+    "row.csv": b"id,text\nc\n",
     "header.csv": b"",
     "blank.txt": b" \n\t\n",
     "empty.jsonl": b"",
@@ -56,14 +56,14 @@ def files():
         (["nowhere.txt"], ["no file or folder nowhere.txt", "check the spelling"]),
         (["goods.txt"], ["no file or folder goods.txt", "did you mean good.txt?"]),
         (["good.txt", "nowhere"], ["no file or folder nowhere"]),
-        (["latin.txt"], ["latin.txt", "not UTF-8", "0xe9", "iconv"]),
-        (["broken.jsonl"], ["broken.jsonl:2", "not JSON", "--skip-bad"]),
+        (["program.txt"], ["program.txt", "no text", "UTF-8"]),
+        (["broken.jsonl"], ["broken.jsonl:1", "not JSON"]),
         (["list.jsonl"], ["list.jsonl:1", "not an object"]),
         (["field.jsonl"], ["field.jsonl:1", "no field 'text'", "'body'", "--text-field"]),
         (["type.jsonl"], ["type.jsonl:1", "'text' must be a string, not 5"]),
         (["double.jsonl"], ["double.jsonl", "'twice'"]),
         (["columns.csv"], ["columns.csv:1", "no field 'text'", "--text-field"]),
-        (["row.csv"], ["row.csv:3", "1 cells under 2 columns", "--skip-bad"]),
+        (["row.csv"], ["row.csv:2", "1 cells under 2 columns"]),
         (["header.csv"], ["header.csv:1", "no header"]),
         (["empty.jsonl"], ["there is no document in empty.jsonl"]),
         (["good.txt", "--window", "0"], ["0"]),
@@ -100,23 +100,42 @@ def test_a_corpus_without_a_known_file_says_what_was_left_out(run, indexes):
 
 @pytest.mark.usefixtures("files")
 def test_a_corpus_of_broken_records_alone_is_an_error_that_names_them(run, indexes):
-    """``--skip-bad`` does not make a collection of nothing."""
-    result = run("index", "fresh", "latin.txt", "--skip-bad")
+    """No collection is made of nothing; the first reason is the error, the others stand before it."""
+    result = run("index", "fresh", "program.txt", "broken.jsonl")
     assert (result.exit_code, result.stdout) == (1, "")
     skipped, error = result.stderr.splitlines()
     assert skipped.startswith("skipped: ")
-    assert "not UTF-8" in skipped
-    assert error.startswith("error: there is no document in latin.txt")
+    assert "broken.jsonl:1" in skipped
+    assert error.startswith("error: nothing in program.txt, broken.jsonl can be read: ")
+    assert "no text" in error
     assert not indexes.exists()
+
+
+@pytest.mark.usefixtures("files")
+def test_one_bad_file_never_stops_the_others(run, hits):
+    """Whatever is wrong with it; with ``--strict`` all is done, too, and the status is 1."""
+    bad = [name for name in FILES if name not in ("good.txt", "double.jsonl", "pictures/photo.png")]
+    result = run("index", "fresh", *bad, "good.txt")
+    assert result.exit_code == 0
+    skipped = [line for line in result.stderr.splitlines() if line.startswith("skipped: ")]
+    assert len(skipped) == len(bad) - len(["blank.txt", "empty.jsonl", "blanks/a.txt", "blanks/b.md"])
+    assert [hit["document"] for hit in hits("fresh", "bee")] == ["good.txt"]
+    result = run("index", "strict", *bad, "good.txt", "--strict")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith(f"error: {len(skipped)} records could not be read; ")
+    assert [hit["document"] for hit in hits("strict", "bee")] == ["good.txt"]
 
 
 @pytest.mark.usefixtures("still_sound")
 def test_an_error_in_a_later_batch_keeps_what_was_committed(refused, hits, monkeypatch):
-    """Good records before a broken one are in the collection if they were committed before it was read."""
+    """Good records before one that cannot be added are in the collection if they were committed before it was read."""
     monkeypatch.setattr("semsearch.storage.sync.BATCH_DOCUMENTS", 2)
     lines = ["A bee.", "A jet.", "Soup.", "A violin.", "Honey.", "Cities."]
     lines = [f'{{"id": "{number}", "text": "{text}"}}' for number, text in enumerate(lines)]
-    assert "stdin:7" in refused("index", "fresh", "-", "--as", "jsonl", stdin="\n".join([*lines, "{broken"]))
+    twice = '{"id": "0", "text": "Another bee."}'
+    assert "two documents have the id '0'" in refused(
+        "index", "fresh", "-", "--as", "jsonl", stdin="\n".join([*lines, twice])
+    )
     kept = {hit["document"] for hit in hits("fresh", "bee")}
     assert {"0", "1"} <= kept
 

@@ -211,10 +211,10 @@ def test_what_does_not_fit_the_model_is_told(run):
     assert run("index", "windows", "a.txt").stderr == ""
 
 
-def test_skip_bad_goes_on_and_counts(run, hits):
+def test_broken_records_are_counted_and_named(run, hits):
     """Broken records are named on stderr by file and line, and the good ones around them are indexed."""
     write("a.jsonl", '{"id": "b", "text": "A bee."}', "{broken", '{"id": "n"}', '{"id": "h", "text": "Honey."}')
-    result = run("index", "made", "a.jsonl", "--skip-bad")
+    result = run("index", "made", "a.jsonl")
     assert result.exit_code == 0
     assert result.stdout == "made: 2 added, 2 skipped; 2 passages encoded\n"
     first, second = result.stderr.splitlines()
@@ -227,9 +227,21 @@ def test_skip_bad_goes_on_and_counts(run, hits):
 def test_many_skipped_records_are_named_in_a_few_lines(run):
     """Ten of them are shown, the others counted."""
     write("a.jsonl", '{"text": "A bee."}', *["{"] * 25)
-    result = run("index", "made", "a.jsonl", "--skip-bad")
+    result = run("index", "made", "a.jsonl")
     assert result.stdout == "made: 1 added, 25 skipped; 1 passage encoded\n"
-    assert result.stderr.splitlines()[10:] == ["skipped: … and 15 more"]
+    assert result.stderr.splitlines()[10:] == ["skipped: … and 15 more; --json names them"]
+
+
+def test_the_report_is_also_json(run):
+    """All counts, what was left out, and the reason of each broken record."""
+    write("notes/a.jsonl", '{"text": "A bee."}', *["{"] * 25)
+    write("notes/photo.png", "PNG")
+    report = json.loads(run("index", "made", "notes", "--json").stdout)
+    counts = {name: report[name] for name in ("collection", "added", "skipped", "passages", "unchanged")}
+    assert counts == {"collection": "made", "added": 1, "skipped": 25, "passages": 1, "unchanged": 0}
+    assert report["left_out"]["unknown_kind"] == 1
+    assert len(report["skipped_because"]) == 25
+    assert all("not JSON" in reason for reason in report["skipped_because"])
 
 
 def test_blank_documents_are_left_out_and_counted(run, hits):

@@ -98,6 +98,9 @@ def test_a_message_has_its_subject_sender_and_date(read):
     (document,) = read("a.eml", sample_files.message(html="<p>in colour</p>"))
     assert (document.title, document.text.strip()) == ("Honey harvest", PAGES[0])
     assert document.metadata == {
+        "path": "a.eml",
+        "kind": "mail",
+        "modified": document.metadata["modified"],
         "from": "Ada <ada@example.org>",
         "to": "bees@example.org",
         "date": "2024-05-01T10:00:00+02:00",

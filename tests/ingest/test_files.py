@@ -242,12 +242,39 @@ def test_a_folder_that_the_system_refuses_to_list_is_an_input_error(tmp_path, mo
 
 
 def test_a_file_that_vanishes_is_an_input_error(tmp_path):
-    """A file that is gone when its turn comes stops the reading, whether bad records are skipped or not."""
-    write(tmp_path, "a.txt")
-    reader = Reader([tmp_path / "a.txt"], skip_bad=True)
+    """A file that is gone when its turn comes stops the reading with its name, or is left out and named."""
+    write(tmp_path, "a.txt", "b.txt")
+    reader = Reader([tmp_path / "a.txt", tmp_path / "b.txt"])
     (tmp_path / "a.txt").unlink()
     with pytest.raises(InputError, match=r"cannot read .*a\.txt: no such file"):
         list(reader)
+    reader = Reader([tmp_path / "b.txt", tmp_path], skip_bad=True)
+    (tmp_path / "b.txt").unlink()
+    write(tmp_path, "c.txt")
+    assert list(reader) == []
+    assert reader.skipped == 1
+    assert "b.txt: no such file" in reader.messages[0]
+
+
+def test_a_folder_that_cannot_be_listed_can_be_left_out(tmp_path, monkeypatch):
+    """The others are read, and the folder is named; what is in it counts as unknown, not as gone."""
+    write(tmp_path, "notes/a.txt", "notes/sub/b.txt")
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("sub"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"cannot read .*sub: permission denied"):
+        Reader([tmp_path / "notes"])
+    reader = Reader([tmp_path / "notes"], skip_bad=True)
+    assert [document.id for document in reader] == ["notes/a.txt"]
+    assert reader.skipped == 1
+    assert "sub: permission denied" in reader.messages[0]
+    inside = str(tmp_path / "notes" / "sub" / "b.txt")
+    assert not reader.lacks(inside, inside)
 
 
 def test_a_file_name_that_is_not_utf8_gives_an_id_that_can_be_stored(tmp_path):

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsearch.common.errors import InputError
@@ -167,6 +167,7 @@ def test_options_choose_by_patterns_and_sizes(tmp_path, options, expected):
     assert _read(tmp_path / "f", **options) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b*", "{x,y}", "{1,2,3}", ".", "/"]), min_size=1, max_size=6).map("".join))
 def test_braces_are_all_choices(pattern):
     """As Python's own product of the choices."""

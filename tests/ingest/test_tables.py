@@ -101,15 +101,15 @@ def test_a_cell_may_be_large(put):
         ("a", "1 cells under 2 columns; mend the row"),
         ('"a"b,1', "not a row: ',' expected after '\"'; mend it"),
         ("a,", "field 'id' must be .*, not ''; name another with --id-field"),
-        (b"\xe9,1", r"not UTF-8 \(byte 0xe9\); convert the file with iconv"),
-        (b'"caf\xe9\nand tea",1', r"not UTF-8 \(byte 0xe9\); convert the file with iconv"),
+        (b"\xe9" + "äöüß".encode() * 9 + b",1", r"not UTF-8 \(byte 0xe9\); convert the file with iconv"),
+        (b'"caf\xe9\n' + "äöüß".encode() * 9 + b'",1', r"not UTF-8 \(byte 0xe9\); convert the file with iconv"),
     ],
 )
 def test_a_bad_row_is_refused_and_can_be_skipped(put, row, reason):
     """The error names the line that the row begins on; skipping loses that row alone."""
     data = row if isinstance(row, bytes) else row.encode()
     path = put(b'text,id\n"be\nfore",1\n' + data + b"\nafter,3\n")
-    with pytest.raises(RecordError, match=rf"a\.csv:4: {reason}, or skip it with --skip-bad$"):
+    with pytest.raises(RecordError, match=rf"a\.csv:4: {reason}, or leave it out with skip_bad=True$"):
         list(Reader([path]))
     reader = Reader([path], skip_bad=True)
     assert [document.text for document in reader] == ["be\nfore", "after"]
@@ -328,14 +328,14 @@ def test_a_header_without_the_column_of_texts_is_explained(put, name, header, re
         (b"text,x\na,1\n", Fields(id="key"), 1, r"no field 'key' .*; .* --id-field"),
         (b"text,x\na,1\n", Fields(title="name"), 1, r"no field 'name' .*; .* --title-field"),
         (b"\ntext,x,x\na,1,2\n", Fields(), 2, "two columns are called 'x'; rename one"),
-        (b"text,\xff\na,1\n", Fields(), 1, r"not UTF-8 \(byte 0xff\)"),
+        ("text,äöüäöü".encode() + b"\xff\na,1\n", Fields(), 1, r"not UTF-8 \(byte 0xff\)"),
         (b'"text\n', Fields(), 1, "not a row: unexpected end of data"),
     ],
 )
 def test_a_table_with_a_bad_header_is_refused_and_skipped_whole(put, data, fields, line, reason):
     """Without a header that names its columns no row can be read, and one error says so."""
     path = put(data)
-    with pytest.raises(RecordError, match=rf"a\.csv:{line}: {reason}.*, or skip it with --skip-bad$"):
+    with pytest.raises(RecordError, match=rf"a\.csv:{line}: {reason}.*, or leave it out with skip_bad=True$"):
         list(Reader([path], fields=fields))
     reader = Reader([path], fields=fields, skip_bad=True)
     assert list(reader) == []

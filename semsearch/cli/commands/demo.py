@@ -44,7 +44,7 @@ def command(indexes: Path | None) -> None:
         planned = count_committed(lambda counts: counts.added + counts.updated + counts.unchanged)
         with sync_progress(len(documents), planned) as progress:
             report = collection.sync(documents, prune=["python"], progress=progress)
-        click.echo(summary(NAME, report, 0, dry_run=False), err=True)
+        click.echo(summary(NAME, report, dry_run=False), err=True)
         for question in QUESTIONS:
             click.echo(f"\n{question}\n")
             show_hits(collection.search(question, k=5), "table")

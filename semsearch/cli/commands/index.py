@@ -25,10 +25,10 @@ from semsearch.cli.options import (
     timeout_option,
 )
 from semsearch.cli.output.asking import confirm
+from semsearch.cli.output.left_out import tell_left_out
 from semsearch.cli.output.progress import count_committed, sync_progress
-from semsearch.cli.output.summary import count_noun, summary, tell_unread
+from semsearch.cli.output.summary import count_noun, report_json, summary, tell_unread
 from semsearch.common.errors import CollectionNotFoundError, InputError
-from semsearch.common.unicode import one_line
 from semsearch.ingest.formats.registry import FORMATS
 from semsearch.storage.folder import exists
 
@@ -48,6 +48,8 @@ class SyncOptions:
     yes: bool
     dry_run: bool
     reencode: bool
+    strict: bool
+    as_json: bool
     factory: str | None
 
 
@@ -59,6 +61,8 @@ sync_options = as_value(
         click.option("--yes", is_flag=True, help="Do not ask before --prune removes more than half of a path's."),
         click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing."),
         click.option("--reencode", is_flag=True, help="Encode all that is stored again first, with --model if given."),
+        click.option("--strict", is_flag=True, help="End with status 1 if anything could not be read."),
+        click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
         factory_option,
     ),
 )
@@ -104,24 +108,36 @@ def command(
             return
         raise click.UsageError("Missing argument 'PATH...': name files or folders to index, or - for standard input")
     reader = reading.reader(paths, allow_missing=sync.prune and exists(path))
-    if reader.is_empty() and not (sync.prune and exists(path)):
-        _tell_left_out(reader)
-        raise InputError(
-            f"there is no document in {', '.join(paths)}; give files of a known kind ({', '.join(FORMATS)}), "
-            "or name others with --include"
-        )
+    if not exists(path) and reader.is_empty():
+        tell_left_out(reader, told=1)
+        raise _no_document_error(paths, reader)
     try:
         report, refused = _write(path, reader, build, run, sync, timeout)
     except CollectionNotFoundError:  # whoever had made it gave up while we waited for the lock, and dropped it
         report, refused = _write(path, reader, build, run, sync, timeout)
-    _tell_left_out(reader)
+    is_nothing = not (report.added or report.updated or report.unchanged or report.empty or sync.prune)
+    tell_left_out(reader, told=int(is_nothing))
+    if is_nothing:
+        raise _no_document_error(paths, reader)
     if report.empty and not exists(path) and not sync.dry_run:
         raise InputError(f"every document in {', '.join(paths)} is blank; there is nothing to search in them")
-    click.echo(summary(name, report, reader.skipped, sync.dry_run))
+    click.echo(report_json(name, report, reader) if sync.as_json else summary(name, report, sync.dry_run))
     tell_unread(report)
     if refused:
         left = ", ".join(f"{len(one.ids):,} of the {one.total:,} documents of {one.source}" for one in refused)
         raise InputError(f"{left} seem to be gone and were not removed; look what is there, or give --yes")
+    if sync.strict and reader.skipped:
+        raise InputError(f"{count_noun(reader.skipped, 'record')} could not be read; mend them, or leave --strict out")
+
+
+def _no_document_error(paths: Sequence[str], reader: Reader) -> InputError:
+    where = ", ".join(paths)
+    if reader.messages:
+        return InputError(f"nothing in {where} can be read: {reader.messages[0]}")
+    return InputError(
+        f"there is no document in {where}; give files of a known kind ({', '.join(FORMATS)}), "
+        "or name others with --include"
+    )
 
 
 def _reencode(path: Path, build: BuildOptions, run: RunOptions, timeout: float | None) -> None:
@@ -187,23 +203,3 @@ def _remove_doubtful(store: Store, doubtful: list[Doubtful]) -> int:
 
 def _is_anybody_there() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
-
-
-def _tell_left_out(reader: Reader) -> None:
-    """Say on stderr which records and how many files are not in the collection."""
-    for message in reader.messages:
-        click.echo(f"skipped: {one_line(message)}", err=True)
-    if more := reader.skipped - len(reader.messages):
-        click.echo(f"skipped: … and {more:,} more", err=True)
-    if reader.ignored:
-        click.echo(
-            f"left out: {count_noun(reader.ignored, 'file')} of unknown kinds; --include takes them as text", err=True
-        )
-    if reader.excluded:
-        click.echo(f"left out: {count_noun(reader.excluded, 'path')} by .gitignore, other rules, or options", err=True)
-    if reader.unreadable:
-        click.echo(
-            f"left out: {count_noun(reader.unreadable, 'file')} whose kinds need the extra files; run: "
-            "pip install 'semsearch[files]'",
-            err=True,
-        )

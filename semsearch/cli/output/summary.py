@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from semsearch.ingest.reader import Reader
     from semsearch.storage.sync import SyncReport
     from semsearch.storage.upkeep.status import Status
 
-__all__ = ["count_noun", "measured_text", "size_text", "summary", "tell_unread", "warn_of_age"]
+__all__ = ["count_noun", "measured_text", "report_json", "size_text", "summary", "tell_unread", "warn_of_age"]
 
 
-def summary(name: str, report: SyncReport, skipped: int, dry_run: bool) -> str:
+def summary(name: str, report: SyncReport, dry_run: bool) -> str:
     """What was done, or would be, in one line."""
     counts = (
         (report.added, "to add" if dry_run else "added"),
@@ -21,12 +24,20 @@ def summary(name: str, report: SyncReport, skipped: int, dry_run: bool) -> str:
         (report.unchanged, "unchanged"),
         (report.removed, "to remove" if dry_run else "removed"),
         (report.empty, "blank"),
-        (skipped, "skipped"),
+        (report.skipped, "skipped"),
     )
     documents = ", ".join(f"{count:,} {word}" for count, word in counts if count)
     passages = f"{count_noun(report.passages, 'passage')} {'to encode' if dry_run else 'encoded'}"
     passages += f", {report.reused:,} known already" if report.reused else ""
+    passages += f"; {count_noun(report.moved, 'file')} moved" if report.moved else ""
     return f"{name}{' (dry run)' if dry_run else ''}: {documents or 'nothing to do'}; {passages}"
+
+
+def report_json(name: str, report: SyncReport, reader: Reader) -> str:
+    """All that was done, counted, and what was left out with the reasons, as one JSON object."""
+    left_out = {"unknown_kind": reader.ignored, "by_rules": reader.excluded, "needs_extra": reader.unreadable}
+    value = {"collection": name, **asdict(report), "left_out": left_out, "skipped_because": reader.messages}
+    return json.dumps(value, ensure_ascii=False)
 
 
 def tell_unread(report: SyncReport) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import os
 
 from semsearch.ingest.formats.packing import split_packing
 
@@ -41,6 +41,6 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
 _KINDS = {extension: kind for kind, extensions in EXTENSIONS.items() for extension in extensions}
 
 
-def kind_of(path: PurePath) -> str | None:
-    """The kind that a file's extension stands for, if it is one we know; of a packed file that of what is inside."""
-    return _KINDS.get(split_packing(path)[0].suffix.lower())
+def kind_of(name: str) -> str | None:
+    """The kind that the extension of a file's name or path stands for; of a packed file that of what is inside."""
+    return _KINDS.get(os.path.splitext(split_packing(name)[0])[1].lower())  # noqa: PTH122 - of a string

@@ -11,7 +11,7 @@ from semsearch.common.documents import Document
 from semsearch.common.errors import NONSENSE, RecordError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.markdown import find_title
+from semsearch.ingest.formats.markdown import find_heading
 from semsearch.ingest.formats.records import locate
 from semsearch.ingest.formats.streams import decode
 
@@ -32,7 +32,7 @@ def _read_notebook(origin: Origin, stream: BufferedReader, _: Fields) -> Iterato
         yield locate(RecordError(f"no notebook of Jupyter ({error!r:.80}); save it anew"), origin.label)
         return
     text = replace_surrogates("\n\n".join(cell for cell in cells if cell.strip()))
-    yield Document(text, origin.id, find_title(text), origin.source)
+    yield Document(text, origin.id, find_heading(text), origin.source)
 
 
 def _read_cell(cell: dict[str, Any], language: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
-
 from semsearch.ingest.formats.delimited import CSV, TSV
 from semsearch.ingest.formats.extensions import EXTENSIONS, kind_of
 from semsearch.ingest.formats.extracted import EXTRACTED
@@ -28,7 +26,7 @@ PIPE_FORMAT = LINES
 """What standard input is read as unless told otherwise."""
 
 
-def format_of(path: PurePath) -> Format | None:
-    """The format that a file's extension stands for, if it is one we know; of a packed file that of what is inside."""
-    kind = kind_of(path)
+def format_of(name: str) -> Format | None:
+    """The format that the extension of a file's name or path stands for, if it is one we know."""
+    kind = kind_of(name)
     return FORMATS[kind] if kind else None

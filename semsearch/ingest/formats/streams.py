@@ -1,14 +1,17 @@
-"""Bytes to text: counted as they are read, decoded as UTF-8, with what does not fit made visible."""
+"""Bytes to text: counted as they are read, decoded as UTF-8 or what else they are, with bad bytes made visible."""
 
 from __future__ import annotations
 
 import codecs
+import hashlib
 import io
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from semsearch.common.errors import RecordError
 from semsearch.common.unicode import LONE_SURROGATE
+from semsearch.ingest.formats.charsets import guess_encoding, has_many_nuls, is_nearly_utf8
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -16,19 +19,23 @@ if TYPE_CHECKING:
 __all__ = ["Counted", "check", "decode", "text_lines"]
 
 _ADVICE = "convert the file with iconv"
-SHORTEST_BINARY = 32
-MOST_NULS = 0.1
-"""Share of NUL bytes from which on a file is no text: UTF-16 of Latin letters has half, programs have a third."""
+_BLOCK = 1 << 14
+SAMPLE_BYTES = 1 << 16
+"""Of a stream, by which its encoding is told."""
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""Those of UTF-32 begin so, too."""
+_FIRST_OF_SEVERAL = 0xC0
 
 
 class Counted(io.RawIOBase):
-    """A stream that reports how many bytes were read from it."""
+    """A stream that reports how many bytes were read from it, and hashes them."""
 
     def __init__(self, stream: BinaryIO, report: Callable[[int], None]) -> None:
         """Read from ``stream``, which stays the caller's to close."""
         # A pipe's read1() hands over what has come so far, where read() waits for more.
         self._read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
         self._report = report
+        self._hash = hashlib.sha256()
 
     def readable(self) -> bool:
         """Yes: the layers above ask."""
@@ -39,17 +46,42 @@ class Counted(io.RawIOBase):
         view = memoryview(buffer)
         data = self._read(len(view))
         view[: len(data)] = data
+        self._hash.update(data)
         self._report(len(data))
         return len(data)
 
+    def drain(self) -> None:
+        """Read what a reader has left behind its last record."""
+        while self.readinto(bytearray(_BLOCK)):
+            pass
+
+    def digest(self) -> bytes:
+        """SHA-256 of all that was read."""
+        return self._hash.digest()
+
 
 def text_lines(stream: io.BufferedReader) -> Iterator[str]:
-    """The lines of a stream with their ends, without a byte-order mark.
+    """The lines of a stream with their ends, without a byte-order mark, in the encoding that its start tells.
 
-    A byte that is not UTF-8 becomes a surrogate that ``check`` finds, so that one bad line
+    A byte that is not UTF-8 in a file that is becomes a surrogate that ``check`` finds, so that one bad line
     leaves the others as they are.
     """
-    return io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    start = stream.peek()[:SAMPLE_BYTES]
+    whole = start[: start.rfind(b"\n") + 1] or start[: -len(_cut_character(start)) or None]
+    if not whole.startswith(UTF16_MARKS) and (is_nearly_utf8(whole) and not has_many_nuls(whole)):
+        return io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    encoding = guess_encoding(start)
+    if encoding is None:
+        raise RecordError("no text; leave it out, or say what it holds with --as")
+    return io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
+
+
+def _cut_character(data: bytes) -> bytes:
+    """The bytes at the end that may be the start of a character of UTF-8."""
+    for length in range(1, min(4, len(data) + 1)):
+        if data[-length] >= _FIRST_OF_SEVERAL:
+            return data[-length:]
+    return b""
 
 
 def check(text: str) -> str:
@@ -62,13 +94,12 @@ def check(text: str) -> str:
 
 
 def decode(data: bytes) -> str:
-    """The text of a whole file; raises RecordError with the offset of the first bad byte, and for what is no text."""
+    """The text of a whole file, in the encoding that it has; raises RecordError for what is no text."""
     content = data.removeprefix(codecs.BOM_UTF8)
-    if len(data) >= SHORTEST_BINARY and data.count(0) > MOST_NULS * len(data):
-        raise RecordError(f"no text: {data.count(0) / len(data):.0%} of its bytes are NUL; if it is UTF-16, {_ADVICE}")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        offset = len(data) - len(content) + error.start
-        byte = data[offset]
-        raise RecordError(f"not UTF-8 (byte 0x{byte:02x} at offset {offset}); {_ADVICE}") from error
+    if not content.startswith(UTF16_MARKS) and not has_many_nuls(content):
+        with suppress(UnicodeDecodeError):
+            return content.decode("utf-8")
+    encoding = guess_encoding(content)
+    if encoding is None:
+        raise RecordError("no text: its bytes are in no encoding of text; leave it out, or save it anew as UTF-8")
+    return content.decode(encoding, "replace")

@@ -29,6 +29,7 @@ from semsearch.storage.tables.passages import PASSAGES, passage_crc
 from semsearch.storage.tables.readings import ENTRY, READINGS, pack_readings
 from semsearch.storage.tables.segments import FIELDS, POSTINGS
 from semsearch.storage.tables.sources import SOURCES, KnownSource
+from semsearch.storage.tables.stamps import STAMPS
 from semsearch.storage.tables.table import Append, Table, values_crc
 from semsearch.storage.tables.tuning import TUNING
 from semsearch.storage.vectors.file import CRC_BYTES, StoredRows, VectorFile, vector_file
@@ -72,7 +73,7 @@ def add_id(connection: sqlite3.Connection, folder: Path) -> None:
     for statement in (
         "ALTER TABLE passages RENAME TO former_passages",
         "DROP INDEX passages_of_document",
-        *statements(PASSAGES.ddl + SOURCES.ddl + READINGS.ddl + POSTINGS.ddl + FIELDS.ddl),
+        *statements(PASSAGES.ddl + SOURCES.ddl + STAMPS.ddl + READINGS.ddl + POSTINGS.ddl + FIELDS.ddl),
     ):
         connection.execute(statement)
     former = connection.execute("SELECT vector, document, ordinal, start, stop, cut, crc FROM former_passages")

@@ -19,6 +19,7 @@ from semsearch.storage.tables.passages import PASSAGES
 from semsearch.storage.tables.readings import READINGS
 from semsearch.storage.tables.segments import FIELDS, POSTINGS, Segments
 from semsearch.storage.tables.sources import SOURCES
+from semsearch.storage.tables.stamps import STAMPS
 from semsearch.storage.tables.table import Table
 from semsearch.storage.tables.tuning import TUNING, WORD_TUNING, Tuning
 from semsearch.storage.tables.words import WORDS
@@ -29,6 +30,7 @@ __all__ = ["BLOCKS_OF", "INDEXES_OF", "SEGMENT_TABLES", "TABLES", "TUNING_OF", "
 TABLES: tuple[Table, ...] = (
     META,
     SOURCES,
+    STAMPS,
     DOCUMENTS,
     PASSAGES,
     READINGS,

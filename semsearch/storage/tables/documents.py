@@ -191,6 +191,14 @@ CREATE TABLE documents (
             rows += connection.execute(f"{query}source IN ({placeholders(part)})", part)
         return [SourcedDocument(identifier, source, bool(seen)) for identifier, source, seen in dict.fromkeys(rows)]
 
+    def ids_of_sources(self, connection: sqlite3.Connection, sources: Sequence[str]) -> list[str]:
+        """The ids of the documents that come from some files."""
+        ids: list[str] = []
+        for part in chunks(sources, PARAMETERS):
+            query = f"SELECT id FROM documents WHERE source IN ({placeholders(part)})"  # noqa: S608 - only ? marks
+            ids += [identifier for (identifier,) in connection.execute(query, part)]
+        return ids
+
     def verify(self, inspection: Inspection) -> Iterator[TableFinding]:
         """Hashes of texts and metadata; spans inside the text, as many as there must be."""
         for row in inspection.connection.execute(f"SELECT {DOCUMENT_COLUMNS} FROM documents d"):  # noqa: S608
