@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -55,6 +55,18 @@ class ReadOptions:
     id_field: str | None
     text_field: str | None
     title_field: str | None
+    metadata: str | None
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> ReadOptions:
+        """The inverse of :meth:`to_json`; what a newer program has noted besides is left out."""
+        values: dict[str, Any] = {field.name: stored.get(field.name) for field in fields(cls)}
+        lists = {name: tuple(stored.get(name) or ()) for name in ("include", "exclude")}
+        return cls(**(values | lists))
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     def reader(self, paths: Sequence[str], *, allow_missing: bool = False) -> Reader:
         """A reader of these paths."""
@@ -63,13 +75,17 @@ class ReadOptions:
         return Reader(
             [path if path == "-" else Path(path) for path in paths],
             file_format=FORMATS[self.kind] if self.kind else None,
-            fields=Fields(self.id_field, self.text_field, self.title_field),
+            fields=Fields(self.id_field, self.text_field, self.title_field, self._kept()),
             include=self.include,
             exclude=self.exclude,
             largest=self.max_size,
             skip_bad=True,
             allow_missing=allow_missing,
         )
+
+    def _kept(self) -> tuple[str, ...] | None:
+        """The fields that become metadata."""
+        return None if self.metadata is None else tuple(filter(None, map(str.strip, self.metadata.split(","))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +105,11 @@ class BuildOptions:
     max_seq_length: int | None
     query_prompt: str | None
     document_prompt: str | None
+
+    @classmethod
+    def of_collection(cls) -> BuildOptions:
+        """Those that the collection has."""
+        return cls(**dict.fromkeys((field.name for field in fields(cls)), None))
 
     def settings(self) -> CollectionSettings:
         """The settings of a new collection."""
@@ -147,6 +168,7 @@ read_options = as_value(
         ),
         click.option("--text-field", metavar="NAME", help="Field or column of the text.  [default: text]"),
         click.option("--title-field", metavar="NAME", help="Field or column of the title.  [default: title]"),
+        click.option("--metadata", metavar="A,B", help="Keep these other fields, '' for none.  [default: all]"),
     ),
 )
 """Which files are read, and how, as ``reading``."""

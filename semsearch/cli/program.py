@@ -28,6 +28,7 @@ __all__ = ["COMMANDS", "program"]
 COMMANDS = {
     "demo": "Index the docs of Python's standard library, and query them.",
     "index": "Build a collection from files, or bring it up to date with them.",
+    "sync": "Bring a collection up to date with all that it was built from.",
     "search": "Find the passages nearest to a query, in meaning and in words.",
     "similar": "Find the documents that are nearest to a stored one.",
     "duplicates": "Find passages that are nearly the same, in groups.",
@@ -57,7 +58,7 @@ COMMANDS = {
 The summary is the first line of the command's own help.
 """
 
-WRITING = ("demo", "index")
+WRITING = ("demo", "index", "sync")
 """Commands that commit as they go, and go on where they were stopped."""
 
 INTERRUPTED = 130

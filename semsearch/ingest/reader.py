@@ -135,7 +135,7 @@ class Reader:
         """The documents of all files, as yet without the files' names."""
         self._restart()
         for file in self._files:
-            source, reading = file.origin.source, digest_reading(file, self._fields)
+            source, reading = file.origin.source, digest_reading(file.format.name, self._fields)
             stamp = known.stamp_of(source) if known else None
             unchanged = renew_stamp(file, stamp) if stamp and stamp.reading == reading else None
             if unchanged:

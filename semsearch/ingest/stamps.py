@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -52,9 +53,10 @@ class KnownFiles(Protocol):
         """How a file was when all its documents were added; none if one of them has changed since."""
 
 
-def digest_reading(file: File, fields: Fields) -> bytes:
+@cache
+def digest_reading(format_name: str, fields: Fields) -> bytes:
     """16 bytes that change when the same bytes would be read in another way."""
-    values = [READERS, file.format.name, fields.id, fields.text, fields.title]
+    values = [READERS, format_name, *astuple(fields)]
     return hashlib.sha256(json.dumps(values).encode()).digest()[:16]
 
 

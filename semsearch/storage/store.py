@@ -28,6 +28,7 @@ from semsearch.storage.folder import DATABASE
 from semsearch.storage.handle import Handle
 from semsearch.storage.locking import LOCK, clear
 from semsearch.storage.nonsense import encode_nonsense
+from semsearch.storage.recipes import Recipe, read_recipes
 from semsearch.storage.settings import CollectionSettings, Definition
 from semsearch.storage.snapshot import Extra, Snapshot
 from semsearch.storage.sync import MayRemove, Sync, SyncReport
@@ -166,6 +167,15 @@ class Store:
                 may_remove=may_remove,
             )
             return run.run(documents, prune)
+
+    def recipes(self) -> list[Recipe]:
+        """From what the collection was built, as it was when it was opened."""
+        return read_recipes(self.handle.meta)
+
+    def note_recipe(self, recipe: Recipe) -> None:
+        """Note from what the collection was built."""
+        with self.handle.writing() as writer:
+            writer.note_recipe(recipe)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents, effective at once for every reader; returns how many there were."""

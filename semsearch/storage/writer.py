@@ -25,11 +25,13 @@ from semsearch.storage.encoding import EncodedPassage, EncodedPassages
 from semsearch.storage.known import KnownPassages
 from semsearch.storage.names import Names
 from semsearch.storage.prepare import Prepared
+from semsearch.storage.recipes import RECIPES, Recipe, merge_recipe, read_recipes
 from semsearch.storage.segments.writer import SegmentWriter
 from semsearch.storage.settings import Definition
 from semsearch.storage.tables import tables_of
 from semsearch.storage.tables.dead import DEAD
 from semsearch.storage.tables.documents import DOCUMENTS, KnownDocument, SourcedDocument, content_hash
+from semsearch.storage.tables.meta import META
 from semsearch.storage.tables.sources import SOURCES, KnownSource
 from semsearch.storage.tables.stamps import STAMPS
 from semsearch.storage.tables.table import PARAMETERS, Addition
@@ -140,6 +142,16 @@ class Writer:
     def tell_apart(self, document: Document) -> Document:
         """A document of a file that was named here, under the id that it has in this collection."""
         return self._names.tell_apart(document)
+
+    @translates_errors
+    def note_recipe(self, recipe: Recipe) -> None:
+        """Note from what the collection was built, in one commit, unless it is noted."""
+        recipes = read_recipes(META.read(self._connection))
+        if recipe in recipes:
+            return
+        with Transaction(self._connection):
+            META.replace(self._connection, RECIPES, merge_recipe(recipes, recipe))
+            self._connection.execute("UPDATE state SET generation = generation + 1")
 
     @translates_errors
     def delete(self, ids: Sequence[str]) -> int:

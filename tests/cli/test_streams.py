@@ -17,6 +17,7 @@ from semsearch.cli.program import COMMANDS
 FLYING = str(Path(__file__).parents[2] / "examples" / "flying.csv")
 ARGUMENTS = {
     "index": ["index", "garden", "more.txt"],
+    "sync": ["sync", "garden"],
     "search": ["search", "garden", "bee"],
     "similar": ["similar", "garden", "bee"],
     "duplicates": ["duplicates", "garden", "--min-score", "0.01"],

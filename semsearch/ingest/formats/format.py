@@ -17,12 +17,13 @@ class Fields:
     """The fields or columns that hold a document's parts; all others become its metadata.
 
     Left out, the id is in ``id`` or else ``_id`` if there is one, the text is in ``text``, and
-    the title is in ``title`` if there is one.
+    the title is in ``title`` if there is one. Of the others ``metadata`` are kept, all if it is left out.
     """
 
     id: str | None = None
     text: str | None = None
     title: str | None = None
+    metadata: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,15 @@ def to_document(record: Mapping[str, Any], fields: Fields, default_id: str, sour
     """Make a document from a record; raises RecordError if a field is missing or of a wrong type."""
     id_name, text_name = _id_field(record, fields), _text_field(record, fields)
     title_name = _title_field(record, fields)
-    taken = (id_name, text_name, title_name)
+    taken, kept = (id_name, text_name, title_name), fields.metadata
     return Document(
         id=default_id if id_name is None else _id(record[id_name], id_name),
         text=_string(record[text_name], text_name, "--text-field"),
         title=None if title_name is None else _title(record.get(title_name), title_name),
         source=source,
-        metadata={name: value for name, value in record.items() if name not in taken},
+        metadata={
+            name: value for name, value in record.items() if name not in taken and (kept is None or name in kept)
+        },
     )
 
 

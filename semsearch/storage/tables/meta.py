@@ -25,6 +25,10 @@ class Meta(Table):
         rows = [(key, json.dumps(value)) for key, value in values.items()]
         connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
 
+    def replace(self, connection: sqlite3.Connection, key: str, value: Any) -> None:
+        """Set one value."""
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
     def read(self, connection: sqlite3.Connection) -> dict[str, Any]:
         """All values; raises one of ``NONSENSE`` for what is not JSON."""
         return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}

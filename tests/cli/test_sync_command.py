@@ -1,0 +1,118 @@
+"""``semsearch sync`` and ``--watch``: the same again, with the options of the first time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from semsearch import Collection
+
+LONG_AGO = (1_700_000_000, 1_700_000_000)
+
+
+def write(name, text):
+    """Write a file that is as if it were old."""
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, LONG_AGO)
+    return path
+
+
+def test_sync_repeats_what_a_collection_was_built_from(run, hits, monkeypatch, tmp_path_factory):
+    """All paths, from any folder, with the options that were given with them."""
+    write("notes/a.md", "A bee.")
+    write("notes/drafts/b.md", "A draft.")
+    write("shop.jsonl", '{"body": "Honey.", "price": 3, "secret": "x"}\n')
+    run("index", "made", "notes", "--exclude", "drafts/")
+    run("index", "made", "shop.jsonl", "--text-field", "body", "--metadata", "price")
+    write("notes/c.md", "A jet.")
+    write("notes/drafts/d.md", "A draft, too.")
+    write("shop.jsonl", '{"body": "Honey.", "price": 3, "secret": "x"}\n{"body": "Soup.", "price": 4, "secret": "y"}\n')
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    result = run("sync", "made")
+    assert result.stdout.splitlines() == [
+        "made: 1 added, 1 unchanged; 1 passage encoded",
+        "made: 1 added, 1 unchanged; 1 passage encoded",
+    ]
+    documents = {hit["document"]: hit["metadata"] for hit in hits("made", "x")}
+    assert set(documents) == {"notes/a.md", "notes/c.md", "shop.jsonl:1", "shop.jsonl:2"}
+    assert documents["shop.jsonl:2"] == {"price": 4}
+
+
+def test_sync_prunes_if_the_first_time_did_or_if_told_so(run):
+    """What is gone from the folder is removed."""
+    for name in ("a", "b", "c", "d", "e"):
+        write(f"notes/{name}.md", f"Note {name}.")
+    run("index", "made", "notes")
+    Path("notes/a.md").unlink()
+    assert run("sync", "made").stdout == "made: 4 unchanged; 0 passages encoded\n"
+    assert run("sync", "made", "--prune").stdout == "made: 4 unchanged, 1 removed; 0 passages encoded\n"
+    run("index", "made", "notes", "--prune")
+    Path("notes/b.md").unlink()
+    assert run("sync", "made").stdout == "made: 3 unchanged, 1 removed; 0 passages encoded\n"
+
+
+def test_other_options_for_the_same_paths_replace_those_before(run):
+    """The last word counts."""
+    write("shop.jsonl", '{"body": "Honey.", "text": "Old."}\n')
+    run("index", "made", "shop.jsonl")
+    run("index", "made", "shop.jsonl", "--text-field", "body")
+    assert run("sync", "made").stdout == "made: 1 unchanged; 0 passages encoded\n"
+
+
+def test_what_cannot_be_repeated_is_an_error(run, refused):
+    """Standard input cannot be read again, and a collection that is not there cannot be synced."""
+    run("index", "made", "-", stdin="A bee.\n")
+    assert "was not built from files; run: semsearch index made PATH" in refused("sync", "made")
+    assert "no collection" in refused("sync", "nowhere")
+
+
+def test_the_report_of_sync_is_also_json(run):
+    """One object for each path."""
+    write("notes/a.md", "A bee.")
+    run("index", "made", "notes")
+    assert json.loads(run("sync", "made", "--json").stdout)["unchanged"] == 1
+
+
+def test_watch_keeps_up_until_it_is_stopped(tmp_path, indexes):
+    """Files that are written, changed and removed are followed by a process that goes on; Ctrl-C ends it well."""
+    pytest.importorskip("watchfiles", reason="watchfiles is not installed")
+    write(tmp_path / "notes" / "a.md", "A bee.")
+    command = [sys.executable, "-m", "semsearch", "index", "made", "notes", "--watch", "--prune", "--yes"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        assert "1 added" in process.stdout.readline()
+        assert "watching" in _line_with("watching", process)
+        write(tmp_path / "notes" / "sub" / "b.md", "A jet.")
+        assert "1 added, 1 unchanged" in process.stdout.readline()
+        (tmp_path / "notes" / "a.md").unlink()
+        assert "1 unchanged, 1 removed" in process.stdout.readline()
+        with Collection.open(indexes / "made") as collection:
+            assert collection.ids() == ["notes/sub/b.md"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert process.stdout.read() == ""
+        assert "Traceback" not in process.stderr.read()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _line_with(word, process):
+    """The next line on stderr that has a word."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < 60:
+        line = process.stderr.readline()
+        if word in line:
+            return line
+    return ""
