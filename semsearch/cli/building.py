@@ -56,6 +56,7 @@ class ReadOptions:
     text_field: str | None
     title_field: str | None
     metadata: str | None
+    sql: str | None
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> ReadOptions:
@@ -73,9 +74,9 @@ class ReadOptions:
         from semsearch.ingest.reader import Reader
 
         return Reader(
-            [path if path == "-" else Path(path) for path in paths],
+            list(paths),
             file_format=FORMATS[self.kind] if self.kind else None,
-            fields=Fields(self.id_field, self.text_field, self.title_field, self._kept()),
+            fields=Fields(self.id_field, self.text_field, self.title_field, self._kept(), self.sql),
             include=self.include,
             exclude=self.exclude,
             largest=self.max_size,
@@ -168,6 +169,7 @@ read_options = as_value(
         ),
         click.option("--text-field", metavar="NAME", help="Field or column of the text.  [default: text]"),
         click.option("--title-field", metavar="NAME", help="Field or column of the title.  [default: title]"),
+        click.option("--sql", metavar="QUERY", help="Of databases, read what this query gives."),
         click.option("--metadata", metavar="A,B", help="Keep these other fields, '' for none.  [default: all]"),
     ),
 )

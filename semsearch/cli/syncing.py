@@ -17,13 +17,13 @@ from semsearch.cli.output.left_out import tell_left_out
 from semsearch.cli.output.progress import count_committed, sync_progress
 from semsearch.cli.output.summary import count_noun, report_json, summary, tell_unread
 from semsearch.common.errors import CollectionNotFoundError, InputError
-from semsearch.ingest.files import STDIN
+from semsearch.ingest.formats.format import STDIN
 from semsearch.ingest.formats.registry import FORMATS
 from semsearch.storage.folder import exists
-from semsearch.storage.recipes import Recipe
 
 if TYPE_CHECKING:
     from semsearch.ingest.reader import Reader
+    from semsearch.storage.recipes import Recipe
     from semsearch.storage.store import Store
     from semsearch.storage.sync import SyncReport
 
@@ -70,6 +70,8 @@ class Job:
     @property
     def recipe(self) -> Recipe | None:
         """What is noted of it, to be done again; none for standard input, which cannot be read twice."""
+        from semsearch.storage.recipes import Recipe
+
         if STDIN in self.paths:
             return None
         return Recipe(tuple(str(Path(path).resolve()) for path in self.paths), self.sync.prune, self.reading.to_json())

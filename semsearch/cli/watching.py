@@ -17,7 +17,7 @@ from semsearch.cli.syncing import run_job
 from semsearch.common.environment import import_extra
 from semsearch.common.errors import InputError
 from semsearch.common.unicode import one_line
-from semsearch.ingest.files import STDIN
+from semsearch.ingest.formats.format import STDIN
 
 if TYPE_CHECKING:
     from semsearch.cli.syncing import Job

@@ -106,14 +106,13 @@ class Columns:
 
     def check(self) -> None:
         """Raise ValueError if what is said does not fit together."""
-        sound = self.starts[0] == 0 and (np.diff(self.starts.astype(np.int64)) >= 0).all()
+        sound = self.starts[0] == 0 and _rise(self.starts)
         for (_, kind), column in self.columns.items():
             count = len(column.documents)
             sound &= not count or int(column.documents.max()) < self.documents
             sound &= len(column.values) == count or kind.removesuffix(LIST) not in _NUMBERS
-            ends = column.ends.astype(np.int64)
-            sound &= not _is_text(kind) or (len(ends) == count and (np.diff(ends, prepend=0) >= 0).all())
-            sound &= not len(ends) or ends[-1] == len(column.text)
+            sound &= not _is_text(kind) or (len(column.ends) == count and _rise(column.ends))
+            sound &= not len(column.ends) or int(column.ends[-1]) == len(column.text)
         if not sound:
             raise ValueError("its columns do not fit its documents")
 
@@ -161,6 +160,11 @@ def merge_columns(segments: Sequence[Columns]) -> Columns:
 
 
 _NO_TEXT = np.empty(0, np.uint8), np.empty(0, np.uint32)
+
+
+def _rise(values: npt.NDArray[Any]) -> bool:
+    """Whether unsigned numbers never fall."""
+    return bool((values[1:] >= values[:-1]).all())
 
 
 def _is_text(kind: str) -> bool:

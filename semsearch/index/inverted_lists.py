@@ -7,6 +7,7 @@ the lists that score half as much as the nearest one, less a margin that is the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -34,11 +35,16 @@ class Reach:
     """How far a query looks: ``effort`` is ``nprobe`` of an inverted file, ``efSearch`` of a graph.
 
     With a ``margin``, a query looks at the lists that are at most so far behind; ``effort`` is then the average number
-    of these lists.
+    of these lists. A reach that is ``widened`` looks at so many times as many.
     """
 
     effort: int
     margin: float | None = None
+    widening: float = 1.0
+
+    def widened(self, times: float) -> Reach:
+        """This reach, ``times`` as far."""
+        return Reach(math.ceil(self.effort * times), self.margin, times)
 
 
 class Lists:
@@ -105,6 +111,7 @@ class Lists:
             number = max(1, min(reach.effort, lists.shape[1]))
             return lists[:, :number], distances[:, :number]
         counts = self._mark_near_lists(queries, distances, reach.margin).sum(axis=1)
+        counts = np.minimum(np.ceil(counts * reach.widening).astype(np.int64), lists.shape[1])
         number = int(counts.max(initial=1))  # the nearest list is looked at in any case
         lists, distances = lists[:, :number], distances[:, :number]
         if len(lists) == 1:

@@ -19,11 +19,19 @@ from semsearch.index.part import Part
 __all__ = ["ApproximateIndex", "Point"]
 
 
+MEASURED_K = 10
+"""Results of the searches by which an operating point is chosen."""
+CANDIDATES_GROW = 0.6
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """An operating point: how much of the index a query looks at, and how many candidates are scored exactly.
 
-    ``candidates`` is for up to 10 results; more results take more candidates in proportion.
+    Both are for up to 10 results. More results lie farther away, and there are more of them to be told from others: the
+    reach grows with the logarithm of their number, the candidates with its power of .6. Measured on a million sentences
+    with a recall@10 of .9965, recall@100 is .998 so in 3.1 ms, and .986 in 4.7 ms with the reach for 10 results and
+    candidates in proportion; recall@1000 is .993 in 6.9 ms instead of .975 in 27.
     """
 
     reach: Reach
@@ -31,7 +39,12 @@ class Point:
 
     def count(self, k: int) -> int:
         """Candidates for ``k`` results."""
-        return -(-self.candidates * max(k, 10) // 10)
+        times: float = (max(k, MEASURED_K) / MEASURED_K) ** CANDIDATES_GROW
+        return max(self.candidates, 2 * k, math.ceil(self.candidates * times))
+
+    def widening(self, k: int) -> float:
+        """How many times as far a query looks for ``k`` results."""
+        return 1 + math.log10(max(k, MEASURED_K) / MEASURED_K)
 
 
 class ApproximateIndex:

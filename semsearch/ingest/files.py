@@ -12,15 +12,15 @@ from semsearch.common.errors import InputError, MissingPathError
 from semsearch.common.suggestions import nearest_spellings
 from semsearch.common.unicode import LONE_SURROGATE
 from semsearch.ingest.formats.extracted import can_be_read
-from semsearch.ingest.formats.format import Format, Origin
+from semsearch.ingest.formats.format import STDIN, Format, Origin
 from semsearch.ingest.formats.registry import FORMATS, PIPE_FORMAT, UNKNOWN_FORMAT, format_of
+from semsearch.ingest.formats.sniff import SNIFFED_BYTES, find_kind
+from semsearch.ingest.formats.sqlite import TABLE_MARK, of_table
 from semsearch.ingest.patterns import Patterns
 from semsearch.ingest.walk import Entry, FolderWalk
 
-__all__ = ["NAMELESS", "PIPE_NAME", "STDIN", "File", "FileSearch", "is_gone", "printable_path", "refusal"]
+__all__ = ["NAMELESS", "PIPE_NAME", "File", "FileSearch", "is_gone", "printable_path", "refusal"]
 
-STDIN = "-"
-"""The path that stands for standard input."""
 PIPE_NAME = "stdin"
 
 
@@ -89,7 +89,7 @@ class FileSearch:
             origin = Origin(NAMELESS, STDIN, PIPE_NAME)
             self.files[STDIN] = File(origin, self.format or PIPE_FORMAT, STDIN)
             return
-        path = Path(given)
+        path, table = _split_table(given)
         try:
             status = _status(path)
         except MissingPathError as error:
@@ -102,10 +102,10 @@ class FileSearch:
         if stat.S_ISDIR(status.st_mode):
             self._add_folder(str(path.resolve()))
         elif stat.S_ISREG(status.st_mode):
-            self._add_root(_posix_text(str(path.resolve())))
-            found_at = str(path.parent.resolve() / path.name)
-            entry = Entry(path.name, str(path.resolve()), is_link=False, status=status)
-            self._add_file(entry, found_at, 1, format_of(path.name) or UNKNOWN_FORMAT)
+            self._add_root(_posix_text(f"{path.resolve()}{table}"))
+            found_at = f"{path.parent.resolve() / path.name}{table}"
+            entry = Entry(f"{path.name}{table}", str(path.resolve()), is_link=False, status=status)
+            self._add_file(entry, found_at, 1, _format_of_file(path, table), table)
         else:
             raise InputError(
                 f"{printable_path(path)} is neither a file nor a folder; to read a pipe or a device, send it to "
@@ -122,7 +122,7 @@ class FileSearch:
         name = Path(folder).name
         readable = {kind: self.format is not None or can_be_read(kind) for kind in FORMATS}
         for entry in walk.entries(folder):
-            file_format = self._format_in_folder(entry.relative, name)
+            file_format = self._format_in_folder(entry.relative, entry.target, name)
             if file_format is not None and not readable[file_format.name]:
                 self.unreadable.add(entry.target)
             elif file_format is not None:
@@ -139,19 +139,41 @@ class FileSearch:
             raise refused from error
         self.refused.append(refused)
 
-    def _format_in_folder(self, relative: str, folder: str) -> Format | None:
+    def _format_in_folder(self, relative: str, target: str, folder: str) -> Format | None:
         """The format of a file in a folder, none if it is not to be read."""
         if not self.include:
             return format_of(relative)
-        return format_of(relative) or UNKNOWN_FORMAT if self.include.fit(relative, folder) else None
+        return _format_of_file(Path(target)) if self.include.fit(relative, folder) else None
 
-    def _add_file(self, entry: Entry, found_at: str, parts: int, file_format: Format) -> None:
-        """Note a file, whose name is the last ``parts`` of the path at which it was found."""
-        if entry.target not in self.files:
-            origin = Origin(NAMELESS, _posix_text(entry.target), printable_path(entry.target))
+    def _add_file(self, entry: Entry, found_at: str, parts: int, file_format: Format, table: str = "") -> None:
+        """Note a file, or a table of one; its name is the last ``parts`` of the path at which it was found."""
+        key = f"{entry.target}{table}"
+        if key not in self.files:
+            origin = Origin(NAMELESS, _posix_text(key), printable_path(key), entry.target)
             place, relative = _posix_text(found_at), _posix_text(entry.relative)
             chosen = self.format or file_format
-            self.files[entry.target] = File(origin, chosen, place, parts, relative, entry.target, entry.status)
+            self.files[key] = File(origin, chosen, place, parts, relative, entry.target, entry.status)
+
+
+def _split_table(given: Path | str) -> tuple[Path, str]:
+    """A path, and ``?table=…`` behind it if it is that of a table in a database."""
+    name, mark, table = str(given).rpartition(TABLE_MARK)
+    is_table = bool(mark) and not os.path.lexists(given)
+    return (Path(name), f"{mark}{table}") if is_table else (Path(given), "")
+
+
+def _format_of_file(path: Path, table: str = "") -> Format:
+    """What a file that was asked for is read as: by its extension, else by its content, else as text."""
+    if table:
+        return of_table(table.removeprefix(TABLE_MARK))
+    if by_name := format_of(path.name):
+        return by_name
+    try:
+        with path.open("rb") as stream:
+            kind = find_kind(stream.read(SNIFFED_BYTES))
+    except OSError:  # it is told when it is read
+        kind = None
+    return FORMATS[kind] if kind else UNKNOWN_FORMAT
 
 
 def refusal(path: Path, error: OSError) -> InputError:
@@ -193,6 +215,8 @@ def _advice(path: Path) -> str:
 
 def is_gone(path: str) -> bool:
     """Whether it is known that there is no file at a path; one that cannot be looked at may be there."""
+    if TABLE_MARK in path and not os.path.lexists(path):
+        path = path.rpartition(TABLE_MARK)[0]
     try:
         return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - a source may be any text, which Path refuses
     except (FileNotFoundError, NotADirectoryError):

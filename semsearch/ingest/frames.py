@@ -6,9 +6,6 @@ A row is a document. The columns ``text``, ``id`` (or ``_id``) and ``title`` are
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,6 +15,7 @@ from semsearch.common.environment import import_extra
 from semsearch.common.errors import InputError, RecordError
 from semsearch.ingest.formats.format import Fields
 from semsearch.ingest.formats.records import locate, to_document
+from semsearch.ingest.formats.values import plain_record
 
 __all__ = ["is_frame", "read_frame"]
 
@@ -51,8 +49,7 @@ def read_frame(frame: object) -> Iterator[Document]:
 
 
 def _read_row(record: dict[str, Any], row: int) -> Document:
-    plain = {str(key): _plain(value) for key, value in record.items()}
-    present = {name: value for name, value in plain.items() if value is not None or name == "text"}
+    present = plain_record(record)
     source = present.pop("source", None)
     try:
         if source is not None and not isinstance(source, str):
@@ -61,20 +58,3 @@ def _read_row(record: dict[str, Any], row: int) -> Document:
     except RecordError as error:
         raise locate(error, f"row {row}") from error
     return replace(document, id=document.id or None, source=source)
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it; ``None`` for what is missing."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    if isinstance(value, decimal.Decimal):
-        return float(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return str(value)

@@ -19,10 +19,11 @@ __all__ = ["Location", "find_location"]
 
 PAGED = {"pdf": "page", "slides": "slide"}
 NUMBERED = {"csv": "row", "tsv": "row", "jsonl": "line", "lines": "line"}
+NUMBERED |= dict.fromkeys(("json", "parquet", "arrow", "sqlite"), "row")
 """Kinds of which each document is a row or a line, whose number ends its id."""
 LINED = ("text", "markdown", "code")
 """Kinds whose text is the file's own, so that its lines are the file's."""
-HEADED = ("markdown", "html", "word", "open-document", "epub", "slides", "notebook")
+HEADED = ("markdown", "html", "word", "open-document", "epub", "slides", "notebook", "manual")
 NUMBER = re.compile(r":(\d+)\Z")
 SHEET_ROW = re.compile(r"#(.+):(\d+)\Z", re.DOTALL)
 MESSAGE = re.compile(r"#(\d+)\Z")

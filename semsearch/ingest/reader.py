@@ -17,8 +17,8 @@ from typing import BinaryIO
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import InputError, RecordError
-from semsearch.ingest.files import NAMELESS, STDIN, File, FileSearch, is_gone, refusal
-from semsearch.ingest.formats.format import Fields, Format
+from semsearch.ingest.files import NAMELESS, File, FileSearch, is_gone, refusal
+from semsearch.ingest.formats.format import STDIN, Fields, Format
 from semsearch.ingest.formats.packing import open_packed, split_packing
 from semsearch.ingest.formats.records import locate
 from semsearch.ingest.formats.streams import SAMPLE_BYTES, Counted

@@ -25,6 +25,8 @@ from semsearch.lexical.terms import Analyzer
 __all__ = ["Postings", "build_postings", "merge_postings"]
 
 MOST_COUNTED = 255
+MOST_FOUND = 10_000
+"""Terms whose places are remembered: a question asks for each of its terms several times."""
 COPIED = 1 << 20
 """Postings that are copied at a time when segments are merged."""
 
@@ -39,6 +41,7 @@ class Postings:
         self._terms, self._term_ends = arrays["terms"], arrays["term_ends"]
         self._starts, self.lengths = arrays["starts"], arrays["lengths"]
         self.end = first + len(self.lengths)
+        self._found: dict[str, slice] = {}
         last = int(self._starts[-1]) if len(self._starts) else -1
         if len(self._starts) != len(self._term_ends) + 1 or not last == len(arrays["rows"]) == len(arrays["counts"]):
             raise ValueError("its arrays do not fit each other")
@@ -68,7 +71,15 @@ class Postings:
 
     def find(self, term: str) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
         """The rows that have a term, counted from ``first`` on, ascending, and how often each has it."""
-        wanted = term.encode("utf-8", "surrogatepass")
+        part = self._found.get(term)
+        if part is None:
+            if len(self._found) >= MOST_FOUND:
+                self._found.clear()
+            part = self._found[term] = self._find_part(term.encode("utf-8", "surrogatepass"))
+        return self.arrays["rows"][part], self.arrays["counts"][part]
+
+    def _find_part(self, wanted: bytes) -> slice:
+        """Where the postings of a term are, by bisection."""
         low, high = 0, len(self._term_ends)
         while low < high:
             middle = (low + high) // 2
@@ -77,9 +88,8 @@ class Postings:
             else:
                 high = middle
         if low == len(self._term_ends) or self._term(low) != wanted:
-            return np.empty(0, np.uint32), np.empty(0, np.uint8)
-        part = slice(int(self._starts[low]), int(self._starts[low + 1]))
-        return self.arrays["rows"][part], self.arrays["counts"][part]
+            return slice(0, 0)
+        return slice(int(self._starts[low]), int(self._starts[low + 1]))
 
     def check(self) -> None:
         """Raise ValueError if a row is none of the segment's: what a file says may be wrong and well sealed."""

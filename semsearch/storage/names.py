@@ -11,7 +11,8 @@ import sqlite3
 from dataclasses import replace
 
 from semsearch.common.documents import Document
-from semsearch.ingest.files import STDIN, File, is_gone
+from semsearch.ingest.files import File, is_gone
+from semsearch.ingest.formats.format import STDIN
 from semsearch.storage.tables.documents import DOCUMENTS
 from semsearch.storage.tables.sources import SOURCES, KnownSource
 

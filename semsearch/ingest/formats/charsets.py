@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from semsearch.ingest.formats.sniff import MAGIC
+
 __all__ = ["guess_encoding", "has_many_nuls", "is_nearly_utf8"]
 
 MARKS = (
@@ -37,6 +39,8 @@ def guess_encoding(data: bytes) -> str | None:
     for mark, encoding in MARKS:
         if data.startswith(mark):
             return encoding
+    if any(data.startswith(mark) for mark, _ in MAGIC):
+        return None
     sample = data[:JUDGED_BYTES]
     if has_many_nuls(sample):
         return _guess_utf16(sample)

@@ -23,8 +23,12 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
     "code": _PROGRAMS,
     "lines": (),
     "jsonl": (".jsonl", ".ndjson"),
+    "json": (".json", ".geojson"),
     "csv": (".csv",),
     "tsv": (".tsv",),
+    "parquet": (".parquet", ".pq"),
+    "arrow": (".arrow", ".feather", ".ipc"),
+    "sqlite": (),
     "notebook": (".ipynb",),
     "html": (".html", ".htm", ".xhtml"),
     "pdf": (".pdf",),
@@ -35,6 +39,7 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
     "epub": (".epub",),
     "mail": (".eml",),
     "mailbox": (".mbox",),
+    "manual": (".1", ".2", ".3", ".4", ".5", ".6", ".7", ".8", ".9", ".man", ".mdoc"),
 }
 """In small letters, with their dot; kinds in the order in which they are listed."""
 

@@ -5,8 +5,6 @@ YAML stands between lines of three hyphens, TOML between lines of three plus sig
 
 from __future__ import annotations
 
-import datetime
-import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -14,7 +12,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from semsearch.common.documents import is_nested_deeper
-from semsearch.common.unicode import replace_surrogates
+from semsearch.ingest.formats.values import plain_value
 
 __all__ = ["FrontMatter", "split_front_matter"]
 
@@ -73,21 +71,4 @@ def _metadata(data: Any) -> dict[str, Any]:
     """All but the title, as JSON has it."""
     if not isinstance(data, Mapping) or is_nested_deeper(data):
         return {}
-    plain = {str(name): _plain(value) for name, value in data.items() if name != "title"}
-    return {replace_surrogates(name): value for name, value in plain.items() if value is not None}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
-        return value.isoformat()
-    if isinstance(value, str):
-        return replace_surrogates(value)
-    if isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {replace_surrogates(str(name)): _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [_plain(one) for one in value]
-    return None
+    return {name: value for name, value in plain_value(data).items() if name != "title" and value is not None}

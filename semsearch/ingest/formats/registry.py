@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from semsearch.ingest.formats.arrow import ARROW, PARQUET
 from semsearch.ingest.formats.delimited import CSV, TSV
 from semsearch.ingest.formats.extensions import EXTENSIONS, kind_of
 from semsearch.ingest.formats.extracted import EXTRACTED
 from semsearch.ingest.formats.format import Format
+from semsearch.ingest.formats.json_array import JSON
 from semsearch.ingest.formats.jsonl import JSONL
 from semsearch.ingest.formats.lines import LINES
+from semsearch.ingest.formats.manual import MANUAL
 from semsearch.ingest.formats.markdown import MARKDOWN
 from semsearch.ingest.formats.notebook import NOTEBOOK
+from semsearch.ingest.formats.sqlite import SQLITE
 from semsearch.ingest.formats.text import CODE, TEXT
 
 __all__ = ["FORMATS", "PIPE_FORMAT", "UNKNOWN_FORMAT", "format_of"]
 
-_ALL = {kind.name: kind for kind in (TEXT, MARKDOWN, CODE, LINES, JSONL, CSV, TSV, NOTEBOOK, *EXTRACTED)}
+_PLAIN = (TEXT, MARKDOWN, CODE, LINES, JSONL, JSON, CSV, TSV, PARQUET, ARROW, SQLITE, NOTEBOOK, MANUAL)
+_ALL = {kind.name: kind for kind in _PLAIN + EXTRACTED}
 
 FORMATS: dict[str, Format] = {name: _ALL[name] for name in EXTENSIONS}
 """By name, in the order in which they are listed."""

@@ -30,6 +30,13 @@ MOST_RUNS = 16
 Entries = npt.NDArray[Any]
 
 
+class Run(NamedTuple):
+    """Entries and the rows that they are of."""
+
+    entries: Entries
+    rows: npt.NDArray[np.int64]
+
+
 class Reading(NamedTuple):
     """A row whose vector is that of a text, the text's tokens that are not in it, and those that are not known."""
 
@@ -106,34 +113,41 @@ class KnownReadings:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._loaded = 0
-        self._runs: list[tuple[Entries, npt.NDArray[np.int64]]] = []
+        self._runs: list[Run] = []
+        self._unsorted: Run | None = None
 
     def find(self, digests: Sequence[bytes]) -> dict[bytes, Reading]:
         """What is known of those of the texts that have been read before."""
         self._load_new()
         wanted = np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2)
         found: dict[bytes, Reading] = {}
-        for entries, rows in self._runs:
-            places = np.searchsorted(entries["head"], wanted[:, 0])
-            there = np.flatnonzero(places < len(entries))
-            same = entries["head"][places[there]] == wanted[there, 0]
-            same &= entries["tail"][places[there]] == wanted[there, 1]
-            for number in there[same].tolist():
-                entry = entries[places[number]]
-                found[digests[number]] = Reading(int(rows[places[number]]), int(entry["cut"]), int(entry["unknown"]))
+        for run, places in self._find_places(wanted):
+            for number, place in places:
+                entry = run.entries[place]
+                found[digests[number]] = Reading(int(run.rows[place]), int(entry["cut"]), int(entry["unknown"]))
         return found
 
+    def _find_places(self, wanted: npt.NDArray[Any]) -> Iterator[tuple[Run, list[tuple[int, int]]]]:
+        """In each run the numbers of the digests that it has, and where it has them."""
+        for run in self._runs:
+            yield run, _look_up(run.entries, wanted)
+        if self._unsorted:
+            yield self._unsorted, _scan(self._unsorted.entries, wanted)
+
     def _load_new(self) -> None:
-        fresh = list(READINGS.read(self._connection, self._loaded))
-        if not fresh:
-            return
-        rows = np.concatenate([np.arange(first, first + len(entries)) for first, entries in fresh])
-        self._loaded = int(rows[-1]) + 1
-        self._runs.append((np.concatenate([entries for _, entries in fresh]), rows))
+        """Read what has been committed since; it is sorted when it is asked a second time: one question is a scan."""
+        if self._unsorted:
+            self._runs.append(_sort(self._unsorted))
+            self._unsorted = None
         if len(self._runs) > MOST_RUNS:
-            entries, numbers = zip(*self._runs, strict=True)
-            self._runs = [(np.concatenate(entries), np.concatenate(numbers))]
-        self._runs[-1] = _sort(*self._runs[-1])
+            self._runs = [_sort(_join(self._runs))]
+        fresh = [Run(entries, np.arange(first, first + len(entries))) for first, entries in self._read_new()]
+        if fresh:
+            self._unsorted = _join(fresh)
+            self._loaded = int(self._unsorted.rows[-1]) + 1
+
+    def _read_new(self) -> Iterator[tuple[int, Entries]]:
+        return READINGS.read(self._connection, self._loaded)
 
 
 def pack_readings(digests: Iterable[bytes], cut: Sequence[int] | Any, unknown: Sequence[int] | Any) -> bytes:
@@ -144,14 +158,41 @@ def pack_readings(digests: Iterable[bytes], cut: Sequence[int] | Any, unknown: S
     return entries.tobytes()
 
 
-def _sort(entries: Entries, rows: npt.NDArray[np.int64]) -> tuple[Entries, npt.NDArray[np.int64]]:
+def _join(runs: Sequence[Run]) -> Run:
+    entries, rows = zip(*runs, strict=True)
+    return Run(np.concatenate(entries), np.concatenate(rows))
+
+
+def _sort(run: Run) -> Run:
     """Entries by their digests, the first of equal ones alone: rows of one text have one vector."""
-    order = np.lexsort((entries["tail"], entries["head"]))
-    entries, rows = entries[order], rows[order]
+    order = np.lexsort((run.entries["tail"], run.entries["head"]))
+    entries, rows = run.entries[order], run.rows[order]
     fresh = np.ones(len(entries), bool)
     fresh[1:] = (entries["head"][1:] != entries["head"][:-1]) | (entries["tail"][1:] != entries["tail"][:-1])
     fresh &= (entries["head"] != 0) | (entries["tail"] != 0)
-    return entries[fresh], rows[fresh]
+    return Run(entries[fresh], rows[fresh])
+
+
+def _look_up(entries: Entries, wanted: npt.NDArray[Any]) -> list[tuple[int, int]]:
+    """Numbers of digests and their places in sorted entries."""
+    places = np.searchsorted(entries["head"], wanted[:, 0])
+    numbers = np.flatnonzero(places < len(entries))
+    there = entries[places[numbers]]
+    numbers = numbers[(there["head"] == wanted[numbers, 0]) & (there["tail"] == wanted[numbers, 1])]
+    return list(zip(numbers.tolist(), places[numbers].tolist(), strict=True))
+
+
+def _scan(entries: Entries, wanted: npt.NDArray[Any]) -> list[tuple[int, int]]:
+    """The same of entries in any order, by one pass over them: first by 16 bits, then by all."""
+    may_be = np.zeros(1 << 16, bool)
+    may_be[wanted[:, 0] >> np.uint64(48)] = True
+    places = np.flatnonzero(may_be[entries["head"] >> np.uint64(48)])
+    first: dict[tuple[int, int], int] = {}
+    chosen = entries[places]
+    for place, *halves in zip(places.tolist(), chosen["head"].tolist(), chosen["tail"].tolist(), strict=True):
+        first.setdefault((halves[0], halves[1]), place)
+    halves_wanted = [(int(head), int(tail)) for head, tail in wanted.tolist()]
+    return [(number, first[halves]) for number, halves in enumerate(halves_wanted) if halves in first]
 
 
 def _is_sound(first: Any, content: Any, crc: Any) -> bool:
