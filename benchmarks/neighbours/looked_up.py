@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.neighbours import million
 from semsearch import Encoder
 from semsearch.encoder.encoder import Encoded
 
@@ -30,8 +29,3 @@ class LookedUp(Encoder):
             return super().encode_counted(texts, *arguments, **options)
         nothing = np.zeros(len(rows), np.int64)
         return Encoded(np.asarray(self._vectors[rows], np.float32), nothing, nothing)
-
-
-def load(size: int) -> LookedUp:
-    """The encoder of the first ``size`` of the million texts."""
-    return LookedUp(million.texts()[:size], million.rows())
