@@ -38,7 +38,7 @@ def _write_size(size: int, figures: dict[str, Any]) -> str:
         f"The same as texts, p50 of ten hits: lexical {figures['lexical_p50_ms']} ms, hybrid "
         f"{figures['hybrid_p50_ms']} ms, of which {figures['encode_p50_ms']} ms encode\nthe question. "
         f"Adding 1,000 sentences takes {figures['add_1000_s']} s, of which {figures['encode_1000_s']} s encode them.\n"
-        f"Built in {figures['add_all_s']} s with all encoding{told}.\n"
+        f"Built in {figures['add_all_s']} s, the encoding apart{told}.\n"
     )
 
 
