@@ -14,7 +14,7 @@ from benchmarks.reporting.results import save
 
 ROOMS = {
     "encoding": ("encoding", "quality"),
-    "collections": ("startup", "indexing", "memory", "durability", "peers"),
+    "collections": ("startup", "indexing", "syncing", "memory", "durability", "peers"),
     "vocabulary": ("analogies", "words", "senses"),
     "neighbours": ("neighbours", "growth"),
     "search": ("modes", "reranking", "confidence", "lexical", "filtered", "duplicates"),

@@ -123,6 +123,21 @@ def _indexing(figures: dict[str, Any]) -> str:
     )
 
 
+def _syncing(figures: dict[str, Any]) -> str:
+    whole, again = figures["end_to_end"], figures["unchanged"]
+    return table(
+        ["", "seconds"],
+        [
+            [f"{whole['texts']:,} sentences, the encoder alone", whole["bare_seconds"]],
+            ["the same from a JSONL file to a collection on disk", whole["whole_seconds"]],
+            ["share of the encoder's rate", f"**{whole['share']}**"],
+            [f"`semsearch index` of {again['files']:,} small files, the first time", again["first_seconds"]],
+            ["the same again, all unchanged", f"**{again['again_seconds']}**"],
+            ["`semsearch --help`", again["help_seconds"]],
+        ],
+    )
+
+
 def _memory(figures: dict[str, Any]) -> str:
     rows = [
         [f"{int(size):,}", row["peak_mb"], row["index_mb"], row["seconds"], row["lines_per_second"]]
@@ -304,6 +319,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[dict[str, Any]], str]], ...] = (
     ("duplicates", "Near-duplicates", _duplicates),
     ("startup", "What a user waits for", _startup),
     ("indexing", "Indexing", _indexing),
+    ("syncing", "Syncing", _syncing),
     ("memory", "Memory", _memory),
     ("neighbours", "Nearest neighbours", neighbours),
     ("growth", "How the index grows", growth),

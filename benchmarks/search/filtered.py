@@ -1,7 +1,8 @@
 """What a filter costs, and what is found under it, beside peers: sentences, and a filter that allows a share of them.
 
 Questions are sentences that are not in the collection. Recall@10 is against a comparison with every allowed passage;
-what scores as high as the tenth counts as right. Ours answers with texts and metadata, peers with ids alone. Embeddings are made ahead, so that building is all else.
+what scores as high as the tenth counts as right. Ours answers with texts and metadata, peers with ids alone. Embeddings
+are made ahead, so that building is all else.
 """
 
 from __future__ import annotations

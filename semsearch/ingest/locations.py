@@ -13,7 +13,8 @@ from typing import Any
 from semsearch.common.documents import Span
 from semsearch.common.threads import computed_once
 from semsearch.ingest.extraction.parts import PAGE_END
-from semsearch.ingest.formats.extensions import kind_of
+from semsearch.ingest.formats.extensions import TABLE_MARK, kind_of
+from semsearch.ingest.structure import HEADED, find_headings
 
 __all__ = ["Location", "find_location"]
 
@@ -23,11 +24,10 @@ NUMBERED |= dict.fromkeys(("json", "parquet", "arrow", "sqlite"), "row")
 """Kinds of which each document is a row or a line, whose number ends its id."""
 LINED = ("text", "markdown", "code")
 """Kinds whose text is the file's own, so that its lines are the file's."""
-HEADED = ("markdown", "html", "word", "open-document", "epub", "slides", "notebook", "manual")
+DATABASES = (".db", ".sqlite", ".sqlite3")
 NUMBER = re.compile(r":(\d+)\Z")
 SHEET_ROW = re.compile(r"#(.+):(\d+)\Z", re.DOTALL)
 MESSAGE = re.compile(r"#(\d+)\Z")
-HEADING_OR_FENCE = re.compile(r"^(?: {0,3}(#{1,6})[ \t]+(.*?)[ \t#]*| {0,3}(`{3,}|~{3,}).*)$", re.MULTILINE)
 
 
 class Location(Mapping[str, Any]):
@@ -66,7 +66,7 @@ def find_location(source: str | None, identifier: str, text: str, span: Span) ->
     ``{"page": 7}``, ``{"page": 7, "last_page": 8}`` if it goes on there, ``{"sheet": "Prices", "row": 14}``,
     ``{"line": 120, "heading": "Insects > Bees"}``.
     """
-    kind = kind_of(source) if source else None
+    kind = _kind_of_source(source) if source else None
     if kind is None:
         return {}
     location: dict[str, Any] = {}
@@ -84,9 +84,14 @@ def find_location(source: str | None, identifier: str, text: str, span: Span) ->
         location |= _read_numbers(NUMBER, identifier, NUMBERED[kind])
     elif kind in LINED:
         location["line"] = text.count("\n", 0, start) + 1
-    if kind in HEADED and (headings := _find_headings(text, start)):
+    if kind in HEADED and (headings := _open_headings(text, start)):
         location["heading"] = " > ".join(headings)
     return location
+
+
+def _kind_of_source(source: str) -> str | None:
+    """The kind of a file; databases are not taken from folders, so that their extensions stand for no kind."""
+    return "sqlite" if TABLE_MARK in source or source.endswith(DATABASES) else kind_of(source)
 
 
 def _read_numbers(pattern: re.Pattern[str], identifier: str, *names: str) -> dict[str, Any]:
@@ -98,16 +103,10 @@ def _read_numbers(pattern: re.Pattern[str], identifier: str, *names: str) -> dic
     return {name: value if name == "sheet" else int(value) for name, value in values.items()}
 
 
-def _find_headings(text: str, start: int) -> list[str]:
-    """The headings that a place is under, the highest first; what stands in a block of code is none."""
+def _open_headings(text: str, start: int) -> list[str]:
+    """The headings that a place is under, the highest first."""
     end = text.find("\n", start)
-    open_headings: list[tuple[int, str]] = []
-    fence = ""
-    for match in HEADING_OR_FENCE.finditer(text, 0, len(text) if end < 0 else end):
-        level, heading, mark = match.groups()
-        if mark:
-            fence = ("" if mark.startswith(fence) else fence) if fence else mark
-        elif not fence and heading:
-            open_headings = [one for one in open_headings if one[0] < len(level)]
-            open_headings.append((len(level), heading))
-    return [heading for _, heading in open_headings]
+    above: list[tuple[int, str]] = []
+    for _, level, heading in find_headings(text, len(text) if end < 0 else end):
+        above = [*(one for one in above if one[0] < level), (level, heading)]
+    return [heading for _, heading in above]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -13,6 +13,8 @@ from semsearch.common.documents import Span
 
 __all__ = ["windows"]
 
+SMALLEST_SHARE = 4
+"""A part of less than so much of a window is put together with the next one."""
 _CLUSTER = regex.compile(r"\X")
 _JOINING = regex.compile(
     r"[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}\p{GCB=Prepend}\p{GCB=L}\p{GCB=V}\p{GCB=T}\p{GCB=Regional_Indicator}]"
@@ -20,8 +22,18 @@ _JOINING = regex.compile(
 """Without one of these every character is a cluster, but for line ends, which no window ends in."""
 
 
-def windows(text: str, offsets: Sequence[Span], starts_word: Sequence[bool], size: int, overlap: int) -> list[Span]:
+def windows(
+    text: str,
+    offsets: Sequence[Span],
+    starts_word: Sequence[bool],
+    size: int,
+    overlap: int,
+    parts: Sequence[int] = (),
+) -> list[Span]:
     """Cut a tokenized text into spans of at most ``size`` tokens, each sharing about ``overlap``.
+
+    ``parts`` are positions at which parts of the text begin. No window reaches from one part into the next, but that
+    parts of less than a quarter of a window are put together.
 
     ``offsets`` are the character ranges of the content tokens in order, ``starts_word[i]`` tells
     whether token ``i`` begins a word. Windows begin and end between words; a word that is longer
@@ -38,10 +50,29 @@ def windows(text: str, offsets: Sequence[Span], starts_word: Sequence[bool], siz
     places = [0, *map(cluster_start, starts[1:])][: len(starts)]
     may_begin = [place >= end for place, end in zip(places, [0, *ends], strict=False)]
     spans: list[Span] = []
-    for first, end in _token_windows(starts_word, may_begin, size, overlap):
+    for first, end in _windows_of_parts(starts_word, may_begin, size, overlap, _find_tokens(starts, parts)):
         start, stop = _trim(text, places[first], (*places[end : end + 1], len(text))[0])
         _append(spans, (cluster_start(start), stop))
     return spans
+
+
+def _find_tokens(starts: Sequence[int], parts: Sequence[int]) -> list[int]:
+    """The first token of each part; a part in whose middle a token begins has none of its own."""
+    return [bisect_left(starts, part) for part in parts]
+
+
+def _windows_of_parts(
+    starts_word: Sequence[bool], may_begin: Sequence[bool], size: int, overlap: int, parts: Sequence[int]
+) -> Iterator[Span]:
+    """The windows of each part, as ranges of token numbers."""
+    count, first = len(starts_word), 0
+    for end in [*parts, count]:
+        is_cut = end == count or (end < count and may_begin[end] and end - first >= size // SMALLEST_SHARE)
+        if not is_cut or end <= first:
+            continue
+        inside = _token_windows(starts_word[first:end], may_begin[first:end], size, overlap)
+        yield from ((first + start, first + stop) for start, stop in inside)
+        first = end
 
 
 def _find_clusters(text: str) -> Callable[[int], int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from semsearch.common.documents import Document, Span, Unit
 from semsearch.encoder import Encoder
 from semsearch.ingest.spans import fit, split
+from semsearch.ingest.structure import find_parts
 from semsearch.ingest.windows import windows
 from semsearch.storage.settings import CollectionSettings
 
@@ -98,7 +99,8 @@ def _split_windows(documents: Sequence[Document], settings: CollectionSettings, 
         size = sizes[number]
         overlap = size // OVERLAP_SHARE if settings.overlap is None else min(settings.overlap, size - 1)
         text = documents[number].text
-        spans[number] = windows(text, offsets, starts_word, size, overlap) or spans[number]  # no tokens: one window
+        parts = find_parts(text, documents[number].source)
+        spans[number] = windows(text, offsets, starts_word, size, overlap, parts) or spans[number]  # none: no tokens
     return spans
 
 

@@ -156,7 +156,7 @@ def test_a_table_says_where_in_its_file_a_hit_is(run, tmp_path):
     run("index", "places", tmp_path / "a.pdf", tmp_path / "b.xlsx", tmp_path / "c.txt")
     table = run("search", "places", "honey", "--format", "table").stdout
     assert "place" in table.splitlines()[0]
-    for place in ("page 1-3", "Prices, row 2", "line 1"):
+    for place in ("a.pdf, page 1-3", "b.xlsx, Prices, row 2", "c.txt:1"):
         assert place in table
     run("index", "pipe", "-", stdin="a bee\n")
     assert "place" not in run("search", "pipe", "bee", "--format", "table").stdout

@@ -5,21 +5,29 @@ Run as a program: ``mutation_harness.py FOLDER COUNT SEED`` prints one line of J
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import random
+import sqlite3
 import struct
 import sys
 import traceback
+from contextlib import closing
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from semsearch import Collection
 from semsearch.common.errors import SemsearchError
+from semsearch.ingest.locations import find_location
 from semsearch.ingest.reader import Reader
+from semsearch.ingest.structure import find_parts
 from semsearch.storage.upkeep.archive import import_archive
 from semsearch.words.vector_files.reader import read_space
+from tests.support import sample_files
 from tests.support.fake_encoder import FakeEncoder
 
 SPICE = (
@@ -32,13 +40,47 @@ TEXTS = {
     "a.jsonl": b'{"id": "a", "text": "A bee.", "year": 2020, "tags": ["x", {"y": null}]}\n{"text": "A jet."}\n' * 3,
     "a.csv": b'id,text,title\n1,"A ""bee"", humming",Bees\n2,"two\nlines",\n3,A jet,"Jets"\n' * 2,
     "a.tsv": b'id\ttext\n1\tA bee\n2\tA 15" jet\n',
+    "a.json": b'{"count": 2, "data": [{"id": "a", "text": "A bee.", "x": [1, null]}, {"text": "A jet."}]}\n',
+    "a.py": b"import os\n\n\ndef bee():\n    return 1\n\n\nclass Jet:\n    def fly(self):\n        pass\n",
+    "a.html": b"<!DOCTYPE html><html><title>Bees</title><body><h1>Bees</h1><p>A bee hums.</p></body></html>",
+    "a.1": b'.TH BEE 1\n.SH NAME\nbee \\- hum\n.PP\n.BR a ", " b\n.TP\n\\fIx\\fP\n.if n \\{\\\n.ad l\n.\\}\n',
+    "a.txt.gz": gzip.compress(b"A bee hums.\n" * 50),
 }
+LIBRARIES = {"a.parquet": "pyarrow", "a.arrow": "pyarrow", "a.pdf": "pypdfium2", "a.docx": "docx", "a.pptx": "pptx"}
+LIBRARIES |= {"a.odt": "odf", "a.xlsx": "python_calamine", "a.epub": "lxml", "a.html": "trafilatura"}
+
+
+def make_files(folder):
+    """Files of the kinds that are no text, but for those whose libraries are not there."""
+    made = {"a.ipynb": sample_files.notebook(), "a.eml": sample_files.message(html="<p>A bee.</p>")}
+    made["a.mbox"] = sample_files.mailbox_of(folder, [sample_files.message(), sample_files.message("Jets")])
+    makers = {"a.pdf": sample_files.pdf, "a.docx": sample_files.word, "a.pptx": sample_files.slides}
+    makers |= {"a.odt": sample_files.open_document, "a.xlsx": sample_files.sheets, "a.epub": sample_files.epub}
+    makers |= {"a.parquet": partial(make_arrow, "parquet"), "a.arrow": partial(make_arrow, "feather")}
+    made |= {name: make() for name, make in makers.items() if find_spec(LIBRARIES[name])}
+    with closing(sqlite3.connect(folder / "sound.db")) as connection:
+        connection.execute("CREATE TABLE notes (id TEXT, text TEXT, year INTEGER)")
+        connection.execute("INSERT INTO notes VALUES ('a', 'A bee.', 1), ('b', 'A jet.', NULL)")
+        connection.commit()
+    return made | {"a.db": (folder / "sound.db").read_bytes()}
+
+
+def make_arrow(kind):
+    """A table as Parquet or Feather."""
+    import pyarrow as pa
+    from pyarrow import feather, parquet
+
+    target = io.BytesIO()
+    table = pa.Table.from_pylist([{"id": "a", "text": "A bee.", "tags": ["x"]}, {"id": "b", "text": "A jet."}])
+    (parquet.write_table if kind == "parquet" else feather.write_feather)(table, target)
+    return target.getvalue()
 
 
 def make_inputs(folder):
     """One sound input of each kind: its bytes, and what reads them."""
     vectors = np.arange(12, dtype=np.float32).reshape(4, 3)
-    inputs = {name: (content, read_documents) for name, content in TEXTS.items()}
+    texts = {name: content for name, content in TEXTS.items() if name not in LIBRARIES or find_spec(LIBRARIES[name])}
+    inputs = {name: (content, read_documents) for name, content in (texts | make_files(folder)).items()}
     inputs["a.vec"] = (b"4 3\nbee 1 0 0\njet 0 1 0\nsoup 0 0 1\nsky 1 1 0\n", read_vectors)
     inputs["b.csv"] = (b"word,0,1,2\nbee,1,0,0\njet,0,1,0\n", read_vectors)
     words = b"".join(
@@ -66,7 +108,9 @@ def make_archive(folder):
 
 def read_documents(path):
     """All documents, the broken ones left out."""
-    list(Reader([path], skip_bad=True))
+    for document in Reader([path], skip_bad=True):
+        find_parts(document.text, document.source)
+        find_location(document.source, document.id, document.text, (0, len(document.text)))
 
 
 def read_vectors(path):

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,7 +49,7 @@ def show_hits(hits: Hits, style: str | None) -> None:
     if is_for_people(style):
         records = [_show_snippet(record) for record in records]
     if is_table(style) and any(record["location"] for record in records):
-        records = [record | {"place": _place(record["location"])} for record in records]
+        records = [record | {"place": _place(record["source"], record["location"])} for record in records]
         columns = (*HIT_COLUMNS[:-1], "place", HIT_COLUMNS[-1])
     show(records, columns, style, every=tuple(records[0]) if records else _hit_fields(), nothing="no results")
     if hits.nothing_relevant:
@@ -59,15 +60,18 @@ def show_hits(hits: Hits, style: str | None) -> None:
         )
 
 
-def _place(location: Mapping[str, Any]) -> str:
-    """Where in its file a hit is, in a few words: ``page 7-8``, ``Prices, row 14``; headings have no room."""
-    words = []
-    for name, value in location.items():
-        last = location.get(f"last_{name}")
-        if name == "sheet":
+def _place(source: str | None, location: Mapping[str, Any]) -> str:
+    """Where a hit is: ``main.py:120``, ``report.pdf, page 7-8``, ``b.xlsx, Prices, row 14``; headings have no room."""
+    name = PurePosixPath(source or "").name
+    if "line" in location:
+        return f"{name}:{location['line']}"
+    words = [name] if location else []
+    for field, value in location.items():
+        last = location.get(f"last_{field}")
+        if field == "sheet":
             words.append(str(value))
-        elif name != "heading" and not name.startswith("last_"):
-            words.append(f"{name} {value}" + (f"-{last}" if last else ""))
+        elif field != "heading" and not field.startswith("last_"):
+            words.append(f"{field} {value}" + (f"-{last}" if last else ""))
     return ", ".join(words)
 
 

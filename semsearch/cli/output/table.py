@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from semsearch.common.unicode import one_line
 
@@ -45,9 +46,21 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell:
         table.add_column(name, justify="right" if numbers else "left", overflow="fold", max_width=widths.get(name))
     for number, row in enumerate(rows):
         table.add_row(
-            *(_beginning(row, room, console) if name == "text" else Text(texts[name][number]) for name in columns)
+            *(
+                _beginning(row, room, console) if name == "text" else Text(texts[name][number], _style(name, row))
+                for name in columns
+            )
         )
     console.print(table)
+
+
+def _style(name: str, row: Mapping[str, Any]) -> str:
+    """A place is a link to its file, in terminals that have links (OSC 8)."""
+    source = str(row.get("source") or "")
+    if name != "place" or not source.startswith("/"):
+        return ""
+    line = row["location"].get("line")
+    return f"link file://{quote(source)}" + (f"#L{line}" if line else "")
 
 
 def _beginning(row: Mapping[str, Any], width: int, console: Console) -> Text:

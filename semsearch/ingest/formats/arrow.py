@@ -23,11 +23,12 @@ PURPOSE = "reading Parquet and Arrow files"
 def _read_rows(
     origin: Origin, stream: BufferedReader, fields: Fields, open_batches: Callable[[Any], Iterator[Any]]
 ) -> Iterator[Document | RecordError]:
-    pa = import_extra("pyarrow", "parquet", PURPOSE)
+    pa = import_extra("pyarrow", "files", PURPOSE)
     number = 0
     try:
         source = pa.BufferReader(stream.read()) if origin.path is None else pa.memory_map(origin.path)
         for batch in open_batches(source):
+            batch.validate(full=True)  # what is damaged may point anywhere
             for record in batch.to_pylist():
                 number += 1
                 try:
@@ -41,13 +42,13 @@ def _read_rows(
 
 
 def _open_parquet(source: Any) -> Iterator[Any]:
-    parquet = import_extra("pyarrow.parquet", "parquet", PURPOSE)
+    parquet = import_extra("pyarrow.parquet", "files", PURPOSE)
     return parquet.ParquetFile(source).iter_batches(batch_size=BATCH_ROWS)  # type: ignore[no-any-return]
 
 
 def _open_arrow(source: Any) -> Iterator[Any]:
     """Batches of the file format, which Feather has, too, or of the stream format."""
-    ipc = import_extra("pyarrow.ipc", "parquet", PURPOSE)
+    ipc = import_extra("pyarrow.ipc", "files", PURPOSE)
     if source.read(len(FILE_MARK)) == FILE_MARK:
         source.seek(0)
         reader = ipc.open_file(source)

@@ -6,7 +6,10 @@ import os
 
 from semsearch.ingest.formats.packing import split_packing
 
-__all__ = ["EXTENSIONS", "kind_of"]
+__all__ = ["EXTENSIONS", "TABLE_MARK", "kind_of"]
+
+TABLE_MARK = "?table="
+"""Stands between the path of a database and the name of a table."""
 
 _PROGRAMS = (
     *(".py", ".pyi", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".java", ".kt", ".scala", ".groovy", ".clj"),

@@ -27,6 +27,8 @@ MODULES = {
     "mailbox": ("mail", None),
 }
 """By the names of the kinds, and the library that each needs besides."""
+LIBRARIES = {"parquet": "pyarrow", "arrow": "pyarrow"}
+"""Those of kinds that this process reads."""
 MOST_BYTES = 2**30
 """Of one file."""
 
@@ -50,7 +52,7 @@ def _read(module: str, origin: Origin, stream: BufferedReader, _: Fields) -> Ite
 
 def can_be_read(kind: str) -> bool:
     """Whether the library that a kind needs is installed."""
-    _, library = MODULES.get(kind, ("", None))
+    library = LIBRARIES.get(kind) or MODULES.get(kind, ("", None))[1]
     return library is None or find_spec(library) is not None
 
 

@@ -11,14 +11,12 @@ from pathlib import Path
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
+from semsearch.ingest.formats.extensions import TABLE_MARK
 from semsearch.ingest.formats.format import Fields, Format, Origin
 from semsearch.ingest.formats.records import locate, to_document
 from semsearch.ingest.formats.values import plain_record
 
-__all__ = ["SQLITE", "TABLE_MARK", "of_table"]
-
-TABLE_MARK = "?table="
-"""Stands between the path of a database and the name of a table."""
+__all__ = ["SQLITE", "of_table"]
 
 
 def of_table(table: str) -> Format:
@@ -41,7 +39,7 @@ def _read_database(
                     yield to_document(plain, fields, f"{origin.id}:{numbered}", origin.source)
                 except RecordError as error:
                     yield locate(error, f"{origin.label}:{numbered}")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # its own messages quote damaged bytes
         yield locate(RecordError(f"cannot be read by SQLite ({error}); look at the query, or mend it"), origin.label)
     except RecordError as error:
         yield locate(error, origin.label)

@@ -68,12 +68,13 @@ def text_lines(stream: io.BufferedReader) -> Iterator[str]:
     """
     start = stream.peek()[:SAMPLE_BYTES]
     whole = start[: start.rfind(b"\n") + 1] or start[: -len(_cut_character(start)) or None]
-    if not whole.startswith(UTF16_MARKS) and (is_nearly_utf8(whole) and not has_many_nuls(whole)):
-        return io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    encoding = guess_encoding(start)
-    if encoding is None:
+    is_utf8 = not whole.startswith(UTF16_MARKS) and is_nearly_utf8(whole)
+    encoding = None if is_utf8 and not has_many_nuls(whole) else guess_encoding(start)
+    if encoding:
+        return io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
+    if not is_utf8:
         raise RecordError("no text; leave it out, or say what it holds with --as")
-    return io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
+    return io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _cut_character(data: bytes) -> bytes:
