@@ -67,5 +67,4 @@ def _measure_unchanged(scratch: Path) -> dict[str, Any]:
         "first_seconds": round(first.seconds, 1),
         "again_seconds": median([one.seconds for one in again]),
         "help_seconds": help_seconds,
-        "peak_mb": round(max(one.peak_mb for one in again)),
     }

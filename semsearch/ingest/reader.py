@@ -29,6 +29,8 @@ __all__ = ["Reader"]
 
 _DEFAULTS = Fields()
 _MESSAGES_KEPT = 1000
+_LOOKED_UP = 500
+"""Files whose stamps are looked up at a time."""
 _DIGITS = 16
 """Hexadecimal digits that tell the documents of pipes apart."""
 
@@ -134,26 +136,32 @@ class Reader:
     def _read_files(self, known: KnownFiles | None) -> Iterator[tuple[File, Document]]:
         """The documents of all files, as yet without the files' names."""
         self._restart()
-        for file in self._files:
-            source, reading = file.origin.source, digest_reading(file.format.name, self._fields)
-            stamp = known.stamp_of(source) if known else None
-            unchanged = renew_stamp(file, stamp) if stamp and stamp.reading == reading else None
-            if unchanged:
-                self._pass_over(file, unchanged, is_new=unchanged != stamp)
-                continue
-            skipped = self.skipped
-            for item in self._read(file, reading):
-                if isinstance(item, Document):
-                    yield file, item
-                elif self._skip_bad:
-                    self._skip(item)
-                elif isinstance(item, RecordError):
-                    raise RecordError(f"{item}, or leave it out with skip_bad=True")
-                else:
-                    raise item
-            (self.whole if self.skipped == skipped else self.partial).add(source)
-            if source in self.partial:
-                self._stamps.pop(source, None)
+        for start in range(0, len(self._files), _LOOKED_UP):
+            files = self._files[start : start + _LOOKED_UP]
+            stamps = known.stamps_of([file.origin.source for file in files]) if known else {}
+            for file in files:
+                yield from self._read_changed(file, stamps.get(file.origin.source))
+
+    def _read_changed(self, file: File, stamp: Stamp | None) -> Iterator[tuple[File, Document]]:
+        """The documents of a file, unless it is as its stamp says."""
+        source, reading = file.origin.source, digest_reading(file.format.name, self._fields)
+        unchanged = renew_stamp(file, stamp) if stamp and stamp.reading == reading else None
+        if unchanged:
+            self._pass_over(file, unchanged, is_new=unchanged != stamp)
+            return
+        skipped = self.skipped
+        for item in self._read(file, reading):
+            if isinstance(item, Document):
+                yield file, item
+            elif self._skip_bad:
+                self._skip(item)
+            elif isinstance(item, RecordError):
+                raise RecordError(f"{item}, or leave it out with skip_bad=True")
+            else:
+                raise item
+        (self.whole if self.skipped == skipped else self.partial).add(source)
+        if source in self.partial:
+            self._stamps.pop(source, None)
 
     def _restart(self) -> None:
         self.bytes_read = self.unread = 0

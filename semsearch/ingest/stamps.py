@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -49,8 +50,8 @@ class KnownFiles(Protocol):
     def name_file(self, file: File) -> str:
         """One of the file's names."""
 
-    def stamp_of(self, source: str) -> Stamp | None:
-        """How a file was when all its documents were added; none if one of them has changed since."""
+    def stamps_of(self, sources: Sequence[str]) -> dict[str, Stamp]:
+        """How files were when all their documents were added; none of those one of which has changed since."""
 
 
 @cache

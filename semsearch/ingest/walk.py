@@ -49,6 +49,7 @@ class FolderWalk:
 
     def _walk(self, root: str) -> Iterator[Entry]:
         seen: set[str] = set()
+        name = os.path.basename(root)  # noqa: PTH119 - strings: paths take longer than the disk
         tops = [("", root)]  # links wait until the real folders are done
         for relative, top in tops:
             rules, waiting = IgnoreRules(top), [(relative, top)]
@@ -59,8 +60,8 @@ class FolderWalk:
                 seen.add(real)
                 for item in self._list(real):
                     inner = f"{here}/{item.name}" if here else item.name
-                    status = self._look(item, inner, root, rules)
-                    if status is None:
+                    status = _look(item, self._refuse)
+                    if status is None or self._leave_out(item, status, (inner, name, real), rules):
                         continue
                     is_link = item.is_symlink()
                     target = os.path.realpath(item.path) if is_link else item.path
@@ -77,23 +78,29 @@ class FolderWalk:
             self._refuse(folder, error)
             return []
 
-    def _look(self, item: os.DirEntry[str], relative: str, root: str, rules: IgnoreRules) -> os.stat_result | None:
-        """The status of an entry that is looked at; hidden ones and pipes are not there for us, others are counted."""
-        if item.name.startswith("."):
-            return None
-        try:
-            status = item.stat()
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ELOOP):
-                self._refuse(item.path, error)
-            return None
+    def _leave_out(
+        self, item: os.DirEntry[str], status: os.stat_result, place: tuple[str, str, str], rules: IgnoreRules
+    ) -> bool:
+        """Whether an entry is left out; ``place`` is its path in the root, the root's name, and its folder."""
+        relative, root, folder = place
         is_folder = stat.S_ISDIR(status.st_mode)
-        if not (is_folder or stat.S_ISREG(status.st_mode)):
-            return None
         is_left_out = (
-            self._exclude.fit(relative, os.path.basename(root))  # noqa: PTH119 - of a string, 20,000 times
-            or rules.ignore(os.path.dirname(item.path), item.name, is_folder=is_folder)  # noqa: PTH120 - likewise
-            or (not is_folder and self._largest is not None and status.st_size > self._largest)
+            (bool(self._exclude) and self._exclude.fit(relative, root))
+            or rules.ignore(folder, item.name, is_folder=is_folder)
+            or (self._largest is not None and not is_folder and status.st_size > self._largest)
         )
         self.excluded += is_left_out
-        return None if is_left_out else status
+        return is_left_out
+
+
+def _look(item: os.DirEntry[str], refuse: Callable[[str, OSError], None]) -> os.stat_result | None:
+    """The status of a file or a folder; none for hidden ones, for pipes, and for what leads nowhere."""
+    if item.name.startswith("."):
+        return None
+    try:
+        status = item.stat()
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP):
+            refuse(item.path, error)
+        return None
+    return status if stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode) else None

@@ -117,14 +117,14 @@ class Writer:
         self._stamps.update(stamps)
 
     @translates_errors
-    def stamp_of(self, source: str) -> Stamp | None:
-        """How a file was when all its documents were added."""
-        return STAMPS.read(self._connection, source)
+    def stamps_of(self, sources: Sequence[str]) -> dict[str, Stamp]:
+        """How files were when all their documents were added."""
+        return STAMPS.read(self._connection, sources)
 
     @translates_errors
     def find_moved(self, source: str, stamp: Stamp) -> list[str]:
         """The files that are not there any more, and had the content that a new one has."""
-        if STAMPS.read(self._connection, source):
+        if STAMPS.read(self._connection, [source]):
             return []
         return [other for other in STAMPS.sources_like(self._connection, stamp) if other != source and is_gone(other)]
 

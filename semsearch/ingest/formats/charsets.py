@@ -73,6 +73,6 @@ def is_nearly_utf8(data: bytes) -> bool:
 def _guess_utf16(data: bytes) -> str | None:
     """UTF-16 without a mark, of letters whose other byte is NUL; programs have NULs at any place."""
     for encoding, empty, other in (("utf-16-le", data[1::2], data[::2]), ("utf-16-be", data[::2], data[1::2])):
-        if empty.count(0) > MOST_NULS * len(empty) and not other.count(0):
+        if 2 * empty.count(0) > len(empty) and not other.count(0):
             return encoding
     return None

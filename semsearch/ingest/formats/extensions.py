@@ -51,4 +51,7 @@ _KINDS = {extension: kind for kind, extensions in EXTENSIONS.items() for extensi
 
 def kind_of(name: str) -> str | None:
     """The kind that the extension of a file's name or path stands for; of a packed file that of what is inside."""
-    return _KINDS.get(os.path.splitext(split_packing(name)[0])[1].lower())  # noqa: PTH122 - of a string
+    kind = _KINDS.get(name[name.rfind(".") :].lower())  # most names: this is asked 20,000 times
+    if kind is None or name.startswith("."):
+        return _KINDS.get(os.path.splitext(split_packing(name)[0])[1].lower())  # noqa: PTH122 - of a string
+    return None if name[: name.rfind(".")].endswith("/") else kind

@@ -69,11 +69,13 @@ CREATE INDEX stamps_by_digest ON stamps (digest);
             marks = placeholders(part)
             connection.execute(f"DELETE FROM stamps WHERE source IN ({marks})", part)  # noqa: S608 - only ? marks
 
-    def read(self, connection: sqlite3.Connection, source: str) -> Stamp | None:
-        """The stamp of a file; a damaged row is as if it were not there."""
-        query = f"SELECT {COLUMNS}, crc FROM stamps WHERE source = ?"  # noqa: S608 - a constant
-        row = connection.execute(query, (source,)).fetchone()
-        return Stamp(*row[1:-1]) if row is not None and _is_sound(row) else None
+    def read(self, connection: sqlite3.Connection, sources: Sequence[str]) -> dict[str, Stamp]:
+        """The stamps of those of these files that have one; a damaged row is as if it were not there."""
+        stamps: dict[str, Stamp] = {}
+        for part in chunks(sources, PARAMETERS):
+            query = f"SELECT {COLUMNS}, crc FROM stamps WHERE source IN ({placeholders(part)})"  # noqa: S608 - ? marks
+            stamps |= {row[0]: Stamp(*row[1:-1]) for row in connection.execute(query, part) if _is_sound(row)}
+        return stamps
 
     def sources_like(self, connection: sqlite3.Connection, stamp: Stamp) -> list[str]:
         """The files that had the same content, read in the same way."""
