@@ -6,6 +6,7 @@ opens no file that is unchanged. One such look is due every few minutes in any c
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["watch_jobs", "watch_option"]
 
-LOOK_MS = 300_000
-"""Milliseconds until files are looked at although nothing was reported: not every file system reports."""
+LOOK_S = 300.0
+"""Seconds until files are looked at although nothing was reported: not every file system reports."""
+TICK_MS = 1_000
+"""The first look comes so soon: what changed before the system began to report is found by it."""
 QUIET_MS = 400
 """A look waits until nothing has been reported for so long, but for LONGEST_MS at most."""
 LONGEST_MS = 5_000
@@ -45,18 +48,21 @@ def watch_jobs(jobs: Sequence[Job]) -> None:
         return not path.startswith(f"{written}/")
 
     click.echo(f"watching {', '.join(paths)}; Ctrl-C ends it", err=True)
+    due = 0.0
     with suppress(KeyboardInterrupt):
-        for _ in watchfiles.watch(
+        for changes in watchfiles.watch(
             *paths,
             watch_filter=is_of_interest,
             debounce=LONGEST_MS,
             step=QUIET_MS,
-            rust_timeout=LOOK_MS,
+            rust_timeout=TICK_MS,
             yield_on_timeout=True,
             ignore_permission_denied=True,
         ):
-            for job in jobs:
-                _run_quietly(job)
+            if changes or time.monotonic() >= due:
+                for job in jobs:
+                    _run_quietly(job)
+                due = time.monotonic() + LOOK_S
 
 
 def _run_quietly(job: Job) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,8 @@ class SyncReport:
     """What a write did, or with a dry run would do; the first six numbers count documents, ``moved`` counts files.
 
     ``passages`` were encoded, and ``reused`` had been before. ``truncated`` passages were longer than the model reads,
-    by ``tokens_cut``; ``unknown`` ones have tokens that its vocabulary has not, ``tokens_unknown`` of them.
+    by ``tokens_cut``; ``unknown`` ones have tokens that its vocabulary has not, ``tokens_unknown`` of them. Reading and
+    parsing took so many seconds, and encoding so many others, at the same time.
     """
 
     added: int = 0
@@ -61,6 +63,8 @@ class SyncReport:
     tokens_cut: int = 0
     unknown: int = 0
     tokens_unknown: int = 0
+    reading_seconds: float = field(default=0.0, compare=False)
+    encoding_seconds: float = field(default=0.0, compare=False)
 
 
 MayRemove = Callable[[str, Sequence[str], int], bool]
@@ -133,6 +137,7 @@ class Sync:
         self._may_remove = may_remove
         self._encoded_last: dict[bytes, EncodedPassage] = {}
         self._counts: Counter[str] = Counter()
+        self._reading_seconds = self._encoding_seconds = 0.0
         self._reader: Reader | None = None
         self._documents: Counter[str] = Counter()
         self._moved: list[str] = []
@@ -179,7 +184,7 @@ class Sync:
 
     def _stream(self, documents: Iterable[Document | str], pool: Executor) -> None:
         pending: _Planned | None = None
-        for batch in _split_batches(map(identify, documents)):
+        for batch in _split_batches(map(identify, self._time_reading(documents))):
             prepared, finished = self._plan(batch), self._take_finished()
             future = pool.submit(self._encode, prepared, self._writer.read_encoded(prepared))
             if pending:
@@ -190,6 +195,13 @@ class Sync:
         self._finish_files(self._take_finished())
         if self._reader:
             self._counts.update(unchanged=self._reader.unread, skipped=self._reader.skipped)
+
+    def _time_reading(self, documents: Iterable[Document | str]) -> Iterator[Document | str]:
+        begin = time.perf_counter()
+        for document in documents:
+            self._reading_seconds += time.perf_counter() - begin
+            yield document
+            begin = time.perf_counter()
 
     def _take_finished(self) -> dict[str, Stamp]:
         """The files all whose documents have been planned up to now."""
@@ -219,7 +231,8 @@ class Sync:
     @property
     def report(self) -> SyncReport:
         """What has been done up to now."""
-        return SyncReport(**self._counts)
+        seconds = round(self._reading_seconds, 3), round(self._encoding_seconds, 3)
+        return SyncReport(**self._counts, reading_seconds=seconds[0], encoding_seconds=seconds[1])
 
     def _plan(self, batch: list[Document]) -> list[Prepared]:
         """Sort a batch into new, changed and unchanged; return what must be added, split."""
@@ -259,7 +272,9 @@ class Sync:
             return None, len(digests - known.keys())
         if any(digest not in known for document in prepared for digest in document.digests()):
             self._check_encoder()
+        begin = time.perf_counter()
         self._encoded_last = encode_new(prepared, self._settings, self._encoder, known)
+        self._encoding_seconds += time.perf_counter() - begin
         encoded = join_passages(prepared, {**known, **self._encoded_last}, self._settings)
         return encoded, len(self._encoded_last)
 

@@ -36,7 +36,12 @@ def summary(name: str, report: SyncReport, dry_run: bool) -> str:
 def report_json(name: str, report: SyncReport, reader: Reader) -> str:
     """All that was done, counted, and what was left out with the reasons, as one JSON object."""
     left_out = {"unknown_kind": reader.ignored, "by_rules": reader.excluded, "needs_extra": reader.unreadable}
-    value = {"collection": name, **asdict(report), "left_out": left_out, "skipped_because": reader.messages}
+    rates = {
+        "bytes_per_second": reader.bytes_read / report.reading_seconds if report.reading_seconds else None,
+        "passages_per_second": report.passages / report.encoding_seconds if report.encoding_seconds else None,
+    }
+    rounded = {rate: value and round(value) for rate, value in rates.items()}
+    value = {"collection": name, **asdict(report), **rounded, "left_out": left_out, "skipped_because": reader.messages}
     return json.dumps(value, ensure_ascii=False)
 
 
