@@ -91,7 +91,7 @@ def run_job(job: Job, *, is_quiet: bool = False) -> None:
         report, refused = _write(job, reader)
     except CollectionNotFoundError:  # whoever had made it gave up while we waited for the lock, and dropped it
         report, refused = _write(job, reader)
-    if is_quiet and not (report.added or report.updated or report.removed or report.moved):
+    if is_quiet and not (report.added or report.updated or report.removed or report.moved or refused):
         return
     is_nothing = not (report.added or report.updated or report.unchanged or report.empty or sync.prune)
     tell_left_out(reader, told=int(is_nothing))

@@ -16,8 +16,9 @@ import click
 
 from semsearch.cli.syncing import run_job
 from semsearch.common.environment import import_extra
-from semsearch.common.errors import InputError
+from semsearch.common.errors import InputError, SemsearchError
 from semsearch.common.unicode import one_line
+from semsearch.ingest.formats.extensions import TABLE_MARK
 from semsearch.ingest.formats.format import STDIN
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def watch_jobs(jobs: Sequence[Job]) -> None:
     watchfiles: Any = import_extra("watchfiles", "files", "--watch")
     if any(STDIN in job.paths for job in jobs):
         raise InputError("standard input cannot be watched; name files or folders, or leave --watch out")
-    paths = sorted({path for job in jobs for path in job.paths if Path(path).exists()})
+    named = {path.partition(TABLE_MARK)[0] for job in jobs for path in job.paths}
+    paths = sorted(path for path in named if Path(path).exists())
     written = str(jobs[0].path.parent.resolve())
 
     def is_of_interest(_: object, path: str) -> bool:
@@ -68,5 +70,5 @@ def watch_jobs(jobs: Sequence[Job]) -> None:
 def _run_quietly(job: Job) -> None:
     try:
         run_job(job, is_quiet=True)
-    except InputError as error:
+    except SemsearchError as error:
         click.echo(f"warning: {one_line(error)}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ __all__ = ["NAMELESS", "PIPE_NAME", "File", "FileSearch", "is_gone", "printable_
 PIPE_NAME = "stdin"
 
 
+ESCAPED_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 NAMELESS = secrets.token_hex(16)
 """Stands for a file's name in the ids of its documents until the name is known; random, so that no record has it."""
 
@@ -218,6 +220,9 @@ def is_gone(path: str) -> bool:
     """Whether it is known that there is no file at a path; one that cannot be looked at may be there."""
     if TABLE_MARK in path and not os.path.lexists(path):
         path = path.rpartition(TABLE_MARK)[0]
+    escaped = ESCAPED_BYTE.sub(lambda match: bytes.fromhex(match[1]).decode("utf-8", "surrogateescape"), path)
+    if escaped != path and not is_gone(escaped):  # a name that is not UTF-8, as it is stored
+        return False
     try:
         return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - a source may be any text, which Path refuses
     except (FileNotFoundError, NotADirectoryError):

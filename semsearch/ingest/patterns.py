@@ -32,6 +32,7 @@ ALWAYS = (
 LONGEST_RULES = 2**20
 """Bytes of a file with rules."""
 BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+ANY_FOLDER = "(?P<ps_d>/)"
 NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 MOST_PATTERNS = 1000
 """That one pattern with braces may stand for."""
@@ -106,7 +107,7 @@ class _Rules:
 
     def __init__(self, spec: GitIgnoreSpec) -> None:
         self._patterns = [
-            (pattern.regex, bool(pattern.include))
+            (_anchored(pattern.regex), bool(pattern.include))
             for pattern in reversed(list(spec.patterns))
             if pattern.regex is not None and pattern.include is not None
         ]
@@ -127,6 +128,11 @@ class _Rules:
             if reaches in (None, len(path)) and not is_for_inside:
                 return include
         return None
+
+
+def _anchored(regex: re.Pattern[str]) -> re.Pattern[str]:
+    """A rule's expression, to be matched from the start; that of ``*/``, any folder, is meant to be searched for."""
+    return re.compile(f".*{regex.pattern}") if regex.pattern == ANY_FOLDER else regex
 
 
 class _Scoped(NamedTuple):

@@ -23,7 +23,7 @@ from semsearch.ingest.formats.packing import open_packed, split_packing
 from semsearch.ingest.formats.records import locate
 from semsearch.ingest.formats.streams import SAMPLE_BYTES, Counted
 from semsearch.ingest.patterns import Patterns
-from semsearch.ingest.stamps import KnownFiles, Stamp, StampedReading, digest_reading, renew_stamp
+from semsearch.ingest.stamps import KnownFiles, Stamp, StampedReading, digest_reading, has_journal, renew_stamp
 
 __all__ = ["Reader"]
 
@@ -129,7 +129,7 @@ class Reader:
         It is if the file is, or was read to its end. Nothing is known of a file in which records were skipped, or that
         was not read because of a pattern.
         """
-        if source in self.partial:
+        if source in self.partial or source in self._passed:
             return False
         return source in self.whole or (source != STDIN and is_gone(found_at))
 
@@ -138,7 +138,7 @@ class Reader:
         self._restart()
         for start in range(0, len(self._files), _LOOKED_UP):
             files = self._files[start : start + _LOOKED_UP]
-            stamps = known.stamps_of([file.origin.source for file in files]) if known else {}
+            stamps = known.stamps_of(files) if known else {}
             for file in files:
                 yield from self._read_changed(file, stamps.get(file.origin.source))
 
@@ -169,10 +169,12 @@ class Reader:
         self.messages: list[str] = self._refused[:_MESSAGES_KEPT]
         self.whole: set[str] = set()
         self.partial: set[str] = set()
+        self._passed: set[str] = set()
         self._stamps = {}
 
     def _pass_over(self, file: File, stamp: Stamp, *, is_new: bool) -> None:
         self.unread += stamp.documents
+        self._passed.add(file.origin.source)
         self._count(stamp.size)
         if is_new:
             self._stamps[file.origin.source] = stamp
@@ -188,7 +190,7 @@ class Reader:
                 content = buffered if packing is None else open_packed(buffered, packing)
                 for item in file.format.read(file.origin, content, self._fields):
                     yield _describe(item, file) if isinstance(item, Document) else item
-                if stamped:
+                if stamped and not has_journal(file):
                     counted.drain()
                     stamp = stamped.end(os.fstat(stream.fileno()), counted.digest(), reading)
                     self._stamps |= {file.origin.source: stamp} if stamp else {}

@@ -20,13 +20,16 @@ from typing import Protocol
 from semsearch.ingest.files import File
 from semsearch.ingest.formats.format import Fields
 
-__all__ = ["READERS", "KnownFiles", "Stamp", "StampedReading", "digest_reading", "renew_stamp"]
+__all__ = ["READERS", "KnownFiles", "Stamp", "StampedReading", "digest_reading", "has_journal"]
+__all__ += ["renew_stamp"]
 
 READERS = 1
 """Version of what the readers make of files: a change has all files read once more."""
 FRESH_NS = 2 * 10**9
 """The coarsest clock of a file system that is in use (FAT)."""
 BLOCK = 1 << 20
+LARGEST = (1 << 63) - 1
+"""Of SQLite's integers; inodes have a bit more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,8 @@ class KnownFiles(Protocol):
     def name_file(self, file: File) -> str:
         """One of the file's names."""
 
-    def stamps_of(self, sources: Sequence[str]) -> dict[str, Stamp]:
-        """How files were when all their documents were added; none of those one of which has changed since."""
+    def stamps_of(self, files: Sequence[File]) -> dict[str, Stamp]:
+        """How files were when all their documents were added, by their sources; none if one has changed since."""
 
 
 @cache
@@ -64,9 +67,9 @@ def digest_reading(format_name: str, fields: Fields) -> bytes:
 def renew_stamp(file: File, stamp: Stamp) -> Stamp | None:
     """The stamp of a file that is as the stamp says, by its status or else by its content; none if it is not."""
     status = file.status
-    if status is None or file.path is None or status.st_size != stamp.size:
+    if status is None or file.path is None or status.st_size != stamp.size or has_journal(file):
         return None
-    if (status.st_mtime_ns, status.st_ino) == (stamp.modified, stamp.inode):
+    if (status.st_mtime_ns, status.st_ino & LARGEST) == (stamp.modified, stamp.inode):
         return stamp
     digest = hashlib.sha256()
     try:
@@ -95,4 +98,11 @@ class StampedReading:
         if (before.st_size, before.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
             return None
         is_fresh = status.st_mtime_ns > self._begun_ns - FRESH_NS
-        return Stamp(status.st_size, None if is_fresh else status.st_mtime_ns, status.st_ino, digest, reading)
+        modified = None if is_fresh else status.st_mtime_ns
+        return Stamp(status.st_size, modified, status.st_ino & LARGEST, digest, reading)
+
+
+def has_journal(file: File) -> bool:
+    """Whether a database has rows that are not in its own file yet, which is as it was."""
+    journals = (Path(f"{file.path}{end}") for end in ("-wal", "-journal"))
+    return file.format.name == "sqlite" and any(journal.exists() for journal in journals)

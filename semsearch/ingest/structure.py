@@ -13,7 +13,7 @@ __all__ = ["HEADED", "find_headings", "find_parts"]
 
 PAGED = ("pdf", "slides", "open-document")
 HEADED = ("markdown", "html", "word", "open-document", "epub", "slides", "notebook", "manual")
-HEADING_OR_FENCE = re.compile(r"^(?: {0,3}(#{1,6})[ \t]+(.*?)[ \t#]*| {0,3}(`{3,}|~{3,}).*)$", re.MULTILINE)
+HEADING_OR_FENCE = re.compile(r"^(?: {0,3}(#{1,6})[ \t]+(.*)| {0,3}(`{3,}|~{3,}).*)$", re.MULTILINE)
 
 
 def find_parts(text: str, source: str | None) -> list[int]:
@@ -33,7 +33,8 @@ def find_headings(text: str, end: int) -> Iterator[tuple[int, int, str]]:
     """Place, level and words of each heading up to a position; what stands in a block of code is none."""
     fence = ""
     for match in HEADING_OR_FENCE.finditer(text, 0, end):
-        level, heading, mark = match.groups()
+        level, words, mark = match.groups()
+        heading = (words or "").rstrip(" \t#").lstrip(" \t")
         if mark:
             fence = ("" if mark.startswith(fence) else fence) if fence else mark
         elif not fence and heading:

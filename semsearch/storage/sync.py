@@ -141,6 +141,8 @@ class Sync:
         self._reader: Reader | None = None
         self._documents: Counter[str] = Counter()
         self._moved: list[str] = []
+        self._finished: set[str] = set()
+        self._unsettled: dict[str, Stamp] = {}
 
     def run(self, documents: Iterable[Document | str], prune: Sequence[str] | None) -> SyncReport:
         """Add what is new, replace what changed, and remove what is gone from the sources ``prune``.
@@ -162,6 +164,8 @@ class Sync:
         for source in dict.fromkeys(map(replace_surrogates, prune or ())):
             self._prune(source, reader)
         if not self._dry_run:
+            if reader and (read := self._finished & reader.whole):
+                self._writer.forget_leftovers(read)
             self._writer.maintain()
             self._writer.indexes.renew_background(self._encode_nonsense)
         return self.report
@@ -215,18 +219,23 @@ class Sync:
 
     def _finish_files(self, stamps: Mapping[str, Stamp]) -> None:
         """Note files whose documents have been added; those that another file's content has moved to."""
+        settled: dict[str, Stamp] = {}
         for source, stamp in stamps.items():
-            self._moved += self._writer.find_moved(source, stamp) if stamp.documents else ()
+            moved = self._writer.find_moved(source, stamp) if stamp.documents else []
+            self._moved += moved
+            (self._unsettled if moved else settled)[source] = stamp
+        self._finished.update(stamps)
         if not self._dry_run:
-            self._writer.finish_files(stamps)
+            self._writer.finish_files(settled)
 
     def _follow_moved(self) -> None:
         """Remove the documents of files that have moved: they are those of the new place now."""
         self._counts["moved"] = len(set(self._moved))
         gone = self._writer.ids_of_sources(sorted(set(self._moved)))
         self._counts["removed"] += len(gone)
-        if gone and not self._dry_run:
+        if not self._dry_run:
             self._writer.delete(gone)
+            self._writer.finish_files(self._unsettled)
 
     @property
     def report(self) -> SyncReport:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from semsearch.common.arrays import chunks
 from semsearch.common.documents import Document
 from semsearch.common.errors import DuplicateIdError
 from semsearch.ingest.files import File, is_gone
+from semsearch.ingest.formats.extensions import TABLE_MARK
 from semsearch.ingest.stamps import Stamp
 from semsearch.storage.database.errors import translate_errors, translates_errors
 from semsearch.storage.database.state import read_state
@@ -117,16 +118,36 @@ class Writer:
         self._stamps.update(stamps)
 
     @translates_errors
-    def stamps_of(self, sources: Sequence[str]) -> dict[str, Stamp]:
-        """How files were when all their documents were added."""
-        return STAMPS.read(self._connection, sources)
+    def stamps_of(self, files: Sequence[File]) -> dict[str, Stamp]:
+        """How files were when all their documents were added; where they are found now is noted."""
+        sources = [file.origin.source for file in files]
+        stamps = STAMPS.read(self._connection, sources)
+        places = {known.source: known.path for known in SOURCES.read(self._connection, "source", sources)}
+        for file in files:
+            if file.origin.source in stamps and places.get(file.origin.source) != file.found_at:
+                self._names.name_file(file)
+        return stamps
 
     @translates_errors
     def find_moved(self, source: str, stamp: Stamp) -> list[str]:
         """The files that are not there any more, and had the content that a new one has."""
         if STAMPS.read(self._connection, [source]):
             return []
-        return [other for other in STAMPS.sources_like(self._connection, stamp) if other != source and is_gone(other)]
+        table = source.partition(TABLE_MARK)[2]
+        others = STAMPS.sources_like(self._connection, stamp)
+        return [one for one in others if one != source and one.partition(TABLE_MARK)[2] == table and is_gone(one)]
+
+    @translates_errors
+    def forget_leftovers(self, sources: Iterable[str]) -> None:
+        """Have those of these files read again that the collection has more documents of than were seen in this run."""
+        query = "SELECT DISTINCT source FROM documents WHERE source NOT NULL AND id NOT IN (SELECT id FROM seen)"
+        left = {source for (source,) in self._connection.execute(query)} & set(sources)
+        for source in left:
+            self._stamps.pop(source, None)
+        if left:
+            with Transaction(self._connection):
+                STAMPS.forget(self._connection, sorted(left))
+                self._connection.execute("UPDATE state SET generation = generation + 1")
 
     @translates_errors
     def ids_of_sources(self, sources: Sequence[str]) -> list[str]:
@@ -160,6 +181,7 @@ class Writer:
         with Transaction(self._connection):
             for part in chunks(ids, PARAMETERS):
                 for number in DOCUMENTS.numbers_for(self._connection, part)[1]:
+                    self._stamps.pop(str(DOCUMENTS.source_of_number(self._connection, number)), None)
                     self._delete_passages(number)
                     DOCUMENTS.delete(self._connection, number)
                     removed += 1

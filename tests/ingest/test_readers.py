@@ -268,3 +268,30 @@ def test_record_errors_are_input_errors(put):
     """One ``except InputError`` catches whatever is wrong with the input."""
     with pytest.raises(InputError, match="no text"):
         list(Reader([put("a.txt", BINARY)]))
+
+
+BOMB = ",".join(f"&{b} [{','.join([f'*{a}'] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+FRONT = {
+    "a: !!bool foo\ntitle: x": {"a": "foo"},
+    "a: 2026-01-02\nb: 3\nc: [true, 1.5]\nd: {e: x}": {"a": "2026-01-02", "b": 3, "c": [True, 1.5], "d": {"e": "x"}},
+    "a: !!timestamp foo": {"a": "foo"},
+    "a: 2026-13-45": {"a": "2026-13-45"},
+    "a: 0x" + "f" * 4000: {},
+    f"x: [&a [l,l,l,l,l,l,l,l,l],{BOMB}]": {},
+}
+
+
+@pytest.mark.parametrize("front", FRONT)
+def test_front_matter_becomes_metadata(put, front):
+    """With its types, dates as ISO; what is wrong or would never end in it costs metadata, and not the document."""
+    (document,) = Reader([put("a.md", f"---\n{front}\n---\nA bee.\n")])
+    metadata = {name: value for name, value in document.metadata.items() if name not in ("path", "kind", "modified")}
+    assert metadata == FRONT[front]
+    (document,) = Reader([put("b.md", f"+++\na = {'5' * 5000}\n+++\nA bee.\n")])
+    assert "a" not in document.metadata
+
+
+def test_a_log_that_begins_with_blank_lines_is_read_at_once(put):
+    """It might have been a manual page."""
+    (document,) = Reader([put("app.log.1", "\n" * 60 + "x")])
+    assert document.text == "\n" * 60 + "x"

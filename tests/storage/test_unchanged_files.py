@@ -7,12 +7,14 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from semsearch import Collection, Document
 from semsearch.ingest.formats.format import Fields
 from semsearch.ingest.reader import Reader
+from semsearch.ingest.stamps import StampedReading
 from tests.support.fake_encoder import FakeEncoder
 
 LONG_AGO = (1_700_000_000, 1_700_000_000)
@@ -214,3 +216,92 @@ def test_metadata_tell_what_a_file_is(collection, folder):
     assert hit.document == "notes/sub/b.txt"
     assert hit.metadata["modified"] == "2023-11-14T22:13:20Z"
     assert collection.search("soup", k=1, mode="lexical")[0].metadata == {}
+
+
+def test_pruning_keeps_what_was_passed_over(collection, folder, tmp_path):
+    """Also a file whose name is not UTF-8, and one behind a link that was renamed."""
+    _put(tmp_path / "out.txt", "Outside.")
+    (folder / "l.txt").symlink_to(tmp_path / "out.txt")
+    try:
+        _put(folder / os.fsdecode(b"caf\xe9.txt"), "Coffee.")
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    for _ in range(3):
+        collection.sync(Reader([folder]), prune=[str(folder)])
+        assert len(collection.ids()) == 5
+    (folder / "l.txt").rename(folder / "l2.txt")
+    for _ in range(2):
+        collection.sync(Reader([folder]), prune=[str(folder)])
+        assert len(collection.ids()) == 5
+    _put(folder / "copy.txt", "Coffee.")
+    assert _sync(collection, folder).moved == 0
+    assert len(collection.ids()) == 6
+
+
+def test_rows_that_were_left_once_are_pruned_later(collection, folder):
+    """A file whose documents are not exactly those of the collection is read again."""
+    _put(folder / "d.jsonl", '{"id": "1", "text": "One."}\n{"id": "2", "text": "Two."}\n')
+    _sync(collection, folder)
+    _put(folder / "d.jsonl", '{"id": "1", "text": "One."}\n')
+    _sync(collection, folder)
+    assert "2" in collection.ids()
+    assert collection.sync(Reader([folder]), prune=[str(folder)]).removed == 1
+    assert "2" not in collection.ids()
+
+
+def test_tables_of_a_database_that_moves_are_told_apart(collection, tmp_path):
+    """One table read at the new place takes no documents of the other."""
+    with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
+        connection.executescript(
+            "CREATE TABLE a (text); CREATE TABLE b (text); INSERT INTO a VALUES ('A.'); INSERT INTO b VALUES ('B.');"
+        )
+    os.utime(tmp_path / "app.db", LONG_AGO)
+    _sync(collection, f"{tmp_path}/app.db?table=a", f"{tmp_path}/app.db?table=b")
+    (tmp_path / "app.db").rename(tmp_path / "new.db")
+    report = _sync(collection, f"{tmp_path}/new.db?table=a")
+    assert (report.moved, report.removed, len(collection.ids())) == (1, 1, 2)
+
+
+def test_rows_in_the_log_of_a_database_are_read(collection, tmp_path):
+    """The file itself is as it was until a checkpoint."""
+    with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
+        connection.executescript("PRAGMA journal_mode=wal; CREATE TABLE a (text); INSERT INTO a VALUES ('A.');")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        os.utime(tmp_path / "app.db", LONG_AGO)
+        assert _sync(collection, f"{tmp_path}/app.db?table=a").added == 1
+        connection.execute("INSERT INTO a VALUES ('B.')")
+        connection.commit()
+        assert _sync(collection, f"{tmp_path}/app.db?table=a").added == 1
+
+
+def test_a_move_that_was_interrupted_is_made_good(collection, folder, monkeypatch):
+    """The documents of the old place go with the next run."""
+    _sync(collection, folder)
+    (folder / "a.md").rename(folder / "z.md")
+    monkeypatch.setattr("semsearch.storage.sync.Sync._follow_moved", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        _sync(collection, folder)
+    monkeypatch.undo()
+    report = _sync(collection, folder)
+    assert (report.moved, report.removed) == (1, 1)
+    assert "notes/a.md" not in collection.ids()
+
+
+def test_a_dry_run_of_a_move_counts_what_will_be(collection, folder):
+    """Records with ids of their own change their source, and none is removed."""
+    _put(folder / "d.jsonl", '{"id": "1", "text": "One."}\n')
+    _sync(collection, folder)
+    (folder / "d.jsonl").rename(folder / "e.jsonl")
+    planned = collection.sync(Reader([folder]), dry_run=True)
+    done = _sync(collection, folder)
+    assert (planned.updated, planned.removed, planned.moved) == (done.updated, done.removed, done.moved) == (1, 0, 1)
+
+
+def test_inodes_may_be_large(collection, folder, monkeypatch):
+    """Some file systems use all 64 bits, and SQLite has 63."""
+    begin = StampedReading.__init__
+    status = SimpleNamespace(st_size=1, st_mtime_ns=1, st_ino=(1 << 63) + 5)
+    monkeypatch.setattr(StampedReading, "__init__", lambda self, _: begin(self, status))
+    monkeypatch.setattr(StampedReading, "end", lambda self, _, *rest, end=StampedReading.end: end(self, status, *rest))
+    assert _sync(collection, folder).added == 3
+    assert collection.verify().sound

@@ -6,6 +6,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import click
+
 from semsearch.cli.building import BuildOptions, ReadOptions
 from semsearch.cli.opening import open_store
 from semsearch.cli.options import (
@@ -20,6 +22,7 @@ from semsearch.cli.options import (
 from semsearch.cli.syncing import Job, SyncOptions, run_job, sync_options
 from semsearch.cli.watching import watch_jobs, watch_option
 from semsearch.common.errors import InputError
+from semsearch.common.unicode import one_line
 
 __all__ = ["command"]
 
@@ -61,7 +64,18 @@ def command(
         )
         for recipe in recipes
     ]
-    for job in jobs:
-        run_job(job)
+    errors = list(filter(None, map(_try_job, jobs)))
     if watch:
         watch_jobs(jobs)
+    if errors:
+        raise errors[0]
+
+
+def _try_job(job: Job) -> InputError | None:
+    """Do a job; gives what went wrong, and tells it if others follow: one path that is gone stops no other."""
+    try:
+        run_job(job)
+    except InputError as error:
+        click.echo(f"warning: {one_line(error)}", err=True)
+        return error
+    return None

@@ -11,6 +11,7 @@ from semsearch.common.documents import Document
 from semsearch.common.environment import import_extra
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.format import Fields, Format, Origin
+from semsearch.ingest.formats.packing import split_packing
 from semsearch.ingest.formats.records import locate, to_document
 from semsearch.ingest.formats.values import plain_record
 
@@ -26,7 +27,7 @@ def _read_rows(
     pa = import_extra("pyarrow", "files", PURPOSE)
     number = 0
     try:
-        source = pa.BufferReader(stream.read()) if origin.path is None else pa.memory_map(origin.path)
+        source = _open_source(pa, origin, stream)
         for batch in open_batches(source):
             batch.validate(full=True)  # what is damaged may point anywhere
             for record in batch.to_pylist():
@@ -39,6 +40,12 @@ def _read_rows(
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         yield locate(RecordError(f"damaged, or no table of its kind ({reason}); write it anew"), origin.label)
+
+
+def _open_source(pa: Any, origin: Origin, stream: BufferedReader) -> Any:
+    """The file, mapped; what is packed, or no file, is read as a whole."""
+    is_plain = origin.path is not None and split_packing(origin.path)[1] is None
+    return pa.memory_map(origin.path) if is_plain else pa.BufferReader(stream.read())
 
 
 def _open_parquet(source: Any) -> Iterator[Any]:

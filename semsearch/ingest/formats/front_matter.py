@@ -34,7 +34,9 @@ def split_front_matter(text: str) -> FrontMatter:
     block = _BLOCK.match(body)
     if block is None:
         return FrontMatter(None, {}, body)
-    spelled, data = _parse(block[2], block[1])
+    spelled = data = None
+    with suppress(Exception):  # whatever a loader raises for what somebody has written
+        spelled, data = _parse(block[2], block[1])
     if isinstance(spelled, str):  # a sentence between two lines is no data
         return FrontMatter(None, {}, body)
     return FrontMatter(_stated_title(spelled), _metadata(data), body[block.end() :])
@@ -54,11 +56,11 @@ def _parse(content: str, mark: str) -> tuple[Any, Any]:
     except (yaml.YAMLError, RecursionError):
         # a title with a colon in it that nobody has put into quotes
         return ({"title": line[1]} if (line := _TITLE_LINE.search(content)) else None), None
-    if re.search(r"(?:^|\s)[&*]\w", content):  # an alias of aliases may stand for a thousand million values
-        return spelled, None
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content)):
+        return spelled, None  # an alias of aliases may stand for a thousand million values
     try:
         return spelled, yaml.safe_load(content)
-    except (yaml.YAMLError, RecursionError, ValueError):  # such as a date with a thirteenth month
+    except Exception:  # noqa: BLE001 - such as a date with a thirteenth month, or a tag that does not fit
         return spelled, spelled
 
 

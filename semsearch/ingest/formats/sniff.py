@@ -32,7 +32,7 @@ TEXTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"From \S+.*\d{4}\r?\n"), "mailbox"),
     (re.compile(rb"(?:(?:Received|Return-Path|Message-ID|Delivered-To|From|Date): .*\r?\n){2}"), "mail"),
     (re.compile(rb"#!.*\b(?:sh|bash|zsh|python[\d.]*|perl|ruby|node|lua|php)\b"), "code"),
-    (re.compile(rb"(?:\.\\\".*\n|\.\n|\s*\n)*\.(?:TH|Dd) "), "manual"),
+    (re.compile(rb"(?:\.\\\".*\n|\.\n|[ \t\r]*\n)*\.(?:TH|Dd) "), "manual"),
 )
 """How texts begin that are more than text."""
 

@@ -71,9 +71,13 @@ def _find_query(connection: sqlite3.Connection, fields: Fields, table: str | Non
         what = f"no table {table!r}" if table else f"not one table with a column {wanted!r}"
         raise RecordError(f"{what} (tables there: {there}); name one, such as app.db{TABLE_MARK}notes, or give --sql")
     quoted = '"' + str(chosen).replace('"', '""') + '"'
+    kind = connection.execute("SELECT type FROM sqlite_master WHERE name = ?", (chosen,)).fetchone()[0]
     try:
         connection.execute(f"SELECT rowid FROM {quoted} LIMIT 1")  # noqa: S608 - a table that is there, quoted
-    except sqlite3.Error:  # a view, or a table without rowids
+        has_rowid = kind == "table" and not any(column.lower() == "rowid" for column in tables[str(chosen)])
+    except sqlite3.Error:  # a table without rowids
+        has_rowid = False
+    if not has_rowid:
         return f"SELECT * FROM {quoted}", False  # noqa: S608 - likewise
     return f"SELECT rowid AS rowid, * FROM {quoted} ORDER BY rowid", True  # noqa: S608 - likewise
 

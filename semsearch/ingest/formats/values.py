@@ -13,10 +13,16 @@ from semsearch.common.unicode import replace_surrogates
 __all__ = ["plain_record", "plain_value"]
 
 
+MOST_BITS = 4096
+"""Of a whole number: Python refuses to spell longer ones."""
+
+
 def plain_value(value: Any) -> Any:
-    """A value as JSON has it: dates as ISO 8601; ``None`` for what is missing, is no number, or is bytes."""
-    if value is None or isinstance(value, bool | int):
+    """A value as JSON has it: dates as ISO 8601; ``None`` for what is missing, no number, or bytes."""
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= MOST_BITS else None
     if isinstance(value, str):
         return replace_surrogates(value)
     if isinstance(value, float):

@@ -175,6 +175,11 @@ CREATE TABLE documents (
         row = connection.execute("SELECT source FROM documents WHERE id = ?", (identifier,)).fetchone()
         return None if row is None else row[0]
 
+    def source_of_number(self, connection: sqlite3.Connection, number: int) -> str | None:
+        """The source of the document of this number."""
+        row = connection.execute("SELECT source FROM documents WHERE number = ?", (number,)).fetchone()
+        return None if row is None else row[0]
+
     def sources_named(self, connection: sqlite3.Connection, name: str) -> list[str | None]:
         """The sources of a document called ``name``, and of one at a place in a file called so, such as ``name:12``."""
         query = "SELECT source FROM documents WHERE id = ?1 UNION ALL SELECT source FROM (SELECT source FROM documents "
@@ -192,10 +197,11 @@ CREATE TABLE documents (
         return [SourcedDocument(identifier, source, bool(seen)) for identifier, source, seen in dict.fromkeys(rows)]
 
     def ids_of_sources(self, connection: sqlite3.Connection, sources: Sequence[str]) -> list[str]:
-        """The ids of the documents that come from some files."""
+        """The ids of the documents that come from some files, and are not in the table ``seen``."""
         ids: list[str] = []
         for part in chunks(sources, PARAMETERS):
-            query = f"SELECT id FROM documents WHERE source IN ({placeholders(part)})"  # noqa: S608 - only ? marks
+            marks = placeholders(part)
+            query = f"SELECT id FROM documents WHERE source IN ({marks}) AND id NOT IN (SELECT id FROM seen)"  # noqa: S608
             ids += [identifier for (identifier,) in connection.execute(query, part)]
         return ids
 
