@@ -126,7 +126,7 @@ def test_shells_get_their_completion_script(shell):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("semsearch s", {"search", "senses", "similar", "status"}),
+        ("semsearch s", {"search", "senses", "similar", "status", "sync"}),
         ("semsearch search g", {"garden"}),
         ("semsearch drop x", set()),
     ],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
@@ -15,6 +15,9 @@ from semsearch.ingest.formats.extensions import TABLE_MARK
 from semsearch.ingest.formats.format import Fields, Format, Origin
 from semsearch.ingest.formats.records import locate, to_document
 from semsearch.ingest.formats.values import plain_record
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["SQLITE", "of_table"]
 
@@ -28,6 +31,8 @@ def _read_database(
     origin: Origin, _: BufferedReader, fields: Fields, table: str | None = None
 ) -> Iterator[Document | RecordError]:
     """Each row as a document, called by its ``rowid`` unless it has an id of its own."""
+    import sqlite3  # --help does without
+
     try:
         with closing(_open(origin)) as connection:
             query, has_rowid = _find_query(connection, fields, table)
@@ -47,6 +52,8 @@ def _read_database(
 
 def _open(origin: Origin) -> sqlite3.Connection:
     """The database, to be read alone. Text that is not UTF-8 is made visible."""
+    import sqlite3
+
     if origin.path is None:
         raise RecordError("a database cannot be read from standard input; name its file")
     connection = sqlite3.connect(f"{Path(origin.path).as_uri()}?mode=ro", uri=True)
@@ -57,6 +64,8 @@ def _open(origin: Origin) -> sqlite3.Connection:
 
 def _find_query(connection: sqlite3.Connection, fields: Fields, table: str | None) -> tuple[str, bool]:
     """What is asked of the database, and whether each row begins with its ``rowid``."""
+    import sqlite3
+
     if fields.sql is not None:
         return fields.sql, False
     tables = {
