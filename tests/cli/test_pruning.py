@@ -53,8 +53,8 @@ def test_more_than_half_is_removed_if_that_is_meant(run, indexes, table):
 def test_somebody_at_the_terminal_is_asked(run, indexes, table, monkeypatch, answer, left):
     """The answer is what is done."""
     asked = []
-    monkeypatch.setattr("semsearch.cli.commands.index.confirm", lambda question: asked.append(question) or answer)
-    monkeypatch.setattr("semsearch.cli.commands.index._is_anybody_there", lambda: True)
+    monkeypatch.setattr("semsearch.cli.syncing.confirm", lambda question: asked.append(question) or answer)
+    monkeypatch.setattr("semsearch.cli.syncing._is_anybody_there", lambda: True)
     result = run("index", "shop", table, "--prune")
     assert (result.exit_code, len(ids(indexes))) == (0 if answer else 1, left)
     assert len(asked) == 1
