@@ -233,7 +233,7 @@ class Sync:
         self._counts["moved"] = len(set(self._moved))
         gone = self._writer.ids_of_sources(sorted(set(self._moved)))
         self._counts["removed"] += len(gone)
-        if not self._dry_run:
+        if not self._dry_run and self._moved:
             self._writer.delete(gone)
             self._writer.finish_files(self._unsettled)
 

@@ -21,6 +21,7 @@ SOURCES = sorted(Path(semsearch.__file__).parent.rglob("*.py"))
 CODE = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|PRAGMA)\b")
 PLAIN = {
+    "quoted",
     "COLUMNS",
     "DOCUMENT_COLUMNS",
     "columns",
