@@ -49,6 +49,7 @@ class Reader:
     - ``sources``: the paths given as absolute POSIX strings, and ``-`` for standard input;
     - ``missing``: those of them that are not there, with what to say of it;
     - ``whole``: the sources of files that have been read to their end with nothing skipped, and ``partial`` of others;
+    - ``single``: the sources of files that were read and are one document each;
     - ``unread``: how many documents unchanged files have, which are not read.
     """
 
@@ -149,9 +150,10 @@ class Reader:
         if unchanged:
             self._pass_over(file, unchanged, is_new=unchanged != stamp)
             return
-        skipped = self.skipped
+        skipped, ids = self.skipped, [""]
         for item in self._read(file, reading):
             if isinstance(item, Document):
+                ids = [*ids[-1:], item.id or ""]
                 yield file, item
             elif self._skip_bad:
                 self._skip(item)
@@ -160,6 +162,8 @@ class Reader:
             else:
                 raise item
         (self.whole if self.skipped == skipped else self.partial).add(source)
+        if ids == ["", NAMELESS]:
+            self.single.add(source)
         if source in self.partial:
             self._stamps.pop(source, None)
 
@@ -169,6 +173,7 @@ class Reader:
         self.messages: list[str] = self._refused[:_MESSAGES_KEPT]
         self.whole: set[str] = set()
         self.partial: set[str] = set()
+        self.single: set[str] = set()
         self._passed: set[str] = set()
         self._stamps = {}
 

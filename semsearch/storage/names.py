@@ -22,7 +22,7 @@ __all__ = ["Names"]
 class Names:
     """The names of files in one run over documents, under the writer's lock.
 
-    ``unnoted`` are the files whose name or place the collection does not know yet.
+    ``unnoted`` are the files whose name or place the collection does not know yet, ``new`` those that it did not know.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -30,6 +30,7 @@ class Names:
         self._names: dict[str, str] = {}
         self._sources: dict[str, str] = {}
         self.unnoted: list[KnownSource] = []
+        self.new: set[str] = set()
 
     def name_file(self, file: File) -> str:
         """The name that a file has in the collection, or the first of its names that no other file has."""
@@ -38,6 +39,8 @@ class Names:
         free = (name for name in file.names if self._is_free(name, source))
         name = known.name if known else next(free, file.names[-1])
         self._names[source], self._sources[name] = name, source
+        if known is None:
+            self.new.add(source)
         if known != (found := KnownSource(source, name, file.found_at)):
             self.unnoted.append(found)
         return name

@@ -164,8 +164,8 @@ class Sync:
         for source in dict.fromkeys(map(replace_surrogates, prune or ())):
             self._prune(source, reader)
         if not self._dry_run:
-            if reader and (read := self._finished & reader.whole):
-                self._writer.forget_leftovers(read)
+            if reader:
+                self._writer.forget_leftovers((self._finished & reader.whole) - reader.single)
             self._writer.maintain()
             self._writer.indexes.renew_background(self._encode_nonsense)
         return self.report

@@ -140,8 +140,11 @@ class Writer:
     @translates_errors
     def forget_leftovers(self, sources: Iterable[str]) -> None:
         """Have those of these files read again that the collection has more documents of than were seen in this run."""
+        sources = set(sources) - self._names.new
+        if not sources:  # all documents are looked through
+            return
         query = "SELECT DISTINCT source FROM documents WHERE source NOT NULL AND id NOT IN (SELECT id FROM seen)"
-        left = {source for (source,) in self._connection.execute(query)} & set(sources)
+        left = {source for (source,) in self._connection.execute(query)} & sources
         for source in left:
             self._stamps.pop(source, None)
         if left:

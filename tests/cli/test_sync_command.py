@@ -68,6 +68,21 @@ def test_other_options_for_the_same_paths_replace_those_before(run):
     assert run("sync", "made").stdout == "made: 1 unchanged; 0 passages encoded\n"
 
 
+def test_one_path_that_is_gone_stops_no_other(run):
+    """It is the error at the end, told once, and what follows it is read."""
+    for name in ("a", "b"):
+        write(f"{name}/{name}.md", f"Note {name}.")
+        run("index", "made", name)
+    Path("a/a.md").unlink()
+    Path("a").rmdir()
+    write("b/c.md", "Note c.")
+    result = run("sync", "made")
+    assert (result.exit_code, result.stdout) == (1, "made: 1 added, 1 unchanged; 1 passage encoded\n")
+    (message,) = result.stderr.splitlines()
+    assert message.startswith("error: no file or folder ")
+    assert run("sync", "made", "--prune", "--yes").stdout.splitlines()[0] == "made: 1 removed; 0 passages encoded"
+
+
 def test_what_cannot_be_repeated_is_an_error(run, refused):
     """Standard input cannot be read again, and a collection that is not there cannot be synced."""
     run("index", "made", "-", stdin="A bee.\n")

@@ -68,6 +68,27 @@ def test_broken_objects_of_a_list_are_named(tmp_path):
 
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.parquet", "a.arrow", "app.db?table=notes"])
+def test_a_table_without_the_text_is_one_error(tmp_path, database, name):
+    """And not one for each of its rows; it names the columns that are there."""
+    rows = [{"body": "A bee.", "year": 1}] * 50
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    if name in ("a.parquet", "a.arrow"):
+        pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+        from pyarrow import feather, parquet
+
+        (parquet.write_table if name == "a.parquet" else feather.write_feather)(
+            pa.Table.from_pylist(rows), str(tmp_path / name)
+        )
+    reader = Reader([f"{database.parent}/{name}"], fields=Fields(text="nothing"), skip_bad=True)
+    assert list(reader) == []
+    (message,) = reader.messages
+    assert "no field 'nothing' (fields there: " in message
+    assert "--text-field" in message
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | ANY_TEXT,
     lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner),

@@ -64,18 +64,19 @@ def command(
         )
         for recipe in recipes
     ]
-    errors = list(filter(None, map(_try_job, jobs)))
+    errors = [error for error in map(_try_job, jobs) if error]
+    for error in errors if watch else errors[:-1]:
+        click.echo(f"warning: {one_line(error)}", err=True)
     if watch:
         watch_jobs(jobs)
-    if errors:
-        raise errors[0]
+    elif errors:
+        raise errors[-1]
 
 
 def _try_job(job: Job) -> InputError | None:
-    """Do a job; gives what went wrong, and tells it if others follow: one path that is gone stops no other."""
+    """Do a job, and give what went wrong: one path that is gone stops no other."""
     try:
         run_job(job)
     except InputError as error:
-        click.echo(f"warning: {one_line(error)}", err=True)
         return error
     return None

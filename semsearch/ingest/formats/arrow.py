@@ -12,7 +12,7 @@ from semsearch.common.environment import import_extra
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.format import Fields, Format, Origin
 from semsearch.ingest.formats.packing import split_packing
-from semsearch.ingest.formats.records import locate, to_document
+from semsearch.ingest.formats.records import locate, required_fields, to_document
 from semsearch.ingest.formats.values import plain_record
 
 __all__ = ["ARROW", "PARQUET"]
@@ -29,6 +29,8 @@ def _read_rows(
     try:
         source = _open_source(pa, origin, stream)
         for batch in open_batches(source):
+            if not number:
+                required_fields(batch.schema.names, fields)
             batch.validate(full=True)  # what is damaged may point anywhere
             for record in batch.to_pylist():
                 number += 1
@@ -37,6 +39,8 @@ def _read_rows(
                     yield to_document(plain, fields, f"{origin.id}:{number}", origin.source)
                 except RecordError as error:
                     yield locate(error, f"{origin.label}:{number}")
+    except RecordError as error:  # of all rows
+        yield locate(error, origin.label)
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         yield locate(RecordError(f"damaged, or no table of its kind ({reason}); write it anew"), origin.label)

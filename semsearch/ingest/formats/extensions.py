@@ -26,7 +26,7 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
     "code": _PROGRAMS,
     "lines": (),
     "jsonl": (".jsonl", ".ndjson"),
-    "json": (".json", ".geojson"),
+    "json": (".json",),
     "csv": (".csv",),
     "tsv": (".tsv",),
     "parquet": (".parquet", ".pq"),

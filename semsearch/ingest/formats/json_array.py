@@ -11,7 +11,7 @@ from semsearch.common.documents import MOST_NESTED, Document, is_nested_deeper
 from semsearch.common.errors import NONSENSE, RecordError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.records import locate, to_document
+from semsearch.ingest.formats.records import locate, required_fields, to_document
 from semsearch.ingest.formats.streams import decode
 from semsearch.ingest.formats.values import plain_value
 
@@ -39,12 +39,25 @@ def _read_json(origin: Origin, stream: BufferedReader, fields: Fields) -> Iterat
         yield Document(replace_surrogates(text), origin.id, None, origin.source)
         return
     for number, value in enumerate(items, start=1):
+        missing = _find_missing(value, fields) if number == 1 and isinstance(value, dict) else None
+        if missing:
+            yield locate(missing, origin.label)  # once, and not for each of a million objects
+            return
         try:
             document = to_document(_check(value), fields, f"{origin.id}:{number}", origin.source)
         except RecordError as error:
             yield locate(error, f"{origin.label}:{number}")
         else:
             yield document
+
+
+def _find_missing(first: dict[str, Any], fields: Fields) -> RecordError | None:
+    """What the first object of a table has not, and all must have."""
+    try:
+        required_fields(first, fields)
+    except RecordError as error:
+        return error
+    return None
 
 
 def _find_items(text: str) -> Iterator[Any] | None:

@@ -13,7 +13,7 @@ from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.extensions import TABLE_MARK
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.records import locate, to_document
+from semsearch.ingest.formats.records import locate, required_fields, to_document
 from semsearch.ingest.formats.values import plain_record
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def _read_database(
     try:
         with closing(_open(origin)) as connection:
             query, has_rowid = _find_query(connection, fields, table)
-            for number, row in enumerate(connection.execute(query), start=1):
+            rows = connection.execute(query)
+            required_fields([column[0] for column in rows.description or ()], fields)
+            for number, row in enumerate(rows, start=1):
                 numbered, values = (row["rowid"], list(row)[1:]) if has_rowid else (number, list(row))
                 names = row.keys()[1:] if has_rowid else row.keys()
                 try:
