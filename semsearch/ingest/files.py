@@ -17,7 +17,7 @@ from semsearch.ingest.formats.extracted import can_be_read
 from semsearch.ingest.formats.format import STDIN, Format, Origin
 from semsearch.ingest.formats.registry import FORMATS, PIPE_FORMAT, UNKNOWN_FORMAT, format_of
 from semsearch.ingest.formats.sniff import SNIFFED_BYTES, find_kind
-from semsearch.ingest.formats.sqlite import of_table
+from semsearch.ingest.formats.tables.sqlite import of_table
 from semsearch.ingest.patterns import Patterns
 from semsearch.ingest.walk import Entry, FolderWalk
 

@@ -14,8 +14,8 @@ from semsearch.common.documents import Document
 from semsearch.common.environment import import_extra
 from semsearch.common.errors import InputError, RecordError
 from semsearch.ingest.formats.format import Fields
-from semsearch.ingest.formats.records import locate, to_document
-from semsearch.ingest.formats.values import plain_record
+from semsearch.ingest.formats.tables.records import locate, to_document
+from semsearch.ingest.formats.tables.values import plain_record
 
 __all__ = ["is_frame", "read_frame"]
 

@@ -20,8 +20,8 @@ from semsearch.common.errors import InputError, RecordError
 from semsearch.ingest.files import NAMELESS, File, FileSearch, is_gone, refusal
 from semsearch.ingest.formats.format import STDIN, Fields, Format
 from semsearch.ingest.formats.packing import open_packed, split_packing
-from semsearch.ingest.formats.records import locate
-from semsearch.ingest.formats.streams import SAMPLE_BYTES, Counted
+from semsearch.ingest.formats.tables.records import locate
+from semsearch.ingest.formats.texts.streams import SAMPLE_BYTES, Counted
 from semsearch.ingest.patterns import Patterns
 from semsearch.ingest.stamps import KnownFiles, Stamp, StampedReading, digest_reading, has_journal, renew_stamp
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semsearch.common.errors import RecordError
-from semsearch.ingest.formats.charsets import guess_encoding
-from semsearch.ingest.formats.streams import decode
+from semsearch.ingest.formats.sniff import is_binary
+from semsearch.ingest.formats.texts.charsets import guess_encoding
+from semsearch.ingest.formats.texts.streams import decode
 from semsearch.ingest.reader import Reader
 
 TEXTS = {
@@ -54,7 +55,7 @@ def test_a_bad_byte_in_utf8_is_replaced_and_the_rest_kept():
 
 
 @pytest.mark.parametrize(
-    "data", [b"\x7fELF" + bytes(200), bytes(range(256)) * 8, b"\x89PNG\r\n\x1a\n" + bytes(range(256))]
+    "data", [b"\x7fELF\0\1", b"\x7fELF" + bytes(200), bytes(range(256)) * 8, b"\x89PNG\r\n\x1a\n" + bytes(range(256))]
 )
 def test_what_is_no_text_is_refused(data):
     """Programs and pictures are not read as letters of an alphabet."""
@@ -76,7 +77,7 @@ def test_utf8_is_never_taken_for_anything_else(text):
 def test_any_bytes_are_text_or_an_error(data):
     """Nothing else comes of them: what is no UTF-8, and what no encoding is found for, is the error."""
     try:
-        is_utf8 = bool(data.decode()) or not data
+        is_utf8 = (bool(data.decode()) or not data) and not is_binary(data)
     except UnicodeDecodeError:
         is_utf8 = False
     if guess_encoding(data) is None and not is_utf8:

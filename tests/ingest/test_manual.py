@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from semsearch.ingest.formats.manual import manual_text
+from semsearch.ingest.formats.texts.manual import manual_text
 from semsearch.ingest.reader import Reader
 
 MAN = r"""

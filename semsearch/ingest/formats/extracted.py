@@ -11,7 +11,7 @@ from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.records import locate
+from semsearch.ingest.formats.tables.records import locate
 
 __all__ = ["EXTRACTED", "can_be_read"]
 

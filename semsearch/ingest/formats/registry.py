@@ -1,20 +1,20 @@
-"""All kinds of files that can be read: a new one is a module beside this one, and a line here and in ``extensions``."""
+"""All kinds of files that can be read: a new one is a module in ``tables`` or ``texts``, and a line here and in ``extensions``."""
 
 from __future__ import annotations
 
-from semsearch.ingest.formats.arrow import ARROW, PARQUET
-from semsearch.ingest.formats.delimited import CSV, TSV
 from semsearch.ingest.formats.extensions import EXTENSIONS, kind_of
 from semsearch.ingest.formats.extracted import EXTRACTED
 from semsearch.ingest.formats.format import Format
-from semsearch.ingest.formats.json_array import JSON
-from semsearch.ingest.formats.jsonl import JSONL
-from semsearch.ingest.formats.lines import LINES
-from semsearch.ingest.formats.manual import MANUAL
-from semsearch.ingest.formats.markdown import MARKDOWN
-from semsearch.ingest.formats.notebook import NOTEBOOK
-from semsearch.ingest.formats.sqlite import SQLITE
-from semsearch.ingest.formats.text import CODE, TEXT
+from semsearch.ingest.formats.tables.arrow import ARROW, PARQUET
+from semsearch.ingest.formats.tables.delimited import CSV, TSV
+from semsearch.ingest.formats.tables.json_array import JSON
+from semsearch.ingest.formats.tables.jsonl import JSONL
+from semsearch.ingest.formats.tables.sqlite import SQLITE
+from semsearch.ingest.formats.texts.lines import LINES
+from semsearch.ingest.formats.texts.manual import MANUAL
+from semsearch.ingest.formats.texts.markdown import MARKDOWN
+from semsearch.ingest.formats.texts.notebook import NOTEBOOK
+from semsearch.ingest.formats.texts.text import CODE, TEXT
 
 __all__ = ["FORMATS", "PIPE_FORMAT", "UNKNOWN_FORMAT", "format_of"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MAGIC", "SNIFFED_BYTES", "find_kind"]
+__all__ = ["MAGIC", "SNIFFED_BYTES", "find_kind", "is_binary"]
 
 SNIFFED_BYTES = 4096
 """Of a file, from its start."""
@@ -35,6 +35,11 @@ TEXTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"(?:\.\\\".*\n|\.\n|[ \t\r]*\n)*\.(?:TH|Dd) "), "manual"),
 )
 """How texts begin that are more than text."""
+
+
+def is_binary(start: bytes) -> bool:
+    """Whether a file begins as one that is no text does, in a way that no text begins."""
+    return any(start.startswith(mark) and not mark.decode("latin-1").isprintable() for mark, _ in MAGIC)
 
 
 def find_kind(start: bytes) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from semsearch.common.arrays import Float32
 from semsearch.common.errors import InputError
-from semsearch.ingest.formats.separators import SEPARATORS, Layout, csv_rows
+from semsearch.ingest.formats.tables.separators import SEPARATORS, Layout, csv_rows
 from semsearch.words.spaces.space import Space
 from semsearch.words.vector_files.growing import Growing
 

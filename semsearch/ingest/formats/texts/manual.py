@@ -15,7 +15,7 @@ from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.format import Fields, Format, Origin
 from semsearch.ingest.formats.sniff import SNIFFED_BYTES, find_kind
-from semsearch.ingest.formats.text import read_text
+from semsearch.ingest.formats.texts.text import read_text
 
 __all__ = ["MANUAL", "manual_text"]
 

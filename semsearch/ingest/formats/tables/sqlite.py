@@ -13,8 +13,8 @@ from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.extensions import TABLE_MARK
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.records import locate, required_fields, to_document
-from semsearch.ingest.formats.values import plain_record
+from semsearch.ingest.formats.tables.records import locate, required_fields, to_document
+from semsearch.ingest.formats.tables.values import plain_record
 
 if TYPE_CHECKING:
     import sqlite3

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from semsearch.common.documents import is_nested_deeper
-from semsearch.ingest.formats.values import plain_value
+from semsearch.ingest.formats.tables.values import plain_value
 
 __all__ = ["FrontMatter", "split_front_matter"]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from semsearch.common.errors import RecordError
 from semsearch.common.unicode import LONE_SURROGATE
-from semsearch.ingest.formats.charsets import guess_encoding, has_many_nuls, is_nearly_utf8
+from semsearch.ingest.formats.sniff import is_binary
+from semsearch.ingest.formats.texts.charsets import guess_encoding, has_many_nuls, is_nearly_utf8
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -68,7 +69,7 @@ def text_lines(stream: io.BufferedReader) -> Iterator[str]:
     """
     start = stream.peek()[:SAMPLE_BYTES]
     whole = start[: start.rfind(b"\n") + 1] or start[: -len(_cut_character(start)) or None]
-    is_utf8 = not whole.startswith(UTF16_MARKS) and is_nearly_utf8(whole)
+    is_utf8 = not whole.startswith(UTF16_MARKS) and not is_binary(start) and is_nearly_utf8(whole)
     encoding = None if is_utf8 and not has_many_nuls(whole) else guess_encoding(start)
     if encoding:
         return io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
@@ -97,7 +98,7 @@ def check(text: str) -> str:
 def decode(data: bytes) -> str:
     """The text of a whole file, in the encoding that it has; raises RecordError for what is no text."""
     content = data.removeprefix(codecs.BOM_UTF8)
-    if not content.startswith(UTF16_MARKS) and not has_many_nuls(content):
+    if not content.startswith(UTF16_MARKS) and not has_many_nuls(content) and not is_binary(content):
         with suppress(UnicodeDecodeError):
             return content.decode("utf-8")
     encoding = guess_encoding(content)

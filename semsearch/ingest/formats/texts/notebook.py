@@ -11,9 +11,9 @@ from semsearch.common.documents import Document
 from semsearch.common.errors import NONSENSE, RecordError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.markdown import find_heading
-from semsearch.ingest.formats.records import locate
-from semsearch.ingest.formats.streams import decode
+from semsearch.ingest.formats.tables.records import locate
+from semsearch.ingest.formats.texts.markdown import find_heading
+from semsearch.ingest.formats.texts.streams import decode
 
 __all__ = ["NOTEBOOK"]
 

@@ -11,9 +11,9 @@ from semsearch.common.documents import MOST_NESTED, Document, is_nested_deeper
 from semsearch.common.errors import NONSENSE, RecordError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.records import locate, required_fields, to_document
-from semsearch.ingest.formats.streams import decode
-from semsearch.ingest.formats.values import plain_value
+from semsearch.ingest.formats.tables.records import locate, required_fields, to_document
+from semsearch.ingest.formats.tables.values import plain_value
+from semsearch.ingest.formats.texts.streams import decode
 
 __all__ = ["JSON"]
 

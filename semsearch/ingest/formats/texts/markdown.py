@@ -11,8 +11,8 @@ from itertools import pairwise
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.front_matter import split_front_matter
-from semsearch.ingest.formats.text import read_text
+from semsearch.ingest.formats.texts.front_matter import split_front_matter
+from semsearch.ingest.formats.texts.text import read_text
 
 __all__ = ["MARKDOWN", "find_heading"]
 

@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from semsearch.common.errors import RecordError
-from semsearch.ingest.formats.separators import Layout, csv_rows
+from semsearch.ingest.formats.tables.separators import Layout, csv_rows
 
 __all__ = ["Lines", "NumberedCells", "read_rows"]
 

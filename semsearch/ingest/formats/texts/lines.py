@@ -8,8 +8,8 @@ from io import BufferedReader
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.records import locate
-from semsearch.ingest.formats.streams import check, text_lines
+from semsearch.ingest.formats.tables.records import locate
+from semsearch.ingest.formats.texts.streams import check, text_lines
 
 __all__ = ["LINES"]
 

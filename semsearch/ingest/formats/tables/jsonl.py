@@ -12,8 +12,8 @@ from semsearch.common.documents import MOST_NESTED, Document, is_nested_deeper
 from semsearch.common.errors import NONSENSE, RecordError
 from semsearch.common.unicode import replace_surrogates
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.records import locate, to_document
-from semsearch.ingest.formats.streams import check, text_lines
+from semsearch.ingest.formats.tables.records import locate, to_document
+from semsearch.ingest.formats.texts.streams import check, text_lines
 
 __all__ = ["JSONL"]
 

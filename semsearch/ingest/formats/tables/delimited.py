@@ -12,10 +12,10 @@ from typing import Any
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.format import Fields, Format, Origin
-from semsearch.ingest.formats.records import locate, required_fields, to_document
-from semsearch.ingest.formats.rows import Lines, read_rows
-from semsearch.ingest.formats.separators import Layout, announced_separator, recognise_layout
-from semsearch.ingest.formats.streams import check, text_lines
+from semsearch.ingest.formats.tables.records import locate, required_fields, to_document
+from semsearch.ingest.formats.tables.rows import Lines, read_rows
+from semsearch.ingest.formats.tables.separators import Layout, announced_separator, recognise_layout
+from semsearch.ingest.formats.texts.streams import check, text_lines
 
 __all__ = ["CSV", "TSV"]
 

@@ -12,8 +12,8 @@ from semsearch.common.environment import import_extra
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.format import Fields, Format, Origin
 from semsearch.ingest.formats.packing import split_packing
-from semsearch.ingest.formats.records import locate, required_fields, to_document
-from semsearch.ingest.formats.values import plain_record
+from semsearch.ingest.formats.tables.records import locate, required_fields, to_document
+from semsearch.ingest.formats.tables.values import plain_record
 
 __all__ = ["ARROW", "PARQUET"]
 

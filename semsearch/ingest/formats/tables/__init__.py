@@ -1,0 +1,1 @@
+"""Kinds of files whose rows or records are documents."""
