@@ -1,4 +1,4 @@
-"""All kinds of files that can be read: a new one is a module in ``tables`` or ``texts``, and a line here and in ``extensions``."""
+"""All kinds of files that can be read: a new one is a module in a room, and a line here and in ``extensions``."""
 
 from __future__ import annotations
 
