@@ -37,10 +37,10 @@ def prepare_streams() -> None:
     if _is_terminal(sys.stdout):
         _replace_unencodable(sys.stdout)
     else:
-        output = io.BufferedWriter(_Output(1, "wb", closefd=False))
+        output = _Output(io.FileIO(1, "wb", closefd=False))
         sys.stdout = io.TextIOWrapper(output, "utf-8", "backslashreplace")
     if not _is_terminal(sys.stderr):
-        messages = io.BufferedWriter(_Messages(2, "wb", closefd=False))
+        messages = _Messages(io.FileIO(2, "wb", closefd=False))
         sys.stderr = io.TextIOWrapper(messages, "utf-8", "backslashreplace", line_buffering=True)
 
 
@@ -66,26 +66,45 @@ class _Input(io.FileIO):
             raise _input_error(error) from error
 
 
-class _Output(io.FileIO):
+class _Output(io.BufferedWriter):
+    """Standard output, whose errors are this program's.
+
+    They are translated above the buffer: an interrupt between a write and its count would have it written twice.
+    """
+
     def write(self, data: ReadableBuffer, /) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError as error:
-            raise ReaderGoneError from error
         except OSError as error:
-            raise StorageError(
-                f"standard output cannot be written ({_reason(error, 'writing')}); send it to a file on a disk with "
-                "free space"
-            ) from error
+            raise _output_error(error) from error
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            raise _output_error(error) from error
 
 
-class _Messages(io.FileIO):
+class _Messages(io.BufferedWriter):
+    """Standard error; what cannot be written is let go, for there is nowhere left to say so."""
+
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write, and let go what cannot be written: there is nowhere left to say so."""
         try:
             return super().write(data)
         except OSError:
             return memoryview(data).nbytes
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def _output_error(error: OSError) -> Exception:
+    if isinstance(error, BrokenPipeError):
+        return ReaderGoneError()
+    return StorageError(
+        f"standard output cannot be written ({_reason(error, 'writing')}); send it to a file on a disk with free space"
+    )
 
 
 def _input_error(error: OSError) -> InputError:

@@ -165,3 +165,32 @@ def test_a_reader_of_an_export_that_stops_early_is_no_error(garden, kind):
     )
     assert done.returncode in (0, 1)
     assert Path("messages.txt").read_text(encoding="utf-8") in ("", "garden: exported to standard output\n")
+
+
+INTERRUPTED = """
+import itertools, os, signal, sys
+from semsearch.cli.streams import prepare_streams
+prepare_streams()
+numbers = itertools.count()
+def interrupt(*_):
+    raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, interrupt)
+for turn in range(3_000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.000_02 + turn % 50 * 0.000_002)
+        while True:
+            sys.stdout.write(f"{next(numbers)}\\n")
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        pass
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_what_is_printed_when_ctrl_c_comes_is_printed_once():
+    """Wherever the interrupt arrives, no line comes a second time."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=300, check=True)
+    lines = done.stdout.splitlines()
+    assert len(lines) > 3_000
+    assert len(lines) == len(set(lines))
