@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks.reporting.corpora import LINES_IN_A_PASSAGE, novel_sentences
 from semsearch.lexical.bm25 import LexicalIndex
 from semsearch.lexical.postings import build_postings, merge_postings
+from semsearch.lexical.row_scores import RowScores
 from semsearch.lexical.terms import analyzer_of
-from semsearch.query.retrieval.lexical import best_rows
 
 SENTENCES = 1_000_000
 PASSAGES = 250_000
@@ -60,7 +60,7 @@ def _measure(texts: Iterator[str], count: int, questions: Sequence[str]) -> dict
     times = []
     for question in questions:
         start = time.perf_counter()
-        best_rows(index.scores(analyzer.query_terms(question)), TOP)
+        RowScores(index.scores(analyzer.query_terms(question))).best(TOP)
         times.append(1000 * (time.perf_counter() - start))
     return {
         "rows": count,

@@ -16,6 +16,7 @@ import numpy as np
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Fusion, Mode
 from semsearch.index import all_but
+from semsearch.lexical.row_scores import RowScores
 from semsearch.query.accounts.confidence import find_confident, rate_candidates
 from semsearch.query.diversity import FOLDED, POOL, diversify, first_of_each, fold
 from semsearch.query.filters.filter import Allowed, allowed_rows
@@ -211,7 +212,7 @@ def _first_retriever(context: Context, texts: Sequence[str | None], vectors: Seq
     return partial(_retrieve_both, context, DenseQuery(np.stack(given), allowed), words)
 
 
-def _retrieve_both(context: Context, query: DenseQuery, words: Sequence[Float32], wanted: int) -> list[Candidates]:
+def _retrieve_both(context: Context, query: DenseQuery, words: Sequence[RowScores], wanted: int) -> list[Candidates]:
     snapshot, exact, by_ranks = context.snapshot, context.request.exact, context.request.fusion is Fusion.RANKS
     depth = max(LISTED if by_ranks else LEAST_RETRIEVED, wanted)
     nearest = zip(*snapshot.search(query.vectors, depth, query.allowed, exact=exact), strict=True)

@@ -108,7 +108,7 @@ def _explain_words(context: Context, rows: Int64) -> tuple[list[dict[str, float]
         return [{} for _ in rows], [None] * len(rows)
     text, any_word = str(request.text), request.mode is Mode.LEXICAL
     shares = snapshot.lexical.shares(words_of_question(store, text, any_word=any_word), rows)
-    scores = score_words(store, snapshot, text, context.allowed.rows, any_word=any_word)
+    scores = score_words(store, snapshot, text, context.allowed.rows, any_word=any_word).values
     words = [{term: float(share[at]) for term, share in shares.items() if share[at]} for at in range(len(rows))]
     found = scores[scores > 0]  # few of all, where stop words do not count
     ranks = [int(np.count_nonzero(found > score)) + 1 if score else None for score in scores[rows].tolist()]

@@ -18,11 +18,11 @@ import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
 from semsearch.common.documents import Metric
-from semsearch.common.threads import computed_once
 from semsearch.index import Bitmap
+from semsearch.lexical.row_scores import RowScores
 from semsearch.query.hits import Candidates
 from semsearch.query.retrieval.dense import DENSE
-from semsearch.query.retrieval.lexical import LEXICAL, best_rows
+from semsearch.query.retrieval.lexical import LEXICAL
 from semsearch.storage.snapshot import Snapshot
 
 __all__ = ["DENSE_WEIGHT", "LEAST_RETRIEVED", "LEXICAL_WEIGHT", "ScoreFusion"]
@@ -45,11 +45,11 @@ Ranked = tuple[Float32, Int64]
 
 @dataclass(frozen=True)
 class ScoreFusion:
-    """One question: its vector, float32[1, dimension], and every row's lexical score, 0 for what is not allowed."""
+    """One question: its vector, float32[1, dimension], and the lexical scores, 0 for what is not allowed."""
 
     snapshot: Snapshot
     query: Float32
-    lexical: Float32
+    lexical: RowScores
     allowed: Bitmap | None
     exact: bool
 
@@ -60,7 +60,7 @@ class ScoreFusion:
         among them has at most the last one's dense score, so that its lexical score says whether it may be one of the
         best (the threshold algorithm of Fagin 2001). What may be is looked up, or more is retrieved.
         """
-        while self.best_lexical:
+        while self.lexical.largest:
             scores, rows = nearest
             ranked = self._complete(nearest, wanted)
             if ranked is not None:
@@ -72,14 +72,9 @@ class ScoreFusion:
         best = float(scores[0]) if len(scores) else None
         return Candidates(rows, scores, parts, self._total, best_dense=best).take(slice(wanted))
 
-    @computed_once
-    def best_lexical(self) -> float:
-        """The best lexical score of all rows."""
-        return float(self.lexical.max(initial=0.0))
-
     def _complete(self, nearest: Ranked, wanted: int) -> Ranked | None:
         """The dense scores of all that may be among the best; ``None`` if these are too many to look up."""
-        ranked = self._look_up(nearest, best_rows(self.lexical, wanted))
+        ranked = self._look_up(nearest, self.lexical.best(wanted))
         high, last = float(nearest[0][0]), float(nearest[0][-1])
         if not high or len(nearest[1]) >= self._total:
             return ranked
@@ -87,12 +82,12 @@ class ScoreFusion:
         least = float(fused[min(wanted, len(fused)) - 1])
         unknown = self._fuse(last, 0.0, high)
         if self._is_same(last):  # so many are the question itself; of those words decide
-            promising = np.flatnonzero(self.lexical)
+            promising = self.lexical.at_least(0)
         elif unknown >= least:  # even one without a word of the question may be among them
             return None
         else:
-            share = (least - unknown) / (self._fuse(last, self.best_lexical, high) - unknown)
-            promising = np.flatnonzero(self.lexical >= self.best_lexical * (share - SLACK))
+            share = (least - unknown) / (self._fuse(last, self.lexical.largest, high) - unknown)
+            promising = self.lexical.at_least(self.lexical.largest * (share - SLACK))
         return self._look_up(ranked, promising) if len(promising) <= MOST_LOOKED_UP else None
 
     def _look_up(self, ranked: Ranked, rows: Int64) -> Ranked:
@@ -104,7 +99,7 @@ class ScoreFusion:
         return np.concatenate([ranked[0], scores[0]]), np.concatenate([ranked[1], found[0]])
 
     def _rank(self, dense: Float32, rows: Int64, high: float) -> Candidates:
-        lexical = self.lexical[rows]
+        lexical = self.lexical.values[rows]
         fused = self._fuse(dense.astype(np.float64), lexical.astype(np.float64), high).astype(np.float32)
         fused = np.where(self._is_same(dense), dense, fused)
         ranked = Candidates(rows, fused, {DENSE: dense, LEXICAL: lexical}, self._total, best_dense=high)
@@ -113,7 +108,7 @@ class ScoreFusion:
     def _fuse(self, dense: Any, lexical: Any, high: float) -> Any:
         """The definition, in double precision: so no score is above the best dense one."""
         low = high - abs(high)
-        return DENSE_WEIGHT * dense + LEXICAL_WEIGHT * (low + (high - low) * (lexical / self.best_lexical))
+        return DENSE_WEIGHT * dense + LEXICAL_WEIGHT * (low + (high - low) * (lexical / self.lexical.largest))
 
     def _is_same(self, dense: Any) -> Any:
         """Whether a score says that a passage is the text of the question: no words can make that less."""

@@ -7,16 +7,16 @@ from itertools import islice
 
 import numpy as np
 
-from semsearch.common.arrays import Float32, Int64
 from semsearch.common.errors import TruncationWarning
 from semsearch.index import Bitmap
+from semsearch.lexical.row_scores import RowScores
 from semsearch.lexical.terms import analyzer_of
 from semsearch.query.hits import Candidates
 from semsearch.query.request import SearchRequest
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
 
-__all__ = ["LEXICAL", "best_rows", "rank_words", "score_words", "words_of_question"]
+__all__ = ["LEXICAL", "rank_words", "score_words", "words_of_question"]
 
 MOST_TERMS = 1000
 """Of a question: a text of more is a document, and each term is looked up in each segment."""
@@ -43,33 +43,22 @@ def words_of_question(store: Store, text: str, *, any_word: bool) -> dict[str, i
     return {} if not any_word and terms.keys() <= analyzer.stop_terms else terms
 
 
-def score_words(store: Store, snapshot: Snapshot, text: str, allowed: Bitmap | None, *, any_word: bool) -> Float32:
-    """The BM25 score of every row for the words of a text, float32[rows]; 0 for rows that are not ``allowed``.
+def score_words(store: Store, snapshot: Snapshot, text: str, allowed: Bitmap | None, *, any_word: bool) -> RowScores:
+    """The BM25 score of every row for the words of a text; 0 for rows that are not ``allowed``.
 
     ``any_word`` is that of :func:`words_of_question`.
     """
     scores = snapshot.lexical.scores(words_of_question(store, text, any_word=any_word))
     if allowed is not None:
         scores[np.unpackbits(allowed, count=len(scores), bitorder="little") == 0] = 0
-    return scores
+    return RowScores(scores)
 
 
-def rank_words(scores: Float32, request: SearchRequest, wanted: int) -> Candidates:
+def rank_words(scores: RowScores, request: SearchRequest, wanted: int) -> Candidates:
     """The ``wanted`` best passages by the scores of all rows, best first; fewer if no more have a word of the text."""
-    rows = best_rows(scores, wanted)
+    rows = scores.best(wanted)
     if request.min_score is not None:
-        rows = rows[scores[rows] >= np.float32(request.min_score)]
-    total = len(rows) if request.min_score is not None else int(np.count_nonzero(scores))
-    return Candidates(rows, scores[rows], {LEXICAL: scores[rows]}, total)
-
-
-def best_rows(scores: Float32, k: int) -> Int64:
-    """The ``k`` rows of the largest scores above 0, largest first; of equal scores the lower row first."""
-    rows = np.flatnonzero(scores > 0)
-    values = scores[rows]
-    if len(rows) > k:
-        least = np.partition(values, len(rows) - k)[len(rows) - k]
-        above = np.flatnonzero(values > least)
-        kept = np.concatenate([above, np.flatnonzero(values == least)[: k - len(above)]])
-        rows, values = rows[kept], values[kept]
-    return rows[np.lexsort((rows, -values))]
+        rows = rows[scores.values[rows] >= np.float32(request.min_score)]
+    total = len(rows) if request.min_score is not None else int(np.count_nonzero(scores.values))
+    found = scores.values[rows]
+    return Candidates(rows, found, {LEXICAL: found}, total)

@@ -12,9 +12,10 @@ import numpy as np
 
 from semsearch.common.arrays import Float32, Int64
 from semsearch.index import Bitmap
+from semsearch.lexical.row_scores import RowScores
 from semsearch.query.hits import Candidates
 from semsearch.query.retrieval.dense import DENSE
-from semsearch.query.retrieval.lexical import LEXICAL, best_rows
+from semsearch.query.retrieval.lexical import LEXICAL
 from semsearch.storage.snapshot import Snapshot
 
 __all__ = ["LISTED", "fuse_ranks"]
@@ -26,21 +27,21 @@ SMOOTHING = 60
 
 
 def fuse_ranks(
-    snapshot: Snapshot, query: Float32, lexical: Float32, allowed: Bitmap | None, nearest: tuple[Float32, Int64]
+    snapshot: Snapshot, query: Float32, lexical: RowScores, allowed: Bitmap | None, nearest: tuple[Float32, Int64]
 ) -> Candidates:
     """All passages of both lists, best first, and behind them the others that are ``nearest``.
 
-    ``query`` is float32[1, dimension], ``lexical`` every row's lexical score, 0 for what is not allowed. ``nearest``
+    ``query`` is float32[1, dimension], ``lexical`` the lexical scores, 0 for what is not allowed. ``nearest``
     are dense scores and rows, best first, at least ``LISTED`` if there are so many.
     """
     scores, rows = nearest
-    by_words = best_rows(lexical, LISTED)
+    by_words = lexical.best(LISTED)
     only_words = np.setdiff1d(by_words, rows)
     if len(only_words):
         found, order = snapshot.searcher.rows.search_among(query, len(only_words), only_words)
         scores, rows = np.concatenate([scores, found[0]]), np.concatenate([rows, order[0]])
     fused = _share(rows, nearest[1][:LISTED]) + _share(rows, by_words)
-    parts = {DENSE: scores, LEXICAL: lexical[rows]}
+    parts = {DENSE: scores, LEXICAL: lexical.values[rows]}
     total = snapshot.count(allowed)
     order = np.lexsort((rows, -scores, -fused))
     best = float(nearest[0][0]) if len(nearest[0]) else None
