@@ -28,4 +28,4 @@ class LookedUp(Encoder):
         if not rows or min(rows) < 0:
             return super().encode_counted(texts, *arguments, **options)
         nothing = np.zeros(len(rows), np.int64)
-        return Encoded(np.asarray(self._vectors[rows], np.float32), nothing, nothing)
+        return Encoded(np.asarray(self._vectors[rows], np.float32), nothing, nothing, nothing)

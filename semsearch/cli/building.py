@@ -128,6 +128,11 @@ class BuildOptions:
         options = EncoderOptions.from_json({**stored_options, **self._collect_given(ENCODING)})
         return run.load(model, options, local_only=stored is not None and self.model is None)
 
+    @property
+    def chooses_encoder(self) -> bool:
+        """Whether anything is said of the encoder, which a collection may have otherwise."""
+        return bool(self._collect_given(("model", *ENCODING)))
+
     def refuse_others(self, store: Store) -> None:
         """Refuse options that a collection was not made with."""
         for name, chosen in self._collect_given(SETTINGS).items():
@@ -239,7 +244,10 @@ def _open(path: Path, build: BuildOptions, run: RunOptions, timeout: float | Non
     store = open_store(path, timeout=timeout)
     try:
         build.refuse_others(store)
-        store.attach(build.load_encoder(store, run))
+        if build.chooses_encoder:
+            store.attach(build.load_encoder(store, run))
+        else:
+            store.attach_later(lambda: build.load_encoder(store, run))
     except BaseException:
         store.close()
         raise

@@ -40,12 +40,14 @@ class Encoded:
     """Vectors, float32[texts, dimension].
 
     ``cut`` counts the tokens of each text that they do not cover. ``unknown`` counts those in them that the vocabulary
-    has not, and that are all read as one and the same token. Both are int64[texts].
+    has not, and that are all read as one and the same token. ``read`` counts all that the model has read now, special
+    ones too: none for a vector that was there. They are int64[texts].
     """
 
     vectors: Float32
     cut: Int64
     unknown: Int64
+    read: Int64
 
     @property
     def truncated(self) -> int:
@@ -161,14 +163,15 @@ class Encoder:
         texts = check_strings(texts, "texts")
         prompt = self.prompt(role)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        cut, unknown = np.zeros((2, len(texts)), dtype=np.int64)
+        read, cut, unknown = np.zeros((3, len(texts)), dtype=np.int64)
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             tokens = self._tokenizer.ids([prompt + text for text in chunk] if prompt else chunk)
             self._runtime.fill_pooled(tokens.ids, vectors[start : start + len(chunk)], progress)
+            read[start : start + len(chunk)] = [len(row) for row in tokens.ids]
             cut[start : start + len(chunk)] = tokens.cut
             unknown[start : start + len(chunk)] = tokens.unknown
-        return Encoded(vectors, cut, unknown)
+        return Encoded(vectors, cut, unknown, read)
 
     def encode_tokens(
         self, texts: Iterable[str], layer: int | tuple[int, ...] = -1, special: bool = True

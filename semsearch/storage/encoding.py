@@ -7,7 +7,7 @@ deleted by now: a file that was moved, a line put on top, a second copy cost not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,20 +18,22 @@ from semsearch.encoder.words import PassageWords, encode_words
 from semsearch.storage.prepare import Prepared
 from semsearch.storage.settings import CollectionSettings
 
-__all__ = ["EncodedPassage", "EncodedPassages", "Known", "count_new", "encode_new", "join_passages"]
+__all__ = ["EncodedPassage", "EncodedPassages", "Known", "count_new", "encode_new", "join_encoded", "join_passages"]
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPassage:
     """One passage's vector, float32[dimension], its tokens that are not covered and not known, and its words.
 
-    Here the spans of words are counted from the beginning of the passage.
+    Here the spans of words are counted from the beginning of the passage. The model has read ``tokens`` for it, if it
+    was not encoded before.
     """
 
     vector: Float32
     cut: int
     unknown: int
     words: PassageWords | None = None
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def encode_new(
     words: Sequence[PassageWords | None] = [None] * len(texts)
     if settings.word_vectors:
         words = encode_words(encoder, texts, [(0, end - start) for _, (start, end) in fresh.values()])
-    passages = map(EncodedPassage, pooled.vectors, pooled.cut.tolist(), pooled.unknown.tolist(), words)
+    counts = pooled.cut.tolist(), pooled.unknown.tolist()
+    passages = map(EncodedPassage, pooled.vectors, *counts, words, pooled.read.tolist())
     return dict(zip(fresh, passages, strict=True))
 
 
@@ -79,6 +82,7 @@ def join_passages(prepared: Sequence[Prepared], known: Known, settings: Collecti
         np.stack([passage.vector for passage in passages]) if passages else np.zeros((0, 0), np.float32),
         np.array([passage.cut for passage in passages], np.int64),
         np.array([passage.unknown for passage in passages], np.int64),
+        np.array([passage.tokens for passage in passages], np.int64),
     )
     if not settings.word_vectors:
         return EncodedPassages(pooled)
@@ -95,7 +99,7 @@ def _encode_pooled(texts: list[str], metric: Metric, encoder: Encoder) -> Encode
     """Vectors of texts, of length 1 if the metric is the cosine."""
     encoded = _encode_within_memory(encoder, texts)
     vectors = unit_length(encoded.vectors) if metric is Metric.COSINE else encoded.vectors
-    return Encoded(vectors, encoded.cut, encoded.unknown)
+    return replace(encoded, vectors=vectors)
 
 
 def _encode_within_memory(encoder: Encoder, texts: list[str]) -> Encoded:
@@ -106,9 +110,10 @@ def _encode_within_memory(encoder: Encoder, texts: list[str]) -> Encoded:
         if len(texts) <= 1 or not (isinstance(error, MemoryError) or "out of memory" in str(error).lower()):
             raise
     half = len(texts) // 2
-    first, second = _encode_within_memory(encoder, texts[:half]), _encode_within_memory(encoder, texts[half:])
-    return Encoded(
-        np.concatenate([first.vectors, second.vectors]),
-        np.concatenate([first.cut, second.cut]),
-        np.concatenate([first.unknown, second.unknown]),
-    )
+    return join_encoded([_encode_within_memory(encoder, texts[:half]), _encode_within_memory(encoder, texts[half:])])
+
+
+def join_encoded(parts: Sequence[Encoded]) -> Encoded:
+    """The texts of several, one after the other."""
+    columns = zip(*((part.vectors, part.cut, part.unknown, part.read) for part in parts), strict=True)
+    return Encoded(*map(np.concatenate, columns))

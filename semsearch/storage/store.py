@@ -52,6 +52,7 @@ class Store:
         self.handle = handle
         self._lock = threading.RLock()
         self._encoder: Encoder | None = None
+        self._load: Callable[[], Encoder] = lambda: self.definition.encoder.load()
         self._checked: Encoder | None = None
         self._is_loading = False
         renew_in_child(self)
@@ -101,7 +102,7 @@ class Store:
                     )
                 self._is_loading = True
                 try:
-                    self._encoder = self.definition.encoder.check(self.definition.encoder.load(), self.name)
+                    self._encoder = self.definition.encoder.check(self._load(), self.name)
                 finally:
                     self._is_loading = False
             return self._encoder
@@ -109,6 +110,11 @@ class Store:
     def attach(self, encoder: Encoder) -> None:
         """Use this encoder from now on; raises :class:`SpaceMismatchError` if it makes other vectors."""
         self._encoder = self.definition.encoder.check(encoder, self.name)
+        self._checked = None
+
+    def attach_later(self, load: Callable[[], Encoder]) -> None:
+        """Use the encoder that ``load`` gives, which is called when an encoder is first needed."""
+        self._encoder, self._load = None, load
         self._checked = None
 
     @contextmanager
@@ -156,14 +162,13 @@ class Store:
             raise InputError(f"documents are {documents!r:.40}; give a list of texts or of semsearch.Document")
         prune = None if prune is None else check_strings(prune, "sources")
         with self.handle.writing() as writer:
-            encoder, settings, canary = self.encoder, self.definition.settings, self.definition.canary
             run = Sync(
                 writer,
-                settings,
-                encoder,
+                self.definition.settings,
+                lambda: self.encoder,
                 dry_run=dry_run,
                 progress=progress,
-                check=lambda: check_canary(encoder, canary, self.name),
+                check=lambda: check_canary(self.encoder, self.definition.canary, self.name),
                 may_remove=may_remove,
             )
             return run.run(documents, prune)

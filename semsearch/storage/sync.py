@@ -45,9 +45,10 @@ BATCH_DOCUMENTS = 4096
 class SyncReport:
     """What a write did, or with a dry run would do; the first six numbers count documents, ``moved`` counts files.
 
-    ``passages`` were encoded, and ``reused`` had been before. ``truncated`` passages were longer than the model reads,
-    by ``tokens_cut``; ``unknown`` ones have tokens that its vocabulary has not, ``tokens_unknown`` of them. Reading and
-    parsing took so many seconds, and encoding so many others, at the same time.
+    ``passages`` were encoded, for which the model read ``tokens``, and ``reused`` had been before. ``truncated``
+    passages were longer than the model reads, by ``tokens_cut``; ``unknown`` ones have tokens that its vocabulary has
+    not, ``tokens_unknown`` of them. Reading and parsing took so many seconds, and encoding so many others, at the same
+    time.
     """
 
     added: int = 0
@@ -63,6 +64,7 @@ class SyncReport:
     tokens_cut: int = 0
     unknown: int = 0
     tokens_unknown: int = 0
+    tokens: int = field(default=0, compare=False)
     reading_seconds: float = field(default=0.0, compare=False)
     encoding_seconds: float = field(default=0.0, compare=False)
 
@@ -113,15 +115,15 @@ def _normalise_metadata(document: Document) -> dict[str, Any]:
 class Sync:
     """One run over a stream of documents; a dry run plans everything and changes nothing.
 
-    ``check`` is called before the first text is encoded; what it raises ends the run. ``may_remove`` is asked before
-    documents that are gone from a source are removed.
+    ``load_encoder`` is called when there is something to be split, and ``check`` before the first text is encoded; what
+    they raise ends the run. ``may_remove`` is asked before documents that are gone from a source are removed.
     """
 
     def __init__(
         self,
         writer: Writer,
         settings: CollectionSettings,
-        encoder: Encoder,
+        load_encoder: Callable[[], Encoder],
         *,
         dry_run: bool = False,
         progress: Callable[[SyncReport], None] | None = None,
@@ -130,7 +132,7 @@ class Sync:
     ) -> None:
         self._writer = writer
         self._settings = settings
-        self._encoder = encoder
+        self._load_encoder = load_encoder
         self._dry_run = dry_run
         self._progress = progress or (lambda _: None)
         self._check = check
@@ -138,6 +140,7 @@ class Sync:
         self._encoded_last: dict[bytes, EncodedPassage] = {}
         self._counts: Counter[str] = Counter()
         self._reading_seconds = self._encoding_seconds = 0.0
+        self._tokens = 0
         self._reader: Reader | None = None
         self._documents: Counter[str] = Counter()
         self._moved: list[str] = []
@@ -172,7 +175,7 @@ class Sync:
 
     def _encode_nonsense(self) -> Float32:
         self._check_encoder()
-        return encode_nonsense(self._encoder)
+        return encode_nonsense(self._load_encoder())
 
     def _check_encoder(self) -> None:
         """Check the encoder once, before it encodes the first text."""
@@ -241,7 +244,7 @@ class Sync:
     def report(self) -> SyncReport:
         """What has been done up to now."""
         seconds = round(self._reading_seconds, 3), round(self._encoding_seconds, 3)
-        return SyncReport(**self._counts, reading_seconds=seconds[0], encoding_seconds=seconds[1])
+        return SyncReport(**self._counts, tokens=self._tokens, reading_seconds=seconds[0], encoding_seconds=seconds[1])
 
     def _plan(self, batch: list[Document]) -> list[Prepared]:
         """Sort a batch into new, changed and unchanged; return what must be added, split."""
@@ -257,7 +260,7 @@ class Sync:
                 self._counts["unchanged"] += 1
             else:
                 changed.append(document)
-        prepared = prepare(changed, self._settings, self._encoder)
+        prepared = prepare(changed, self._settings, self._load_encoder()) if changed else []
         kept = [document for document in prepared if document.spans]
         blank = {str(document.document.id) for document in prepared if not document.spans}
         updated = sum(str(document.document.id) in known_documents for document in kept)
@@ -282,8 +285,9 @@ class Sync:
         if any(digest not in known for document in prepared for digest in document.digests()):
             self._check_encoder()
         begin = time.perf_counter()
-        self._encoded_last = encode_new(prepared, self._settings, self._encoder, known)
+        self._encoded_last = encode_new(prepared, self._settings, self._load_encoder(), known) if prepared else {}
         self._encoding_seconds += time.perf_counter() - begin
+        self._tokens += sum(passage.tokens for passage in self._encoded_last.values())
         encoded = join_passages(prepared, {**known, **self._encoded_last}, self._settings)
         return encoded, len(self._encoded_last)
 

@@ -8,8 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
+from semsearch.common.environment import DEFAULT_MODEL
 from semsearch.encoder import Encoder
+from semsearch.encoder.locate import locate
 
 LONG = "The bee flies. " * 40 + "\n\nA violin is played with a bow!\nIs soup hot?  Yes.\n\n  北京是中国的首都。🐝\n"
 
@@ -242,6 +245,27 @@ def test_the_report_is_also_json(run):
     assert report["left_out"]["unknown_kind"] == 1
     assert len(report["skipped_because"]) == 25
     assert all("not JSON" in reason for reason in report["skipped_because"])
+
+
+def test_the_report_counts_what_the_model_has_read(run):
+    """The tokens are those of the tokenizer, and what was known already adds none."""
+    texts = ["A bee has wings.", "Tomato soup with basil."]
+    write("a.txt", *texts)
+    tokenizer = Tokenizer.from_file(str(locate(DEFAULT_MODEL) / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokens = sum(map(len, tokenizer.encode_batch(texts)))
+    report = json.loads(run("index", "made", "a.txt", "--as", "lines", "--json").stdout)
+    assert (report["passages"], report["tokens"]) == (2, tokens)
+    write("b.txt", *texts)
+    again = json.loads(run("index", "made", "b.txt", "--as", "lines", "--json").stdout)
+    assert (again["added"], again["reused"], again["tokens"]) == (2, 2, 0)
+
+
+def test_where_nothing_has_changed_no_model_is_loaded(run, notes, monkeypatch):
+    """A second run is a look at files."""
+    run("index", "made", notes)
+    monkeypatch.setattr(Encoder, "load", lambda *_, **__: pytest.fail("a model is loaded"))
+    assert run("index", "made", notes).stdout == "made: 2 unchanged; 0 passages encoded\n"
 
 
 def test_blank_documents_are_left_out_and_counted(run, hits):

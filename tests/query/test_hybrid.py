@@ -258,7 +258,7 @@ def test_among_texts_that_a_model_cannot_tell_apart_words_decide(tmp_path):
     encoder = FakeEncoder()
     collection = Collection.create(tmp_path / "same", encoder, CollectionSettings(unit="document"))
     encoder.encode_counted = lambda texts, *_, **__: Encoded(
-        np.ones((len(texts), 16), np.float32), np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64)
+        np.ones((len(texts), 16), np.float32), *np.zeros((3, len(texts)), np.int64)
     )
     collection.add([Document(f"word{n}", id=f"d{n}") for n in range(300)])
     hits = collection.search("word287", k=3)

@@ -60,7 +60,8 @@ class FakeEncoder:
         room = self.max_seq_length - self.special_count
         cut = [max(len(TOKEN.findall(text)) - room, 0) for text in texts]
         unknown = [len(UNKNOWN.findall(text)) for text in texts]
-        return Encoded(self.encode(texts, role), np.array(cut, np.int64), np.array(unknown, np.int64))
+        read = [min(len(TOKEN.findall(text)), room) + self.special_count for text in texts]
+        return Encoded(self.encode(texts, role), *np.array([cut, unknown, read], np.int64))
 
     def warn_of_cut(self, cut):
         """Nobody is warned."""

@@ -39,6 +39,7 @@ def report_json(name: str, report: SyncReport, reader: Reader) -> str:
     rates = {
         "bytes_per_second": reader.bytes_read / report.reading_seconds if report.reading_seconds else None,
         "passages_per_second": report.passages / report.encoding_seconds if report.encoding_seconds else None,
+        "tokens_per_second": report.tokens / report.encoding_seconds if report.encoding_seconds else None,
     }
     rounded = {rate: value and round(value) for rate, value in rates.items()}
     value = {"collection": name, **asdict(report), **rounded, "left_out": left_out, "skipped_because": reader.messages}

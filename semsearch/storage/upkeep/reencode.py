@@ -88,7 +88,7 @@ def _encode_documents(
         documents = (document for *_, document in DOCUMENTS.read_all(connection, folder))
         definition = scratch.definition
         check = partial(check_canary, encoder, definition.canary, folder.name)
-        report = Sync(writer, definition.settings, encoder, progress=progress, check=check).run(documents, None)
+        report = Sync(writer, definition.settings, lambda: encoder, progress=progress, check=check).run(documents, None)
         ids = DOCUMENTS.ids(connection, read_state(connection).documents, folder)
         writer.delete(sorted(set(writer.ids()) - set(ids)))
         return report

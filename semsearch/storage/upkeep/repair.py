@@ -31,7 +31,7 @@ from semsearch.storage.database.errors import is_of_the_file, translate_errors
 from semsearch.storage.database.schema import create_schema
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import last_noted
-from semsearch.storage.encoding import EncodedPassages, encode_new, join_passages
+from semsearch.storage.encoding import EncodedPassages, encode_new, join_encoded, join_passages
 from semsearch.storage.folder import DATABASE, FINISHED, SCRATCH, is_own
 from semsearch.storage.growing import sweep_unfinished
 from semsearch.storage.locking import writer_lock
@@ -261,7 +261,7 @@ def _read_sound_vectors(old: OldRows, salvaged: SalvagedDocument, definition: De
     vectors = _take_sound(old, PASSAGE_VECTORS, rows, definition)
     if vectors is None:
         return None
-    counts = np.array([(passage.cut, passage.unknown) for passage in salvaged.passages], np.int64).reshape(-1, 2)
+    counts = np.array([(passage.cut, passage.unknown, 0) for passage in salvaged.passages], np.int64).reshape(-1, 3)
     pooled = Encoded(vectors, *counts.T)
     if not definition.word_vectors:
         return EncodedPassages(pooled)
@@ -287,8 +287,7 @@ def _take_sound(old: OldRows, kind: VectorKind, rows: Sequence[int], definition:
 
 
 def _join(parts: Sequence[EncodedPassages]) -> EncodedPassages:
-    columns = zip(*((part.pooled.vectors, part.pooled.cut, part.pooled.unknown) for part in parts), strict=True)
-    pooled = Encoded(*map(np.concatenate, columns))
+    pooled = join_encoded([part.pooled for part in parts])
     if parts[0].words is None:
         return EncodedPassages(pooled)
     return EncodedPassages(pooled, [words for part in parts for words in part.words or []])
