@@ -20,7 +20,6 @@ from semsearch.storage.folder import check_name
 from semsearch.storage.handle import Handle
 from semsearch.storage.settings import CollectionSettings
 from semsearch.storage.store import Store
-from semsearch.storage.sync import SyncReport
 
 if TYPE_CHECKING:
     from semsearch.query.accounts.why import Why
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from semsearch.query.hits import Hits
     from semsearch.query.overview.clusters import Cluster
     from semsearch.query.overview.duplicates import Duplicates
+    from semsearch.storage.sync import SyncReport
     from semsearch.storage.upkeep.status import Status
     from semsearch.storage.upkeep.verify import Report
     from semsearch.words.contexts.occurrences import Occurrence

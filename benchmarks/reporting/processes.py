@@ -26,10 +26,14 @@ class Finished:
 
 
 def run(*command: str, **environment: str) -> Finished:
-    """Run a program to its end; it must end well."""
+    """Run a program to its end; it must end well.
+
+    Modules are compiled once, as those of an installed package are, whatever the environment says of bytecode.
+    """
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile("w+") as output:
         started = time.perf_counter()
-        child = subprocess.Popen(command, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(command, env=own | environment, stdout=output, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - started
         child.returncode = os.waitstatus_to_exitcode(status)

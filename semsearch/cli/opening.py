@@ -26,12 +26,17 @@ def open_store(path: Path, *, run: RunOptions | None = None, timeout: float | No
     return Store(Handle(path, device=device, threads=threads, timeout=timeout))
 
 
-def open_collection(path: Path, run: RunOptions) -> Collection:
-    """The collection with its own model, which is loaded now and run as the options say."""
-    from semsearch.collection import Collection
+def open_collection(path: Path, run: RunOptions, *, warm: bool = False) -> Collection:
+    """The collection with its own model, which is loaded now and run as the options say.
 
+    It is ``warm`` if it will be searched: what a first question waits for is begun at once.
+    """
     store = open_store(path, run=run)
     store.attach(encoder_of(store, run))
+    if warm:
+        store.warm_up()
+    from semsearch.collection import Collection
+
     return Collection(store)
 
 

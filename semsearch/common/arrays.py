@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Float32", "Int64", "best", "chunks", "limit_cosines", "top", "unit_length"]
+__all__ = ["Float32", "Int64", "best", "chunks", "distinct", "limit_cosines", "top", "unit_length"]
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
@@ -71,6 +71,16 @@ def best(scores: Float32, ids: Int64, k: int) -> tuple[Float32, Int64]:
         scores, ids = np.take_along_axis(scores, kept, axis=1), np.take_along_axis(ids, kept, axis=1)
     order = np.lexsort((ids, -scores), axis=1)[:, :k]
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(ids, order, axis=1)
+
+
+def distinct(numbers: Int64) -> Int64:
+    """The numbers in order, each once.
+
+    The first call of ``np.unique`` imports NumPy's masked arrays, which takes longer than a search.
+    """
+    ordered = np.sort(numbers)
+    once: Int64 = ordered[np.diff(ordered, prepend=ordered[:1] - 1) != 0]
+    return once
 
 
 def chunks(values: S, size: int) -> Iterator[S]:

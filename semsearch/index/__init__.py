@@ -3,6 +3,7 @@
 from semsearch.index.background import Background, measure_background
 from semsearch.index.bitmaps import Bitmap, all_but, bitmap_of, count, members
 from semsearch.index.codes import Code
+from semsearch.index.faiss_files import load_library
 from semsearch.index.file_digest import Digest, has_digest
 from semsearch.index.inverted_lists import Reach
 from semsearch.index.part import Part, check_factory
@@ -35,6 +36,7 @@ __all__ = [
     "count",
     "has_digest",
     "is_current",
+    "load_library",
     "measure_background",
     "members",
     "open_rows",

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["innermost", "read_index", "write_index"]
+__all__ = ["innermost", "load_library", "read_index", "write_index"]
 
 HEAD = b"SEMLISTS".ljust(64, b"\0")
 FOOT = struct.Struct("<qq")
@@ -30,6 +30,11 @@ ID_BYTES = 8
 PIECE = 1 << 20
 
 Write = Callable[[bytes], object]
+
+
+def load_library() -> None:
+    """Import FAISS now. What needs it does so, but that takes longer than a search."""
+    import faiss  # noqa: F401 - it is in memory afterwards
 
 
 def write_index(index: Any, write: Write) -> None:

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from semsearch.ingest.files import File
-from semsearch.ingest.formats.format import Fields
+if TYPE_CHECKING:
+    from semsearch.ingest.files import File
+    from semsearch.ingest.formats.format import Fields
 
 __all__ = ["READERS", "KnownFiles", "Stamp", "StampedReading", "digest_reading", "has_journal"]
 __all__ += ["renew_stamp"]

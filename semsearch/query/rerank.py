@@ -26,7 +26,7 @@ from semsearch.common.documents import Role
 from semsearch.encoder.cross_encoder import CrossEncoder
 from semsearch.query.hits import Candidates
 from semsearch.query.request import TOKENS, SearchRequest
-from semsearch.storage.prepare import Prepared
+from semsearch.storage.prepared import Prepared
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
 from semsearch.storage.tables.passages import StoredPassage

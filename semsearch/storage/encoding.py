@@ -15,7 +15,7 @@ from semsearch.common.arrays import Float32, unit_length
 from semsearch.common.documents import Metric, Role
 from semsearch.encoder import Encoded, Encoder
 from semsearch.encoder.words import PassageWords, encode_words
-from semsearch.storage.prepare import Prepared
+from semsearch.storage.prepared import Prepared
 from semsearch.storage.settings import CollectionSettings
 
 __all__ = ["EncodedPassage", "EncodedPassages", "Known", "count_new", "encode_new", "join_encoded", "join_passages"]

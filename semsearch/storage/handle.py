@@ -9,23 +9,23 @@ import weakref
 from collections.abc import Iterator, Set
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semsearch.common.environment import thread_count
 from semsearch.common.errors import CollectionNotFoundError, DamagedError, DamagedIndexWarning
 from semsearch.common.forks import before_fork, keep_for_ever, renew_in_child, unforked
 from semsearch.storage.database.connection import Connection, connect, merge_log
 from semsearch.storage.database.errors import translate_errors
-from semsearch.storage.database.migrations import migrate
 from semsearch.storage.database.schema import FORMAT, format_of, read_meta
 from semsearch.storage.database.state import State, check_seal, read_state
 from semsearch.storage.database.transaction import check_commits, last_noted
 from semsearch.storage.folder import DATABASE, exists, not_found_error, refuse_links
 from semsearch.storage.locking import writer_lock
-from semsearch.storage.segments.writer import renew_segments
 from semsearch.storage.settings import Definition
 from semsearch.storage.snapshot import Extra, Snapshot, SnapshotLoader
-from semsearch.storage.writer import Writer
+
+if TYPE_CHECKING:
+    from semsearch.storage.writer import Writer
 
 __all__ = ["Handle"]
 
@@ -162,6 +162,8 @@ class Handle:
     @contextmanager
     def writing(self) -> Iterator[Writer]:
         """The writer, under its lock."""
+        from semsearch.storage.writer import Writer
+
         with self.locked(), ExitStack() as stack:
             with translate_errors(self.folder):
                 connection = stack.enter_context(closing(connect(self.folder / DATABASE, write=True)))
@@ -272,6 +274,9 @@ class Handle:
 
     def _upgrade(self) -> None:
         """Bring a collection of an older format to today's, in one transaction."""
+        from semsearch.storage.database.migrations import migrate
+        from semsearch.storage.segments.writer import renew_segments
+
         self.close()
         with self.locked(), closing(connect(self.folder / DATABASE, write=True)) as connection:
             if format_of(connection, self.folder) < FORMAT:  # nobody has done so while we waited

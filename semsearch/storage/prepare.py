@@ -1,53 +1,22 @@
-"""Documents to passages: the spans that get one vector each, and the texts that the encoder reads."""
+"""Documents to passages: the spans that get one vector each."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from semsearch.common.documents import Document, Span, Unit
 from semsearch.encoder import Encoder
 from semsearch.ingest.spans import fit, split
 from semsearch.ingest.structure import find_parts
 from semsearch.ingest.windows import windows
+from semsearch.storage.prepared import Prepared
 from semsearch.storage.settings import CollectionSettings
 
-__all__ = ["Prepared", "prepare", "reading_digest"]
+__all__ = ["prepare"]
 
 SPARE = 2
 """Tokens left free in a window: cut out of its text, a window may have one more token at each edge."""
 OVERLAP_SHARE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document and the spans of its passages."""
-
-    document: Document
-    spans: tuple[Span, ...]
-
-    @property
-    def before(self) -> str:
-        """What the encoder reads before each passage: the title, if there is one."""
-        return f"{self.document.title} " if self.document.title else ""
-
-    def texts(self) -> list[str]:
-        """What the encoder reads for each passage."""
-        return [self.before + self.document.text[start:end] for start, end in self.spans]
-
-    def digests(self) -> list[bytes]:
-        """The names of what the encoder reads for each passage."""
-        return [reading_digest(self.before, self.document.text[start:end]) for start, end in self.spans]
-
-
-def reading_digest(before: str, passage: str) -> bytes:
-    """16 bytes that name what the encoder reads: a passage, and what is put ``before`` it.
-
-    Where the passage begins is a part of it, since words are kept of the passage alone.
-    """
-    content = f"{len(before)} {before}{passage}".encode("utf-8", "surrogatepass")
-    return hashlib.sha256(content).digest()[:16]
 
 
 def prepare(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[Prepared]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from semsearch.common.arguments import check_strings, refuse_single
 from semsearch.common.arrays import Float32, chunks
@@ -18,11 +18,8 @@ from semsearch.common.errors import CollectionNotFoundError, InputError, LockedE
 from semsearch.common.forks import renew_in_child
 from semsearch.common.threads import is_pool_interrupted
 from semsearch.common.unicode import replace_surrogates
-from semsearch.encoder import Encoder
-from semsearch.index import Target
-from semsearch.ingest.frames import is_frame, read_frame
+from semsearch.index import load_library
 from semsearch.storage.canary import check_canary
-from semsearch.storage.creation import create_folder
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.folder import DATABASE
 from semsearch.storage.handle import Handle
@@ -31,13 +28,15 @@ from semsearch.storage.nonsense import encode_nonsense
 from semsearch.storage.recipes import Recipe, read_recipes
 from semsearch.storage.settings import CollectionSettings, Definition
 from semsearch.storage.snapshot import Extra, Snapshot
-from semsearch.storage.sync import MayRemove, Sync, SyncReport
 from semsearch.storage.tables.documents import DOCUMENTS
 from semsearch.storage.tables.passages import PASSAGES, StoredPassage
 from semsearch.storage.tables.words import WORDS, StoredWords
-from semsearch.storage.upkeep.archive import export_archive
-from semsearch.storage.upkeep.reencode import reencode_folder
-from semsearch.storage.upkeep.status import Status, count_fields, read_status
+
+if TYPE_CHECKING:
+    from semsearch.encoder import Encoder
+    from semsearch.index import Target
+    from semsearch.storage.sync import MayRemove, SyncReport
+    from semsearch.storage.upkeep.status import Status
 
 __all__ = ["Store"]
 
@@ -54,6 +53,7 @@ class Store:
         self._encoder: Encoder | None = None
         self._load: Callable[[], Encoder] = lambda: self.definition.encoder.load()
         self._checked: Encoder | None = None
+        self._ahead: tuple[Encoder, Future[None]] | None = None
         self._is_loading = False
         renew_in_child(self)
         if encoder is not None:
@@ -65,13 +65,15 @@ class Store:
 
     def after_fork(self) -> None:
         """Another process has another lock, and compares the canary itself."""
-        self._lock, self._checked = threading.RLock(), None
+        self._lock, self._checked, self._ahead = threading.RLock(), None, None
 
     @classmethod
     def create(
         cls, path: Path, encoder: Encoder, settings: CollectionSettings, *, timeout: float | None = None
     ) -> Store:
         """Make an empty collection in the folder ``path``, which must not exist yet, and open it."""
+        from semsearch.storage.creation import create_folder
+
         create_folder(path, encoder, settings)
         return cls(Handle(path, timeout=timeout), encoder)
 
@@ -117,6 +119,14 @@ class Store:
         self._encoder, self._load = None, load
         self._checked = None
 
+    def warm_up(self) -> None:
+        """Do now, side by side, what a first question would wait for: the model, the search, the newest state."""
+        encoder = self.encoder
+        self._ahead = encoder, self._begin_check(encoder)
+        load_library()
+        with self.pinned():
+            pass
+
     @contextmanager
     def checking_encoder(self) -> Iterator[None]:
         """A block that uses vectors of the encoder; :class:`SpaceMismatchError` ends it if these have drifted.
@@ -127,19 +137,28 @@ class Store:
         if self._checked is encoder:
             yield
             return
-        compare = partial(check_canary, encoder, self.definition.canary, self.name, singly=True)
         if is_pool_interrupted():
-            compare()
+            self._check(encoder)
             yield
             self._checked = encoder
             return
-        with ThreadPoolExecutor(1) as pool:
-            check = pool.submit(compare)
-            try:
-                yield
-            finally:
-                check.result()  # before what the block raises: a drift explains all of it
+        ahead, self._ahead = self._ahead, None
+        check = ahead[1] if ahead and ahead[0] is encoder else self._begin_check(encoder)
+        try:
+            yield
+        finally:
+            check.result()  # before what the block raises: a drift explains all of it
         self._checked = encoder
+
+    def _begin_check(self, encoder: Encoder) -> Future[None]:
+        pool = ThreadPoolExecutor(1)
+        try:
+            return pool.submit(self._check, encoder)
+        finally:
+            pool.shutdown(wait=False)
+
+    def _check(self, encoder: Encoder) -> None:
+        check_canary(encoder, self.definition.canary, self.name, singly=True)
 
     def close(self) -> None:
         """Close this thread's connection; the collection can be used again and opens a new one."""
@@ -155,6 +174,9 @@ class Store:
         may_remove: MayRemove | None = None,
     ) -> SyncReport:
         """Add documents, replacing those of the same id, and remove what is gone from the sources ``prune``."""
+        from semsearch.ingest.frames import is_frame, read_frame
+        from semsearch.storage.sync import Sync
+
         refuse_single(documents, "documents")
         if is_frame(documents):
             documents = read_frame(documents)
@@ -192,6 +214,8 @@ class Store:
 
     def reencode(self, encoder: Encoder, progress: Callable[[SyncReport], None] | None = None) -> SyncReport:
         """Encode all documents again with this encoder, which becomes the collection's."""
+        from semsearch.storage.upkeep.reencode import reencode_folder
+
         with self.handle.locked():
             self.close()
             report = reencode_folder(self.path, self.handle.meta, encoder, progress)
@@ -289,16 +313,22 @@ class Store:
 
     def status(self) -> Status:
         """The collection in figures."""
+        from semsearch.storage.upkeep.status import read_status
+
         with translate_errors(self.path), self.handle.reading() as (connection, state):
             return read_status(connection, state, self.path, self.definition)
 
     def fields(self) -> dict[str, dict[str, int]]:
         """How many documents have values of which types in each field."""
+        from semsearch.storage.upkeep.status import count_fields
+
         with translate_errors(self.path), self.handle.reading() as (connection, state):
             return count_fields(connection, state, self.path, self.definition)
 
     def export(self, target: IO[bytes]) -> None:
         """Write the newest committed state as one archive, while others read and write."""
+        from semsearch.storage.upkeep.archive import export_archive
+
         export_archive(self.path, self.definition, target)
 
     def _remove_files(self) -> None:

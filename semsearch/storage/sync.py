@@ -27,7 +27,8 @@ from semsearch.ingest.reader import Reader
 from semsearch.ingest.stamps import Stamp
 from semsearch.storage.encoding import EncodedPassage, EncodedPassages, Known, encode_new, join_passages
 from semsearch.storage.nonsense import encode_nonsense
-from semsearch.storage.prepare import Prepared, prepare
+from semsearch.storage.prepare import prepare
+from semsearch.storage.prepared import Prepared
 from semsearch.storage.settings import CollectionSettings
 from semsearch.storage.tables.documents import KnownDocument, content_hash, encode_metadata
 from semsearch.storage.writer import Writer

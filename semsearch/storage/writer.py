@@ -25,7 +25,7 @@ from semsearch.storage.database.transaction import Transaction
 from semsearch.storage.encoding import EncodedPassage, EncodedPassages
 from semsearch.storage.known import KnownPassages
 from semsearch.storage.names import Names
-from semsearch.storage.prepare import Prepared
+from semsearch.storage.prepared import Prepared
 from semsearch.storage.recipes import RECIPES, Recipe, merge_recipe, read_recipes
 from semsearch.storage.segments.writer import SegmentWriter
 from semsearch.storage.settings import Definition

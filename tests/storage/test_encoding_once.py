@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from semsearch import Collection, CollectionSettings, Document
 from semsearch.common.documents import Role
-from semsearch.storage.prepare import reading_digest
+from semsearch.storage.prepared import reading_digest
 from semsearch.storage.upkeep.verify import verify_folder
 from tests.support.fake_encoder import FakeEncoder, cosines
 

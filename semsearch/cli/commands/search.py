@@ -74,7 +74,7 @@ def command(
         )
     if has_least and (question.has_other_than_filter or why is not None):
         raise click.UsageError("--min-score gives all passages from there on, and goes with --where and --mode alone.")
-    with open_collection(collection_path(indexes, name), run) as collection:
+    with open_collection(collection_path(indexes, name), run, warm=True) as collection:
         if queries is not None:
             from semsearch.cli.queries import answer_file
 

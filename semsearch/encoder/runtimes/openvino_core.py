@@ -55,5 +55,16 @@ def openvino_core() -> Any:
     """
     with unforked(), _process.lock:
         if _process.core is None:
-            _process.core = import_openvino().Core()
+            openvino = import_openvino()
+            _read_tensor(openvino)
+            _process.core = openvino.Core()
         return _process.core
+
+
+def _read_tensor(openvino: Any) -> None:
+    """Have one thread read the numbers of a tensor before any other does.
+
+    The first time, OpenVINO's binding makes a table of NumPy's types, and lets go of the interpreter's lock meanwhile:
+    a second thread then waits for the table with that lock in its hand, and both wait for ever.
+    """
+    _ = openvino.Tensor(openvino.Type.i64, openvino.Shape([1])).data

@@ -92,7 +92,7 @@ class ScoreFusion:
 
     def _look_up(self, ranked: Ranked, rows: Int64) -> Ranked:
         """What is known already, and the dense scores of those of the rows that are not."""
-        others = np.setdiff1d(rows, ranked[1])
+        others = np.sort(np.setdiff1d(rows, ranked[1], assume_unique=True))
         if not len(others):
             return ranked
         scores, found = self.snapshot.searcher.rows.search_among(self.query, len(others), others)

@@ -36,7 +36,7 @@ def fuse_ranks(
     """
     scores, rows = nearest
     by_words = lexical.best(LISTED)
-    only_words = np.setdiff1d(by_words, rows)
+    only_words = np.sort(np.setdiff1d(by_words, rows, assume_unique=True))
     if len(only_words):
         found, order = snapshot.searcher.rows.search_among(query, len(only_words), only_words)
         scores, rows = np.concatenate([scores, found[0]]), np.concatenate([rows, order[0]])

@@ -19,7 +19,7 @@ from semsearch.common.errors import NONSENSE, DamagedError
 from semsearch.storage.database.schema import FORMAT, statements
 from semsearch.storage.database.state import STATE_DDL, check_seal, seal
 from semsearch.storage.folder import is_own
-from semsearch.storage.prepare import reading_digest
+from semsearch.storage.prepared import reading_digest
 from semsearch.storage.settings import Definition, random_id
 from semsearch.storage.tables import BLOCKS_OF, TABLES
 from semsearch.storage.tables.documents import DOCUMENTS

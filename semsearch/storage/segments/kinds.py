@@ -12,7 +12,7 @@ import numpy.typing as npt
 from semsearch.fields.columns import COLUMNS, Columns, build_columns, merge_columns
 from semsearch.lexical.postings import Postings, build_postings, merge_postings
 from semsearch.lexical.terms import ANALYSIS, analyzer_of
-from semsearch.storage.prepare import Prepared
+from semsearch.storage.prepared import Prepared
 from semsearch.storage.settings import CollectionSettings
 from semsearch.storage.tables.segments import FIELDS, POSTINGS, Segments
 

@@ -16,7 +16,7 @@ from semsearch.common.errors import NONSENSE
 from semsearch.common.open_files import comes_of_too_many_files
 from semsearch.index import has_digest
 from semsearch.storage.folder import is_own
-from semsearch.storage.prepare import Prepared
+from semsearch.storage.prepared import Prepared
 from semsearch.storage.segments.kinds import Segment, SegmentKind
 from semsearch.storage.settings import CollectionSettings
 from semsearch.storage.tables.passages import PASSAGES, StoredPassage

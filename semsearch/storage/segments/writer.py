@@ -20,7 +20,7 @@ from semsearch.index import Digest
 from semsearch.storage.database.errors import translates_errors
 from semsearch.storage.database.state import read_state
 from semsearch.storage.database.transaction import Transaction
-from semsearch.storage.prepare import Prepared
+from semsearch.storage.prepared import Prepared
 from semsearch.storage.segments.kinds import SEGMENT_KINDS, Segment, SegmentKind
 from semsearch.storage.segments.reading import build_segment, read_segment, read_segments
 from semsearch.storage.settings import Definition

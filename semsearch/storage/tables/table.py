@@ -18,11 +18,11 @@ import numpy as np
 
 from semsearch.common.arrays import Int64
 from semsearch.common.documents import Span
-from semsearch.storage.prepare import Prepared
 
 if TYPE_CHECKING:
     from semsearch.encoder.words import PassageWords
     from semsearch.storage.database.state import State
+    from semsearch.storage.prepared import Prepared
     from semsearch.storage.settings import Definition
     from semsearch.storage.tables.segments import SegmentRecord
     from semsearch.storage.vectors.kinds import VectorKind

@@ -35,7 +35,8 @@ from semsearch.storage.encoding import EncodedPassages, encode_new, join_encoded
 from semsearch.storage.folder import DATABASE, FINISHED, SCRATCH, is_own
 from semsearch.storage.growing import sweep_unfinished
 from semsearch.storage.locking import writer_lock
-from semsearch.storage.prepare import Prepared, prepare
+from semsearch.storage.prepare import prepare
+from semsearch.storage.prepared import Prepared
 from semsearch.storage.settings import Definition, StoredEncoder, random_id
 from semsearch.storage.tables.documents import CONTENT, UnsavedDocument
 from semsearch.storage.tables.words import StoredWords

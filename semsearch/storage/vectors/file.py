@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from semsearch.common.arrays import Float32, Int64
+from semsearch.common.arrays import Float32, Int64, distinct
 from semsearch.common.durable import create_file, flush, sync_folder
 from semsearch.common.errors import DamagedError, InputError
 from semsearch.index import Code
@@ -146,7 +146,7 @@ class StoredRows:
         unknown = rows[~self._sound[rows]]
         if not len(unknown):
             return
-        wrong = self.find_damaged(np.unique(unknown))
+        wrong = self.find_damaged(distinct(unknown))
         if len(wrong):
             raise DamagedError(
                 f"row {wrong[0]} of vector file {self._path} does not match its checksum: the file was damaged "

@@ -15,7 +15,7 @@ from semsearch.common.documents import Metadata, Span
 from semsearch.common.errors import QueryError, SampleWarning
 from semsearch.common.suggestions import suggest
 from semsearch.encoder.words import PassageWords, encode_words
-from semsearch.storage.prepare import Prepared
+from semsearch.storage.prepared import Prepared
 from semsearch.storage.snapshot import Snapshot
 from semsearch.storage.store import Store
 from semsearch.storage.tables.passages import StoredPassage
