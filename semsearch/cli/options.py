@@ -156,13 +156,17 @@ indexes_option = click.option(
 )
 """``--indexes DIR``: the folder that collections live in."""
 
-format_option = click.option(
-    "--format",
-    "style",
-    type=click.Choice(STYLES),
-    help="How to print.  [default: table on a terminal, else plain]",
-)
-"""``--format``: how rows are printed."""
+
+def format_option(function: Command) -> Command:
+    """``--format``: how rows are printed; ``--json`` is the short form that most people try."""
+    command = click.option("--json", "style", flag_value="json", help="The same as --format json.")(function)
+    return click.option(
+        "--format",
+        "style",
+        type=click.Choice(STYLES),
+        help="How to print.  [default: table on a terminal, else plain]",
+    )(command)
+
 
 factory_option = click.option(
     "--factory",
@@ -171,7 +175,9 @@ factory_option = click.option(
 )
 """``--factory``: the index that the user wants."""
 
-k_option = click.option("-k", type=int, metavar="N", default=10, show_default=True, help="Number of results at most.")
+k_option = click.option(
+    "-k", "-n", "--limit", "k", type=int, metavar="N", default=10, show_default=True, help="Number of results at most."
+)
 """``-k``: how many results; its range is checked by the library, which says it better."""
 
 where_option = click.option(
@@ -254,9 +260,14 @@ def collections_folder(indexes: Path | None) -> Path:
 
 
 def collection_path(indexes: Path | None, name: str) -> Path:
-    """The folder of a collection; raises for a name that is a path or otherwise not a plain name."""
-    from semsearch.storage.folder import check_name
+    """The folder of a collection: of that name in the folder of collections, or, where there is one, of that path.
 
+    Raises for what is neither a plain name nor the path of a collection.
+    """
+    from semsearch.storage.folder import check_name, exists
+
+    if Path(name).name != name and exists(Path(name)):
+        return Path(name)
     return collections_folder(indexes) / check_name(name)
 
 

@@ -85,8 +85,11 @@ def taken_error(path: Path) -> CollectionExistsError:
 
 
 def not_found_error(path: Path) -> CollectionNotFoundError:
-    """The error for a folder that is no collection, with the nearest name."""
+    """The error for a folder that is no collection, with the nearest name and where it was looked for."""
     names = list_collections(path.parent)
     others = f"there are: {', '.join(names[:NAMED])}" if names else "make one with: semsearch index NAME PATH"
     advice = suggest(path.name, names, others, likeness=0.5)
-    return CollectionNotFoundError(f"there is no collection {path.name!r} in {path.parent}; {advice}")
+    return CollectionNotFoundError(
+        f"there is no collection {path.name!r} in {path.parent.absolute()}, the folder that --indexes or "
+        f"$SEMSEARCH_INDEXES chooses; {advice}"
+    )

@@ -71,15 +71,16 @@ def test_csv_is_read_back_by_the_csv_module(printed):
         ]
 
 
-def test_plain_is_one_line_a_row_with_tabs_between_four_columns(printed, hits, texts):
-    """Rank, score of four digits, document, whole text, with all white space as single spaces."""
+def test_plain_is_one_line_a_row_with_tabs_between_five_columns(printed, hits, texts):
+    """Rank, score of four digits, document, place, whole text behind its title, white space as single spaces."""
     rows = [line.split("\t") for line in printed("--format", "plain").split("\n")[:-1]]
     assert [row[:3] for row in rows] == [
         [str(hit["rank"]), f"{hit['score']:.4f}", hit["document"]] for hit in hits("garden", "bee")
     ]
-    shown = {row[2]: row[3] for row in rows}
-    assert shown["bee"] == texts["bee"]
-    assert shown["nasty"] == "Red [31malert [0m second line after a tab 2J end."
+    assert {row[3] for row in rows} == {""}
+    shown = {row[2]: row[4] for row in rows}
+    assert shown["bee"] == f"Insects: {texts['bee']}"
+    assert shown["nasty"] == "]0;title: Red [31malert [0m second line after a tab 2J end."
     assert shown["北京/1"] == texts["北京/1"]
 
 
@@ -105,30 +106,31 @@ def test_a_table_has_a_header_and_the_rows_in_order(printed, hits):
     assert any(line.rstrip().endswith("Insects: A bee has wings and makes honey.") for line in lines)
 
 
-@pytest.mark.parametrize("columns", ["40", "80", "200"])
+@pytest.mark.parametrize("columns", ["60", "80", "100", "200"])
 def test_a_table_fits_the_terminal_and_shows_two_lines_of_a_text(run, monkeypatch, columns):
-    """A long text ends in an ellipsis after its second line; a long id is folded, not cut."""
+    """A long text ends in an ellipsis after its second line; an id is never broken, so that it can be copied."""
     monkeypatch.setenv("COLUMNS", columns)
-    identifier = "folder/" * 6 + "name.txt"
+    identifier = "folder/" * 5 + "name.txt"
     text = " ".join(f"word{number}" for number in range(200)) + " 北京" * 50
     record = json.dumps({"id": identifier, "text": text})
     run("index", "made", "-", "--as", "jsonl", "--unit", "document", stdin=record)
     header, _, *lines = run("search", "made", "word", "--format", "table").stdout.splitlines()
     assert all(cell_len(line) <= int(columns) for line in lines)
+    assert identifier in lines[0].split()
     start = header.index("text")
-    shown = [line[start:].rstrip() for line in lines if line[start:].strip()]
+    shown = [line[start:].strip() for line in lines if line[start:].strip() not in ("", identifier)]
     assert len(shown) == 2
     assert shown[1].endswith("…")
     assert text.startswith(" ".join(shown).removesuffix("…"))
-    place = header.index("document")
-    assert "".join(line[place:start].strip() for line in lines) == identifier
+    assert ("document" in header) == (columns == "200")
 
 
 def test_a_table_of_wide_characters_is_cut_by_their_width(run, monkeypatch):
     """A Chinese character takes two places of a terminal."""
     monkeypatch.setenv("COLUMNS", "60")
     run("index", "made", "-", stdin="北京是中国的首都。" * 12)
-    lines = run("search", "made", "北京", "--format", "table").stdout.splitlines()[2:]
+    identifier, *lines = run("search", "made", "北京", "--format", "table").stdout.splitlines()[2:]
+    assert "stdin:" in identifier
     assert len(lines) == 2
     assert all(cell_len(line) <= 60 for line in lines)
     assert lines[1].rstrip().endswith("…")

@@ -160,3 +160,36 @@ def test_a_table_says_where_in_its_file_a_hit_is(run, tmp_path):
         assert place in table
     run("index", "pipe", "-", stdin="a bee\n")
     assert "place" not in run("search", "pipe", "bee", "--format", "table").stdout
+
+
+@pytest.mark.usefixtures("garden")
+def test_a_question_needs_no_quotation_marks(run):
+    """Its words are joined; options may stand between them."""
+    quoted = run("search", "garden", "insects that make honey", "-k", 2).stdout
+    assert run("search", "garden", "insects", "that", "make", "honey", "-n", 2).stdout == quoted
+    assert run("search", "garden", "insects", "that", "--limit", 2, "make", "honey").stdout == quoted
+
+
+@pytest.mark.usefixtures("garden")
+def test_json_has_a_short_name(run):
+    """The same as --format json."""
+    long = run("search", "garden", "bee", "--format", "json").stdout
+    assert run("search", "garden", "bee", "--json").stdout == long
+    assert json.loads(long)[0]["document"] == "bee"
+
+
+def test_a_collection_can_be_named_by_its_path(run, garden, refused, monkeypatch, tmp_path):
+    """From any folder; what is at no such path is no name."""
+    by_name = run("search", "garden", "bee").stdout
+    monkeypatch.setenv("SEMSEARCH_INDEXES", str(tmp_path / "none"))
+    assert run("search", garden, "bee").stdout == by_name
+    monkeypatch.chdir(garden.parent)
+    assert run("search", "./garden", "bee").stdout == by_name
+    assert "cannot name a collection" in refused("search", "./gardn", "bee")
+
+
+def test_a_collection_that_is_not_there_is_looked_for_in_a_folder_that_is_told(refused, indexes):
+    """The whole path, and what chooses it."""
+    message = refused("search", "gardn", "bee")
+    assert str(indexes.absolute()) in message
+    assert "$SEMSEARCH_INDEXES" in message

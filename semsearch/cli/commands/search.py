@@ -25,7 +25,7 @@ __all__ = ["command"]
 
 @cli_command
 @name_argument
-@click.argument("query", required=False)
+@click.argument("words", nargs=-1, metavar="[QUERY]...")
 @k_option
 @question_options
 @click.option("--why", metavar="ID", help="Say why this document is a hit, or is none.")
@@ -35,7 +35,7 @@ __all__ = ["command"]
 @indexes_option
 def command(
     name: str,
-    query: str | None,
+    words: tuple[str, ...],
     k: int,
     question: QuestionOptions,
     why: str | None,
@@ -54,7 +54,7 @@ def command(
     = != < <= > >=, in (…), between, like, contains (of lists), is null, and, or, not.
 
     \b
-    semsearch search notes "insects that fly" -k 5
+    semsearch search notes insects that fly -k 5
     semsearch search notes "insects that fly" --where "year >= 2020 and lang in ('en', 'de')"
     semsearch search notes "os.path.join" --mode lexical
     semsearch search notes "insects" --like garden.md --not "airline food"
@@ -65,6 +65,7 @@ def command(
     from semsearch.cli.opening import open_collection
     from semsearch.cli.output.render import is_table, show_hits
 
+    query = " ".join(words) if words else None
     if query is None and queries is None and not question.like:
         raise click.UsageError("Missing argument 'QUERY'.")
     has_least = question.min_score is not None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from semsearch.cli.output.summary import size_text
+from semsearch.cli.output.table import print_table, titled_text
 from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ __all__ += ["show_hits", "show_occurrences", "show_passage_answers", "show_recor
 Record = Mapping[str, Any]
 RecordPrinter = Callable[[Sequence[Record], Sequence[str]], None]
 
-HIT_COLUMNS = ("rank", "score", "document", "text")
-"""What a table and plain text show of a hit; the other formats show everything."""
+HIT_COLUMNS = ("rank", "score", "document", "place", "text")
+"""What plain text shows of a hit, and a table, where there is a place; the other formats show everything."""
 
 ON_REQUEST = ("highlights", "snippet", "explanation")
 """Fields of a hit that it has only if they were asked for."""
@@ -45,19 +46,26 @@ SHOWN = 5
 def show_hits(hits: Hits, style: str | None) -> None:
     """Print search results, and on stderr that nothing is relevant, if that is so."""
     records = [hit_record(hit) for hit in hits]
-    columns: tuple[str, ...] = HIT_COLUMNS
-    if is_for_people(style):
-        records = [_show_snippet(record) for record in records]
-    if is_table(style) and any(record["location"] for record in records):
-        records = [record | {"place": _place(record["source"], record["location"])} for record in records]
-        columns = (*HIT_COLUMNS[:-1], "place", HIT_COLUMNS[-1])
-    show(records, columns, style, every=tuple(records[0]) if records else _hit_fields(), nothing="no results")
+    every = tuple(records[0]) if records else _hit_fields()
+    shown = [_show_snippet(record) for record in records] if is_for_people(style) else records
+    _show_places(shown, HIT_COLUMNS, every, style, "no results")
     if hits.nothing_relevant:
         click.echo(
             f"nothing relevant: the best passage has a confidence of {_floor(hits.confidence or 0.0):.2f}; that is, of "
             f"100 nonsense questions {100 - int(100 * _floor(hits.confidence or 0.0))} find as much",
             err=True,
         )
+
+
+def _show_places(
+    records: Sequence[Record], columns: Sequence[str], every: Sequence[str], style: str | None, nothing: str
+) -> None:
+    """Print hits as records; the column ``place`` is left out of a table without any."""
+    if is_for_people(style):
+        records = [{**record, "place": _place(record["source"], record["location"])} for record in records]
+    if is_table(style) and not any(record["place"] for record in records):
+        columns = [name for name in columns if name != "place"]
+    show(records, columns, style, every=every, nothing=nothing)
 
 
 def _place(source: str | None, location: Mapping[str, Any]) -> str:
@@ -95,14 +103,14 @@ def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) ->
     every = ["rank", "rank_of_all", *(name for name in _hit_fields() if name != "rank")]
     rows = [hit_record(answer.hit) | {"rank": answer.rank, "rank_of_all": answer.hit.rank} for answer in answers]
     ordered = [{name: row[name] for name in every} for row in rows]
-    show(ordered, ("rank", "rank_of_all", *HIT_COLUMNS[1:]), style, every=every, nothing="no results")
+    _show_places(ordered, ("rank", "rank_of_all", *HIT_COLUMNS[1:]), every, style, "no results")
 
 
 def show_duplicates(groups: Sequence[Duplicates], style: str | None) -> None:
     """Print the passages of each group, with the group's number."""
     every = ["group", *_hit_fields()]
     rows = [{"group": number, **hit_record(hit)} for number, group in enumerate(groups, start=1) for hit in group.hits]
-    show(rows, ("group", *HIT_COLUMNS[1:]), style, every=every, nothing="no duplicates")
+    _show_places(rows, ("group", *HIT_COLUMNS[1:]), every, style, "no duplicates")
 
 
 def show_clusters(clusters: Sequence[Cluster], style: str | None) -> None:
@@ -119,7 +127,7 @@ def show_clusters(clusters: Sequence[Cluster], style: str | None) -> None:
         for cluster in clusters
         for hit in cluster.hits
     ]
-    show(rows, ("cluster", "size", "words", "document", "text"), style, every=every, nothing="no passages")
+    _show_places(rows, ("cluster", "size", "words", *HIT_COLUMNS[2:]), every, style, "no passages")
 
 
 def _hit_fields() -> list[str]:
@@ -229,18 +237,16 @@ def _field(value: Any) -> str:
 
 def _print_plain(rows: Sequence[Record], columns: Sequence[str]) -> None:
     for row in rows:
-        click.echo("\t".join(_cell(name, row[name]) for name in columns))
+        click.echo("\t".join(titled_text(row) if name == "text" else _cell(name, row[name]) for name in columns))
 
 
 def _table(rows: Sequence[Record], columns: Sequence[str]) -> None:
     if rows:
-        from semsearch.cli.output.table import print_table
-
         print_table(rows, columns, lambda name, value: _cell(name, value, table=True))
 
 
 def _cell(name: str, value: Any, table: bool = False) -> str:
-    """A value as people read it, on one line; a table groups the digits of whole numbers."""
+    """A value as people read it, on one line; a table groups the digits of quantities, which ids are not."""
     if value is None:
         return ""
     if name == "bytes":
@@ -251,7 +257,7 @@ def _cell(name: str, value: Any, table: bool = False) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4f}"
-    if isinstance(value, int) and table:
+    if isinstance(value, int) and table and name != "id":
         return f"{value:,}"
     if name == "fields":
         return one_line("; ".join(f"{field} ({_kind_counts(kinds)})" for field, kinds in value.items()))

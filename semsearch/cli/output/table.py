@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["print_table"]
+__all__ = ["print_table", "titled_text"]
 
 GAP = 2
 """Spaces between two columns."""
@@ -21,13 +21,19 @@ LINES = 2
 """Lines of the terminal that a passage gets."""
 
 SHARE = 0.36
-"""Most of the width that a column beside the passages takes; a longer value goes on below itself."""
+"""Most of the width that a column beside the passages takes."""
+
+WHOLE = ("document", "place")
+"""What is copied into other commands: where a column has no room for it, it has a line of its own above the passage."""
 
 NARROWEST = 10
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell: Callable[[str, Any], str]) -> None:
-    """Print rows; the column ``text`` gets the room that is left, and shows the beginnings of the texts."""
+    """Print rows; the column ``text`` gets the room that is left, and shows the beginnings of the texts.
+
+    A longer value of another column goes on below itself, but for ids and places, which stay whole.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.cells import cell_len
     from rich.console import Console
@@ -35,23 +41,34 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell:
     from rich.text import Text
 
     console = Console()
-    texts = {name: [cell(name, row[name]) for row in rows] for name in columns if name != "text"}
-    widths = {name: max(map(cell_len, [name, *values])) for name, values in texts.items()}
-    if "text" in columns:
-        widths = {name: min(width, int(console.width * SHARE)) for name, width in widths.items()}
+    values = {name: [cell(name, row[name]) for row in rows] for name in columns if name != "text"}
+    widths = {name: max(map(cell_len, [name, *shown])) for name, shown in values.items()}
+    most = int(console.width * SHARE) if "text" in columns else console.width
+    above = [name for name in WHOLE if widths.get(name, 0) > most]
+    beside = [name for name in columns if name not in above]
+    widths = {name: min(widths[name], most) for name in beside if name != "text"}
     room = max(console.width - sum(widths.values()) - GAP * len(widths), NARROWEST)
+
+    def fill(name: str, number: int) -> Text:
+        if name != "text":
+            return Text(values[name][number], _style(name, rows[number]))
+        lines = [*(fill(one, number) for one in above), _beginning(rows[number], room, console)]
+        return Text("\n").join(line for line in lines if line)
+
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
-    for name in columns:
+    for name in beside:
         numbers = all(isinstance(row[name], int | float) for row in rows)
         table.add_column(name, justify="right" if numbers else "left", overflow="fold", max_width=widths.get(name))
-    for number, row in enumerate(rows):
-        table.add_row(
-            *(
-                _beginning(row, room, console) if name == "text" else Text(texts[name][number], _style(name, row))
-                for name in columns
-            )
-        )
+    for number in range(len(rows)):
+        table.add_row(*(fill(name, number) for name in beside))
     console.print(table)
+
+
+def titled_text(row: Mapping[str, Any]) -> str:
+    """A passage on one line; the title goes first, unless the id or the passage shows it already."""
+    text, title = one_line(row["text"]), one_line(row.get("title") or "")
+    told = not title or title == row.get("document") or text.lstrip("# ").startswith(title)
+    return text if told else f"{title}: {text}"
 
 
 def _style(name: str, row: Mapping[str, Any]) -> str:
@@ -64,13 +81,10 @@ def _style(name: str, row: Mapping[str, Any]) -> str:
 
 
 def _beginning(row: Mapping[str, Any], width: int, console: Console) -> Text:
-    """As much of a passage as fits its lines; the title goes first, unless the id or the passage shows it already."""
+    """As much of a passage as fits its lines."""
     from rich.text import Text
 
-    text, title = one_line(row["text"]), one_line(row.get("title") or "")
-    told = not title or title == row.get("document") or text.lstrip("# ").startswith(title)
-    shown = text if told else f"{title}: {text}"
-    content = Text(shown[: (LINES + 1) * width])
+    content = Text(titled_text(row)[: (LINES + 1) * width])
     content.highlight_words({row["text"][start:end] for start, end in row.get("highlights") or ()}, style="bold")
     lines = content.wrap(console, width, overflow="fold")
     if len(lines) > LINES:
