@@ -83,6 +83,8 @@ def find_location(source: str | None, identifier: str, text: str, span: Span) ->
     elif kind in NUMBERED:
         location |= _read_numbers(NUMBER, identifier, NUMBERED[kind])
     elif kind in LINED:
+        if line := _line_of_file(str(source), identifier):
+            return {"line": line}
         location["line"] = text.count("\n", 0, start) + 1
     if kind in HEADED and (headings := _open_headings(text, start)):
         location["heading"] = " > ".join(headings)
@@ -101,6 +103,12 @@ def _read_numbers(pattern: re.Pattern[str], identifier: str, *names: str) -> dic
         return {}
     values = dict(zip(names, match.groups(), strict=True))
     return {name: value if name == "sheet" else int(value) for name, value in values.items()}
+
+
+def _line_of_file(source: str, identifier: str) -> int | None:
+    """The line that is a document by itself: its number stands behind the file's name, which is all of other ids."""
+    match = NUMBER.search(identifier)
+    return int(match[1]) if match and source.endswith(identifier[: match.start()]) else None
 
 
 def _open_headings(text: str, start: int) -> list[str]:

@@ -49,13 +49,27 @@ def test_status_is_one_object(run, garden, records):
     assert told["path"] == str(garden)
     assert (told["documents"], told["passages"], told["deleted"]) == (len(records), len(records), 0)
     assert (told["model"], told["dimension"], told["unit"]) == ("all-MiniLM-L6-v2", 384, "window")
-    plain = dict(line.split("\t") for line in run("status", "garden").stdout.splitlines())
+    plain = dict(line.split("\t") for line in run("status", "garden", "--verbose").stdout.splitlines())
     assert [name.replace(" ", "_") for name in plain] == list(told)
     assert (told["index"], told["metric"], told["recall"], told["stale"]) == ("exact", "cosine", None, False)
     assert plain["documents"] == str(len(records))
-    table = run("status", "garden", "--format", "table").stdout
+    table = run("status", "garden", "--format", "table", "-v").stdout
     assert table.split()[:2] == ["field", "value"]
     assert told["fingerprint"] in table
+
+
+def test_status_shows_people_what_matters_to_them(run, indexes):
+    """What is there, from where it was read, how it is searched; not fingerprints and counters."""
+    Path("notes").mkdir()
+    Path("notes/a.md").write_text("A bee.", encoding="utf-8")
+    run("index", "made", "notes")
+    shown = dict(line.split("\t") for line in run("status", "made").stdout.splitlines())
+    assert shown["documents"] == shown["passages"] == "1"
+    assert shown["read from"] == str(Path("notes").resolve())
+    assert shown["path"] == str(indexes / "made")
+    assert shown["search"] == "searched exactly, without an index: recall is 1"
+    assert "path (string 1)" in shown["fields"]
+    assert not {"fingerprint", "generation", "tail", "truncated", "words"} & set(shown)
 
 
 @pytest.mark.usefixtures("garden")

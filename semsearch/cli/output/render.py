@@ -62,10 +62,16 @@ def _show_places(
 ) -> None:
     """Print hits as records; the column ``place`` is left out of a table without any."""
     if is_for_people(style):
-        records = [{**record, "place": _place(record["source"], record["location"])} for record in records]
+        records = [{**record, "place": _place_beside_id(record)} for record in records]
     if is_table(style) and not any(record["place"] for record in records):
         columns = [name for name in columns if name != "place"]
     show(records, columns, style, every=every, nothing=nothing)
+
+
+def _place_beside_id(record: Record) -> str:
+    """Where a hit is, if its id does not say the same."""
+    place = _place(record["source"], record["location"])
+    return "" if place == record["document"] else place
 
 
 def _place(source: str | None, location: Mapping[str, Any]) -> str:
