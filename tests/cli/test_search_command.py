@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,3 +194,21 @@ def test_a_collection_that_is_not_there_is_looked_for_in_a_folder_that_is_told(r
     message = refused("search", "gardn", "bee")
     assert str(indexes.absolute()) in message
     assert "$SEMSEARCH_INDEXES" in message
+
+
+def test_a_hit_whose_file_is_gone_is_told(run):
+    """After the hits, on stderr, with what removes it."""
+    for name in ("a", "b"):
+        Path(f"{name}.md").write_text(f"A bee in {name}.", encoding="utf-8")
+    run("index", "made", "a.md", "b.md")
+    assert run("search", "made", "bee").stderr == ""
+    Path("a.md").unlink()
+    for arguments in (("search", "made", "bee"), ("similar", "made", "b.md")):
+        result = run(*arguments)
+        assert result.exit_code == 0
+        assert result.stderr == (
+            f"warning: 1 file of these hits is gone: {Path('a.md').resolve()}; semsearch sync made --prune removes what "
+            "is in them\n"
+        )
+    run("sync", "made", "--prune")
+    assert run("search", "made", "bee").stderr == ""

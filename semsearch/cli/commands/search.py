@@ -63,6 +63,7 @@ def command(
     semsearch search notes "insects that fly" --explain --format json | jq '.[0].explanation'
     """
     from semsearch.cli.opening import open_collection
+    from semsearch.cli.output.gone import tell_gone
     from semsearch.cli.output.render import is_table, show_hits
 
     query = " ".join(words) if words else None
@@ -95,6 +96,7 @@ def command(
                 text or "", question.min_score, where=question.where, mode=question.mode or Mode.DENSE
             )
         show_hits(hits, style)
+        tell_gone(name, hits)
         if question.explain:
             from semsearch.cli.output.explanation import show_explanations
 

@@ -34,8 +34,11 @@ def command(name: str, document: str, k: int, where: str | None, style: str | No
     \b
     semsearch similar notes notes/2024/garden.md
     """
+    from semsearch.cli.output.gone import tell_gone
     from semsearch.cli.output.render import show_hits
     from semsearch.collection import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:
-        show_hits(collection.similar(document, k, where=where), style)
+        hits = collection.similar(document, k, where=where)
+        show_hits(hits, style)
+        tell_gone(name, hits)
