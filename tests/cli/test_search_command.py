@@ -207,8 +207,8 @@ def test_a_hit_whose_file_is_gone_is_told(run):
         result = run(*arguments)
         assert result.exit_code == 0
         assert result.stderr == (
-            f"warning: 1 file of these hits is gone: {Path('a.md').resolve()}; semsearch sync made --prune removes what "
-            "is in them\n"
+            f"warning: 1 file of these hits is gone: {Path('a.md').resolve()}; "
+            "semsearch sync made --prune removes what is in them\n"
         )
     run("sync", "made", "--prune")
     assert run("search", "made", "bee").stderr == ""

@@ -22,7 +22,7 @@ SHOWN = 3
 def tell_gone(name: str, hits: Iterable[Hit]) -> None:
     """Warn if files that hits of a collection were read from are no longer there."""
     sources = dict.fromkeys(hit.source for hit in hits if hit.source is not None)
-    gone = [source for source in sources if os.path.isabs(source) and _is_gone(source)]
+    gone = [source for source in sources if _is_gone(source)]
     if gone:
         more = "" if len(gone) <= SHOWN else ", …"
         click.echo(
@@ -33,7 +33,8 @@ def tell_gone(name: str, hits: Iterable[Hit]) -> None:
 
 
 def _is_gone(source: str) -> bool:
-    if os.path.lexists(source):
+    """Whether a source is the path of a file that was there; it may be any text, which :class:`Path` refuses."""
+    if not os.path.isabs(source) or os.path.lexists(source):  # noqa: PTH117
         return False
     from semsearch.ingest.files import is_gone  # knows of tables in databases and of names that are not UTF-8
 
