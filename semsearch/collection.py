@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self, Unpack
 
+import numpy as np
 import numpy.typing as npt
 
 from semsearch.common.arguments import check_strings
+from semsearch.common.arrays import Float32
 from semsearch.common.documents import Document, Formula, Mode
-from semsearch.common.errors import QueryError
+from semsearch.common.errors import QueryError, SemsearchError
+from semsearch.common.given_files import open_source, open_target
 from semsearch.encoder import Encoder
 from semsearch.index import target_of
 from semsearch.query.request import SearchOptions, SearchRequest, check_score
@@ -81,11 +84,12 @@ class Collection:
         return cls(Store(Handle(Path(path), device=device, threads=threads, timeout=timeout), encoder))
 
     @classmethod
-    def load(cls, source: IO[bytes], indexes: str | Path, name: str | None = None) -> Self:
+    def load(cls, source: IO[bytes] | str | Path, indexes: str | Path, name: str | None = None) -> Self:
         """Make a collection of an archive in the folder ``indexes``, and open it; see :meth:`export`."""
         from semsearch.storage.upkeep.archive import import_archive
 
-        return cls.open(import_archive(source, Path(indexes), name))
+        with open_source(source) as file:
+            return cls.open(import_archive(file, Path(indexes), name))
 
     @property
     def name(self) -> str:
@@ -172,6 +176,49 @@ class Collection:
         """Ids of all documents, in alphabetical order."""
         return self._store.ids()
 
+    def get(self, document: str) -> Document | None:
+        """The document of this id; ``None`` if there is none."""
+        return self._store.document(document)
+
+    def __contains__(self, document: object) -> bool:
+        """Whether there is a document of this id."""
+        return isinstance(document, str) and self._store.document(document) is not None
+
+    def __len__(self) -> int:
+        """How many documents there are."""
+        return self._store.count()
+
+    def __bool__(self) -> bool:
+        """An empty collection is one, too."""
+        return True
+
+    def __iter__(self) -> Iterator[Document]:
+        """All documents of one committed state, in the order in which they came."""
+        return self._store.documents()
+
+    def vectors(self) -> tuple[list[str], Float32]:
+        """The vector of every passage, float32[passages, dimension], and the id of the document of each."""
+        rows = list(self._store.passages_with_vectors())
+        empty = np.zeros((0, self._store.definition.encoder.dimension), np.float32)
+        ids = [str(passage.document.id) for passage, _ in rows]
+        return ids, np.stack([vector for _, vector in rows]) if rows else empty
+
+    def __repr__(self) -> str:
+        return f"<Collection {self.name!r}: {self._describe()}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<p><b>{escape(self.name)}</b>, a collection: {escape(self._describe())}</p>"
+
+    def _describe(self) -> str:
+        try:
+            count = len(self)
+        except SemsearchError as error:  # closed, dropped, damaged: it can be shown all the same
+            return str(error)
+        model = self._store.definition.encoder.model
+        return f"{count:,} {'document' if count == 1 else 'documents'}, {model}, {self.path}"
+
     def status(self) -> Status:
         """The collection in figures."""
         return self._store.status()
@@ -189,13 +236,17 @@ class Collection:
 
         return verify_folder(self.path)
 
-    def export(self, target: IO[bytes]) -> None:
-        """Write the newest committed state as one archive, while others read and write; see :meth:`load`."""
-        self._store.export(target)
+    def export(self, target: IO[bytes] | str | Path) -> None:
+        """Write the newest committed state as one archive, while others read and write; see :meth:`load`.
+
+        A file of this path appears when it is whole; raises :class:`InputError` if there is one already.
+        """
+        with open_target(target) as file:
+            self._store.export(file)
 
     def close(self) -> None:
-        """Close this thread's connection; the collection can be used again and opens a new one."""
-        self._store.close()
+        """Let go of all files; what is asked of it after that is a :class:`CollectionError`."""
+        self._store.shut()
 
     def __enter__(self) -> Self:
         return self

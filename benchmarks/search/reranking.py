@@ -15,7 +15,7 @@ import numpy as np
 import semsearch
 from benchmarks.encoding.encoding import MULTIPLICATIONS, REFERENCE, Contestant
 from benchmarks.reporting.corpora import passages, summaries
-from semsearch.query.rerank import POOL
+from semsearch.query.rerank import POOL, READ_LAYER
 
 PASSAGES = 2_000
 QUESTIONS = 20
@@ -34,7 +34,7 @@ def measure() -> dict[str, Any]:
             for kept in ("passage vectors", "word vectors")
         }
     tokens = float(np.mean([min(len(one.ids), encoder.max_seq_length) for one in encoder.tokenize(texts)]))
-    layers = (encoder.spec.layer_count + 1) // 2 / encoder.spec.layer_count
+    layers = READ_LAYER / encoder.spec.layer_count
     row = figures["passage vectors"]
     flops = 2 * MULTIPLICATIONS * layers * tokens * POOL / (row["reranked_ms"] - row["plain_ms"]) / 1e6
     ceiling = ceilings["bf16" if encoder.precision == "bf16" else "f32"]

@@ -5,7 +5,7 @@ There are two ways:
 - ``tokens``: late interaction (Khattab and Zaharia 2020, arXiv:2004.12832). Each token of the question looks for its
   nearest token in the passage; the score is the mean of these cosines (MaxSim). It is put on the scale of the score
   that it had before, and counts beside it. The vectors are the words' that the collection keeps, or are made now, of
-  the encoder's middle layer, which takes half the time and ranks as well (docs/decisions/019).
+  the encoder's first layer, which takes a small part of the time and ranks as well (docs/decisions/019).
 - a cross-encoder: a model that reads question and passage at once. Its score takes the place of the one before.
 
 Candidates behind the first ``POOL``, and those for which no time was left, come after those that were read.
@@ -35,8 +35,10 @@ __all__ = ["max_similarity", "rerank_candidates"]
 
 POOL = 100
 """Candidates that are read, the best first."""
-TOKEN_WEIGHT = 0.4
-"""Of MaxSim beside the score before; frozen over all judged sets."""
+READ_LAYER = 1
+"""Of the encoder, for passages that must be encoded."""
+TOKEN_WEIGHT, WORD_WEIGHT = 0.3, 0.4
+"""Of MaxSim of that layer, and of the last layer's words, beside the score before; frozen over all judged sets."""
 PAIRS = "cross-encoder"
 FUSED = "fused"
 """The name of the score before re-ranking, where that is none of the parts."""
@@ -176,8 +178,7 @@ class _TokenScorer:
         texts = [prompt + _read_text(passage) for passage in passages]
         if text not in self.queries:
             texts.append(encoder.prompt(Role.QUERY) + text)
-        layer = (encoder.spec.layer_count + 1) // 2
-        encoded, _ = encoder.encode_tokens_counted(texts, layer, reduced=True)
+        encoded, _ = encoder.encode_tokens_counted(texts, READ_LAYER, reduced=True)
         vectors = [unit_length(one.vectors[~np.array(one.tokens.special, np.bool_)]) for one in encoded]
         if text not in self.queries:
             self.queries[text] = vectors.pop()
@@ -191,7 +192,7 @@ class _WordScorer:
     store: Store
     snapshot: Snapshot
     name: str = TOKENS
-    weight: float = TOKEN_WEIGHT
+    weight: float = WORD_WEIGHT
     queries: dict[str, Float32] = field(default_factory=dict)
 
     def score(self, text: str, passages: Sequence[StoredPassage]) -> Float32:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semsearch.common.environment import thread_count
-from semsearch.common.errors import CollectionNotFoundError, DamagedError, DamagedIndexWarning
+from semsearch.common.errors import CollectionError, CollectionNotFoundError, DamagedError, DamagedIndexWarning
 from semsearch.common.forks import before_fork, keep_for_ever, renew_in_child, unforked
 from semsearch.storage.database.connection import Connection, connect, merge_log
 from semsearch.storage.database.errors import translate_errors
@@ -85,6 +85,7 @@ class Handle:
         self._local = threading.local()
         self._lock = threading.RLock()  # a signal handler may search while this thread does
         self._snapshot: Snapshot | None = None
+        self._is_shut = False
         self._meta: dict[str, Any] | None = None
         renew_in_child(self)
         try:
@@ -116,6 +117,7 @@ class Handle:
         connection = reader.connection
         if connection is not None and connection.in_transaction:
             return connection
+        self._refuse_if_shut()
         if not exists(self.folder):
             raise not_found_error(self.folder)
         if connection is not None and connection.outdated:
@@ -164,6 +166,7 @@ class Handle:
         """The writer, under its lock."""
         from semsearch.storage.writer import Writer
 
+        self._refuse_if_shut()
         with self.locked(), ExitStack() as stack:
             with translate_errors(self.folder):
                 connection = stack.enter_context(closing(connect(self.folder / DATABASE, write=True)))
@@ -182,6 +185,16 @@ class Handle:
     def close(self) -> None:
         """Close this thread's connection; the collection can be used again and opens a new one."""
         self._reader.close()
+
+    def shut(self) -> None:
+        """Close it for all threads: each closes its connection at the next use of it, which is an error."""
+        self._is_shut, self._snapshot = True, None
+        self.close()
+
+    def _refuse_if_shut(self) -> None:
+        if self._is_shut:
+            self.close()
+            raise CollectionError(f"collection {self.folder.name!r} is closed; open it again: {self.folder}")
 
     @property
     def _reader(self) -> _Reader:

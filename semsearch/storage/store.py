@@ -164,6 +164,10 @@ class Store:
         """Close this thread's connection; the collection can be used again and opens a new one."""
         self.handle.close()
 
+    def shut(self) -> None:
+        """Close the collection for good, for all threads: files are let go of, and whoever asks next gets an error."""
+        self.handle.shut()
+
     def sync(
         self,
         documents: Iterable[Document | str],
@@ -310,6 +314,23 @@ class Store:
         """Ids of all documents, in alphabetical order."""
         with translate_errors(self.path), self.handle.reading() as (connection, state):
             return DOCUMENTS.ids(connection, state.documents, self.path)
+
+    def document(self, identifier: str) -> Document | None:
+        """The document of this id; ``None`` if there is none."""
+        with translate_errors(self.path), self.handle.reading() as (connection, _):
+            found = DOCUMENTS.read(connection, replace_surrogates(identifier), self.path)
+            return None if found is None else found[-1]
+
+    def documents(self) -> Generator[Document]:
+        """All documents of one committed state, in the order in which they came."""
+        with translate_errors(self.path), self.handle.reading() as (connection, _):
+            for *_, document in DOCUMENTS.read_all(connection, self.path):
+                yield document
+
+    def count(self) -> int:
+        """How many documents there are."""
+        with translate_errors(self.path), self.handle.reading() as (_, state):
+            return state.documents
 
     def status(self) -> Status:
         """The collection in figures."""

@@ -13,7 +13,7 @@ from semsearch import Collection, CollectionSettings, Document, Encoder
 from semsearch.common.errors import ModelNotFoundError, QueryError
 from semsearch.encoder.cross_encoder import CrossEncoder
 from semsearch.query.request import SearchRequest
-from semsearch.query.rerank import POOL, TOKEN_WEIGHT, max_similarity
+from semsearch.query.rerank import POOL, TOKEN_WEIGHT, WORD_WEIGHT, max_similarity
 from semsearch.query.search import answer
 from tests.support.fake_encoder import FakeEncoder
 from tests.support.transformers_reference import SMALL, save
@@ -64,9 +64,9 @@ def test_the_first_are_in_the_order_of_the_definition(crowd, mode):
     similar = {hit.document: hit.parts["tokens"] for hit in after if "tokens" in hit.parts}
     assert similar.keys() == {hit.document for hit in before[:POOL]}
     high, best = before[0].score, max(similar.values())
+    weight = WORD_WEIGHT if crowd.settings.word_vectors else TOKEN_WEIGHT
     expected = {
-        hit.document: (1 - TOKEN_WEIGHT) * hit.score + TOKEN_WEIGHT * high * similar[hit.document] / best
-        for hit in before[:POOL]
+        hit.document: (1 - weight) * hit.score + weight * high * similar[hit.document] / best for hit in before[:POOL]
     }
     for hit in after[:POOL]:
         assert hit.score == pytest.approx(expected[hit.document], rel=1e-5)
@@ -93,13 +93,13 @@ def test_vectors_of_words_give_what_their_tokens_give(tmp_path):
         assert hit.parts["tokens"] == pytest.approx(expected, abs=0.01)
 
 
-def test_tokens_are_those_of_the_middle_layer(tmp_path):
-    """With the packaged model and nothing kept, layer 3 of 6 is compared, without special tokens."""
+def test_tokens_are_those_of_the_first_layer(tmp_path):
+    """With the packaged model and nothing kept, layer 1 of 6 is compared, without special tokens."""
     encoder = Encoder.load(precision="f32")
     collection = Collection.create(tmp_path / "tokens", encoder)
     collection.add(["A bee has wings.", "The jet has engines.", "An eagle flies over the hills."])
     for hit in collection.search("wings that fly", rerank="tokens"):
-        query, text = (one.vectors[1:-1] for one in encoder.encode_tokens(["wings that fly", hit.text], 3))
+        query, text = (one.vectors[1:-1] for one in encoder.encode_tokens(["wings that fly", hit.text], 1))
         expected = (_unit(query) @ _unit(text).T).max(axis=1).mean()
         assert hit.parts["tokens"] == pytest.approx(expected, abs=1e-4)
 

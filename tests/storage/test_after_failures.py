@@ -22,7 +22,7 @@ from tests.support.fake_encoder import FakeEncoder
 def filled(notes):
     """Three documents, and nothing open."""
     notes.add([Document(f"bee {n}", id=f"d{n}") for n in range(3)])
-    notes.close()
+    notes._store.close()
     return notes
 
 
@@ -59,7 +59,7 @@ def test_errors_of_the_file_are_told_from_those_around_it(tmp_path):
 
 def test_a_vector_file_that_was_never_made_is_made(notes):
     """A failure between the database and the file leaves an empty collection that can be written to."""
-    notes.close()
+    notes._store.close()
     (notes.path / "vectors-0.f16").unlink()
     assert notes.add([Document("a bee", id="a")]).added == 1
     assert [hit.document for hit in notes.search("bee")] == ["a"]

@@ -77,7 +77,7 @@ def test_a_file_that_cannot_grow(tmp_path, fake, run, limit):
     from tests.support.fake_encoder import FakeEncoder
 
     collection = Collection.create(tmp_path / "notes", FakeEncoder(256))
-    collection.close()
+    collection._store.close()
     failed, before, after = run(LIMITED, collection.path, limit).splitlines()
     committed = check_failure(failed)
     assert before == f"{committed} {committed}"
@@ -185,7 +185,7 @@ def test_a_user_who_may_only_read(tmp_path, notes, start):
         if folder.stat().st_mode & 0o005 != 0o005:
             folder.chmod(folder.stat().st_mode | 0o011)
     notes.add(["a bee"])
-    notes.close()
+    notes._store.close()
     reader = start(OTHER_USER, notes.path)
 
     def ask(line):
@@ -200,10 +200,10 @@ def test_a_user_who_may_only_read(tmp_path, notes, start):
     assert ask("write") == "StorageError"
     notes.add(["a fly"])
     assert ask("bee") == "a bee|a fly"
-    notes.close()
+    notes._store.close()
     assert ask("bee") == "a bee|a fly"
     notes.add(["a wasp"])
-    notes.close()
+    notes._store.close()
     assert ask("bee") == "a bee|a fly|a wasp"
 
 
@@ -211,7 +211,7 @@ def test_a_user_who_may_only_read(tmp_path, notes, start):
 def test_a_folder_without_write_permission(notes, fake):
     """A folder that must not be written to is searched; writing is refused."""
     notes.add(["a bee"])
-    notes.close()
+    notes._store.close()
     notes.path.chmod(0o555)
     try:
         collection = Collection.open(notes.path, fake)

@@ -134,7 +134,7 @@ STEPS = 30
 def fill(notes):
     """Five documents."""
     notes.add([Document(f"bee {n}", id=f"d{n}") for n in range(5)])
-    notes.close()
+    notes._store.close()
 
 
 def test_a_run_has_so_many_durable_steps(notes, run):
@@ -208,7 +208,7 @@ def test_a_finished_run_is_swept_by_the_next_write_and_one_that_is_not_done_stay
         collection.reencode(other(), progress=stop)
     notes.add(["a fly"])
     assert (notes.path / ".reencode").exists()
-    notes.close()
+    notes._store.close()
     leave_finished(notes, run)
     with Collection.open(notes.path, other()) as collection:
         collection.add(["a wasp"])

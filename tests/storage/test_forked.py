@@ -55,7 +55,7 @@ def work():
 pid = child(work)
 for number in range(1, 6):
     collection.add([f"bee parent {number}"])
-    collection.close()  # the last connection of a process closes; the log of the other must stay
+    collection._store.close()  # the last connection of a process closes; the log of the other must stay
     os.write(from_parent, b"x")
     os.read(to_parent, 1)
     assert f"bee child {number}" in texts(collection)

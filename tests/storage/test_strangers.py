@@ -29,7 +29,7 @@ NAMES = ("collection.db-wal", "vectors-0.f16", "write.lock", "committed", "index
 def filled(notes):
     """A collection of two documents that nobody has open."""
     notes.add(["a bee", "a jet"])
-    notes.close()
+    notes._store.close()
     return notes
 
 
@@ -93,7 +93,7 @@ def test_a_deleted_text_is_not_left_in_the_database(filled):
     filled.add(["a secret word: xyzzy"])
     (secret,) = [hit.document for hit in filled.search("xyzzy", k=1)]
     filled.delete([secret])
-    filled.close()
+    filled._store.close()
     assert not [file.name for file in filled.path.iterdir() if b"xyzzy" in file.read_bytes()]
 
 

@@ -41,7 +41,7 @@ def test_searches_while_another_thread_writes(notes, small_index, indexed):
             hits = notes.search(f"bee {number}", k=500, mode="dense")
             results.append({hit.document: (hit.text, hit.score) for hit in hits})
             assert len(results[-1]) == len(hits)
-        notes.close()
+        notes._store.close()
         return results
 
     with ThreadPoolExecutor(9) as pool:

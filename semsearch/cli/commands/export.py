@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import IO
 
 import click
 
 from semsearch.cli.options import cli_command, collection_path, indexes_option, name_argument
-from semsearch.common.durable import write_beside
-from semsearch.common.errors import InputError
+from semsearch.common.given_files import open_target
 from semsearch.storage.upkeep.export import WRITERS
 
 __all__ = ["command"]
@@ -42,27 +39,11 @@ def command(name: str, file: str, kind: str, indexes: Path | None) -> None:
     """
     from semsearch.cli.opening import open_store
 
-    with closing(open_store(collection_path(indexes, name))) as store, _target(file) as target:
+    to = sys.stdout.buffer if file == "-" else file
+    with closing(open_store(collection_path(indexes, name))) as store, open_target(to) as target:
         if kind == "archive":
             store.export(target)
         else:
             with closing(store.passages_with_vectors()) as passages:
                 WRITERS[kind](passages, target)
     click.echo(f"{name}: exported to {'standard output' if file == '-' else file}", err=True)
-
-
-@contextmanager
-def _target(file: str) -> Iterator[IO[bytes]]:
-    """The file to write: it appears when it is whole, and none is overwritten."""
-    if file == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    path = Path(file)
-    if path.exists():
-        raise InputError(f"{path} exists already; remove it, or choose another name")
-    try:
-        with write_beside(path) as target:
-            yield target
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror or error}); choose another place") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from semsearch.cli.options import cli_command, collections_folder, indexes_option
-from semsearch.common.errors import InputError
+from semsearch.common.given_files import open_source
 
 __all__ = ["command"]
 
@@ -31,13 +31,6 @@ def command(file: str, name: str | None, indexes: Path | None) -> None:
     from semsearch.storage.upkeep.archive import import_archive
 
     folder = collections_folder(indexes)
-    if file == "-":
-        path = import_archive(sys.stdin.buffer, folder, name)
-    else:
-        try:
-            source = Path(file).open("rb")  # noqa: SIM115 - closed below; errors of the import are not the file's
-        except (OSError, ValueError) as error:
-            raise InputError(f"{file} cannot be read ({error}); give a file that export has written, or -") from error
-        with source:
-            path = import_archive(source, folder, name)
+    with open_source(sys.stdin.buffer if file == "-" else file) as source:
+        path = import_archive(source, folder, name)
     click.echo(f"{path.name}: imported; ask it with: semsearch search {path.name} QUERY")
