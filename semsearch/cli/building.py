@@ -156,6 +156,7 @@ OPTION_NAMES = {"word_vectors": "tokens"}
 read_options = as_value(
     ReadOptions,
     "reading",
+    "Which files, and how they are read",
     (
         click.option(
             "--as", "kind", type=click.Choice(list(FORMATS)), help="What the files hold.  [default: by extension]"
@@ -183,6 +184,7 @@ read_options = as_value(
 build_options = as_value(
     BuildOptions,
     "build",
+    "How a new collection is made",
     (
         click.option(
             "--unit", type=click.Choice([unit.value for unit in Unit]), help="What gets a vector.  [default: window]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -86,8 +86,29 @@ class SpaceOptions:
     drop: int | None
 
 
-def as_value(kind: type[Value], name: str, options: Sequence[Decorator]) -> Decorator:
-    """Give a command some options, and hand them to it as one dataclass, the argument ``name``."""
+class _Command(click.Command):
+    """A command whose help has its options under the headings of what they are about."""
+
+    def __init__(self, *arguments: Any, headings: Mapping[str, str], **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._headings = headings
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A section a heading; first those without one."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                sections.setdefault(self._headings.get(param.name or "", "Options"), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def as_value(kind: type[Value], name: str, heading: str, options: Sequence[Decorator]) -> Decorator:
+    """Give a command some options, and hand them to it as one dataclass, the argument ``name``.
+
+    In its help they stand under ``heading``.
+    """
 
     def decorate(function: Command) -> Command:
         @wraps(function)
@@ -95,6 +116,8 @@ def as_value(kind: type[Value], name: str, options: Sequence[Decorator]) -> Deco
             values = {field.name: given.pop(field.name) for field in fields(kind)}  # type: ignore[arg-type]
             return function(**given, **{name: kind(**values)})
 
+        own = dict.fromkeys((field.name for field in fields(kind)), heading)  # type: ignore[arg-type]
+        call.headings = own | getattr(function, "headings", {})  # type: ignore[attr-defined]
         command: Command = call
         for option in reversed(options):
             command = option(command)
@@ -105,7 +128,7 @@ def as_value(kind: type[Value], name: str, options: Sequence[Decorator]) -> Deco
 
 def cli_command(function: Command) -> click.Command:
     """A command with ``--debug``, its last option; its name is the dispatcher's matter."""
-    command = click.command(function)
+    command = click.command(cls=_Command, headings=getattr(function, "headings", {}))(function)
     command.params.append(debug_option())
     return command
 
@@ -204,6 +227,7 @@ model_option = click.option(
 run_options = as_value(
     RunOptions,
     "run",
+    "What computes",
     (
         click.option(
             "--runtime",
@@ -231,6 +255,7 @@ run_options = as_value(
 space_options = as_value(
     SpaceOptions,
     "words",
+    "Which words",
     (
         model_option,
         click.option(

@@ -25,38 +25,48 @@ from semsearch.common.unicode import one_line
 
 __all__ = ["COMMANDS", "program"]
 
-COMMANDS = {
-    "demo": "Index the docs of Python's standard library, and query them.",
-    "index": "Build a collection from files, or bring it up to date with them.",
-    "sync": "Bring a collection up to date with all that it was built from.",
-    "search": "Find the passages nearest to a query, in meaning and in words.",
-    "similar": "Find the documents that are nearest to a stored one.",
-    "duplicates": "Find passages that are nearly the same, in groups.",
-    "clusters": "Show what a collection is about: its clusters and their words.",
-    "outliers": "Find passages that are like none of the other documents.",
-    "tokenize": "Show the tokens that a model makes of texts.",
-    "embed": "Show the vectors that a model makes of texts.",
-    "compare": "Show how alike texts are, as wholes or token by token.",
-    "tokens": "Find the words of a vocabulary that are nearest to a word.",
-    "odd-one-out": "Find the word that does not belong with the others.",
-    "analogy": "Find what is to C as B is to A.",
-    "contexts": "Find where a collection has a word in the sense of a sentence.",
-    "senses": "Group the places where a collection has a word by its senses.",
-    "fill": "Fill the masks of a text with the likeliest tokens.",
-    "list": "List the collections, with their sizes and models.",
-    "status": "Describe a collection in figures.",
-    "compact": "Remove deleted rows from the files, and build the index anew.",
-    "tune": "Choose between the speed and the recall of a collection's index.",
-    "verify": "Compare a collection on disk with its checksums, and mend it.",
-    "export": "Write a collection into one file.",
-    "import": "Make a collection of a file that export has written.",
-    "delete": "Delete documents from a collection.",
-    "drop": "Delete a collection with all its files.",
+GROUPS = {
+    "Search": {
+        "demo": "Index the docs of Python's standard library, and query them.",
+        "index": "Build a collection from files, or bring it up to date.",
+        "sync": "Bring a collection up to date with all that it was built from.",
+        "search": "Find the passages nearest to a query, in meaning and in words.",
+        "similar": "Find the documents that are nearest to a stored one.",
+    },
+    "Survey a collection": {
+        "duplicates": "Find passages that are nearly the same, in groups.",
+        "clusters": "Show what a collection is about: its clusters and their words.",
+        "outliers": "Find passages that are like none of the other documents.",
+        "contexts": "Find where a collection has a word in the sense of a sentence.",
+        "senses": "Group the places where a collection has a word by its senses.",
+    },
+    "Look inside a model": {
+        "tokenize": "Show the tokens that a model makes of texts.",
+        "embed": "Show the vectors that a model makes of texts.",
+        "compare": "Show how alike texts are, as wholes or token by token.",
+        "tokens": "Find the words of a vocabulary that are nearest to a word.",
+        "odd-one-out": "Find the word that does not belong with the others.",
+        "analogy": "Find what is to C as B is to A.",
+        "fill": "Fill the masks of a text with the likeliest tokens.",
+    },
+    "Look after collections": {
+        "list": "List the collections, with their sizes and models.",
+        "status": "Describe a collection in figures.",
+        "compact": "Remove deleted rows from the files, and build the index anew.",
+        "tune": "Choose between speed and recall of a collection's index.",
+        "verify": "Compare a collection on disk with its checksums, and mend it.",
+        "export": "Write a collection into one file.",
+        "import": "Make a collection of a file that export has written.",
+        "delete": "Delete documents from a collection.",
+        "drop": "Delete a collection with all its files.",
+    },
 }
-"""Name and summary of every command, so that ``--help`` need not import their modules.
+"""Name and summary of every command under a heading, so that ``--help`` need not import their modules.
 
 The summary is the first line of the command's own help.
 """
+
+COMMANDS = {name: summary for commands in GROUPS.values() for name, summary in commands.items()}
 
 WRITING = ("demo", "index", "sync")
 """Commands that commit as they go, and go on where they were stopped."""
@@ -80,8 +90,10 @@ class Program(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         """The list in ``--help``, from the table alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS))
+        for heading, commands in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), summary) for name, summary in commands.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -82,6 +82,7 @@ class QuestionOptions:
 question_options = as_value(
     QuestionOptions,
     "question",
+    "What is looked for",
     [
         where_option,
         click.option(

@@ -44,6 +44,7 @@ class SyncOptions:
 sync_options = as_value(
     SyncOptions,
     "sync",
+    "What is done",
     (
         click.option("--prune", is_flag=True, help="Remove documents that are gone from these paths."),
         click.option("--yes", is_flag=True, help="Do not ask before --prune removes more than half of a path's."),

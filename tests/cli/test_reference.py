@@ -11,7 +11,7 @@ import click
 import pytest
 
 import semsearch.cli
-from semsearch.cli.program import COMMANDS, program
+from semsearch.cli.program import COMMANDS, GROUPS, program
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(Path(semsearch.cli.__file__).parent.rglob("*.py"))
@@ -56,12 +56,27 @@ def test_every_option_is_explained(command):
     assert not [option.opts for option in command.params if isinstance(option, click.Option) and not option.help]
 
 
-def test_help_fits_a_terminal_of_80_columns(run):
-    """Every command has one line in the overview."""
+def test_help_fits_a_terminal_of_80_columns(run, monkeypatch):
+    """Every command has one line in the overview, under a heading."""
+    monkeypatch.setenv("COLUMNS", "80")
     lines = run("--help").stdout.splitlines()
-    start = lines.index("Commands:") + 1
-    assert [line.split()[0] for line in lines[start:]] == list(COMMANDS)
+    start = lines.index("Search:")
+    assert [line.split()[0] for line in lines[start:] if line.startswith("  ")] == list(COMMANDS)
+    assert [line for line in lines[start:] if line and line[0] != " "] == [f"{heading}:" for heading in GROUPS]
     assert max(map(len, lines)) <= 80
+
+
+def test_options_stand_under_what_they_are_about(run):
+    """All of them, each once."""
+    shown = run("search", "--help").stdout
+    sections = dict(re.findall(r"^(\w[\w ]*):\n((?:  .*\n|\n)+)", shown, flags=re.MULTILINE))
+    assert list(sections) == ["Options", "What is looked for", "What computes"]
+    assert "--where" in sections["What is looked for"]
+    assert "--threads" in sections["What computes"]
+    assert "--format" in sections["Options"]
+    flags = re.findall(r"^  (--?[a-z][\w-]*)", "".join(sections.values()), flags=re.MULTILINE)
+    options = [param for param in program.get_command(None, "search").params if isinstance(param, click.Option)]
+    assert sorted(flags) == sorted([*(option.opts[0] for option in options), "-h"])
 
 
 def test_the_page_in_the_docs_is_up_to_date():

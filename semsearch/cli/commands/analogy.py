@@ -49,6 +49,7 @@ class QuestionOptions:
 question_options = as_value(
     QuestionOptions,
     "asked",
+    "What is asked",
     (
         click.option(
             "--formula",

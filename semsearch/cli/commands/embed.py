@@ -77,6 +77,7 @@ class VectorOptions:
 vector_options = as_value(
     VectorOptions,
     "vectors",
+    "Which vectors",
     (
         click.option("--tokens", is_flag=True, help="A vector for each token in its context."),
         click.option("--static", is_flag=True, help="A vector for each token from the input embeddings."),

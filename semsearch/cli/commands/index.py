@@ -41,6 +41,7 @@ class IndexOptions:
 index_options = as_value(
     IndexOptions,
     "also",
+    "What is done",
     (
         click.option("--reencode", is_flag=True, help="Encode all that is stored again first, with --model if given."),
         watch_option,
@@ -70,7 +71,7 @@ def command(
     timeout: float | None,
     indexes: Path | None,
 ) -> None:
-    """Build a collection from files, or bring it up to date with them.
+    """Build a collection from files, or bring it up to date.
 
     PATH is a file, a folder, or - for standard input. What is new is added, what changed is replaced, what is
     unchanged is not encoded again.

@@ -26,7 +26,7 @@ __all__ = ["command"]
 def command(
     name: str, recall: float | None, latency_ms: float | None, timeout: float | None, indexes: Path | None
 ) -> None:
-    """Choose between the speed and the recall of a collection's index.
+    """Choose between speed and recall of a collection's index.
 
     Give one of the two. Points of operation are measured against exact searches, the best one is stored, and the
     choice is made again whenever the index is built. Unless told otherwise a recall of 0.99 is aimed at.
