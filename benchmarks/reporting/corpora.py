@@ -21,11 +21,10 @@ def summaries(count: int) -> list[str]:
     return list(itertools.islice(filter(None, titles), count))
 
 
-def passages(count: int) -> list[str]:
-    """Eight summaries each, about 115 tokens."""
-    lines = summaries(count * LINES_IN_A_PASSAGE)
-    starts = range(0, len(lines), LINES_IN_A_PASSAGE)
-    return [". ".join(lines[start : start + LINES_IN_A_PASSAGE]) for start in starts]
+def passages(count: int, together: int = LINES_IN_A_PASSAGE) -> list[str]:
+    """So many summaries each; eight have about 90 tokens."""
+    lines = summaries(count * together)
+    return [". ".join(lines[start : start + together]) for start in range(0, len(lines), together)]
 
 
 def novel_sentences(count: int) -> Iterator[str]:

@@ -18,13 +18,15 @@ from benchmarks.reporting.corpora import passages, summaries
 from semsearch.query.rerank import POOL, READ_LAYER
 
 PASSAGES = 2_000
+SUMMARIES = 11
+"""In a passage, so that it has some 120 tokens."""
 QUESTIONS = 20
 
 
 def measure() -> dict[str, Any]:
     encoder = semsearch.Encoder.load()
-    texts = passages(PASSAGES)
-    questions = summaries(PASSAGES * 8 + QUESTIONS)[-QUESTIONS:]
+    texts = passages(PASSAGES, SUMMARIES)
+    questions = summaries(PASSAGES * SUMMARIES + QUESTIONS)[-QUESTIONS:]
     with tempfile.TemporaryDirectory() as scratch:
         reference = Contestant(REFERENCE, Path(scratch))
         ceilings = reference.ask("ceilings")

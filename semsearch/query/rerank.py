@@ -178,8 +178,8 @@ class _TokenScorer:
         texts = [prompt + _read_text(passage) for passage in passages]
         if text not in self.queries:
             texts.append(encoder.prompt(Role.QUERY) + text)
-        encoded, _ = encoder.encode_tokens_counted(texts, READ_LAYER, reduced=True)
-        vectors = [unit_length(one.vectors[~np.array(one.tokens.special, np.bool_)]) for one in encoded]
+        encoded = encoder.encode_content(texts, READ_LAYER)
+        vectors = np.split(unit_length(np.concatenate(encoded)), np.cumsum([len(one) for one in encoded])[:-1])
         if text not in self.queries:
             self.queries[text] = vectors.pop()
         return max_similarity(self.queries[text], vectors)

@@ -97,3 +97,18 @@ def test_what_is_cut_off_is_counted(encoder: Encoder) -> None:
     assert cut.tolist() == [300 + 2 - encoder.max_seq_length, 0]
     assert len(found[0].vectors) == encoder.max_seq_length
     np.testing.assert_allclose(found[1].vectors, encoder.encode_tokens(["a bee"], 2)[0].vectors, atol=1e-5)
+
+
+def test_vectors_of_content_are_those_of_the_tokens_that_are_not_special(encoder: Encoder) -> None:
+    """Of every layer, cut texts and such of no word too; the arithmetic may be bf16."""
+    texts = ["A bee has wings.", "word " * 300, "", "jet", "北京 🐝 [SEP] x"]
+    for layer in (0, 1, -1):
+        tokens = encoder.encode_tokens(texts, layer)
+        found = encoder.encode_content(texts, layer)
+        assert len(found) == len(texts)
+        for vectors, expected in zip(found, tokens, strict=True):
+            own = expected.vectors[1:-1]
+            assert vectors.shape == own.shape
+            lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(own, axis=1)
+            assert ((vectors * own).sum(axis=1) >= 0.99 * lengths).all()
+    assert encoder.encode_content([]) == []

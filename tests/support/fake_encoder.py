@@ -70,6 +70,10 @@ class FakeEncoder:
         """As :meth:`encode_tokens_counted`, without the counts."""
         return self.encode_tokens_counted(texts, layer, special)[0]
 
+    def encode_content(self, texts, layer=-1):
+        """The vectors alone."""
+        return [one.vectors for one in self.encode_tokens(texts, layer)]
+
     def encode_tokens_counted(self, texts, layer=-1, special=True, *, reduced=False):
         """A token's vector is its own direction and a little of those of all tokens of its text."""
         del layer, special, reduced

@@ -86,7 +86,8 @@ class OpenVinoRuntime:
         graph = self._graph(tuple(f"hidden-{layer}" for layer in computed), precision, streams)
         vectors: list[Float32] = [np.empty((0, 0), np.float32)] * len(ids)
         for batch, states in graph.run(ids, batches, self._pad_id):
-            mean: Float32 = np.mean([states[computed.index(layer)] for layer in layers], axis=0, dtype=np.float32)
+            chosen = [states[computed.index(layer)] for layer in layers]
+            mean: Float32 = chosen[0] if len(chosen) == 1 else np.mean(chosen, axis=0, dtype=np.float32)
             for row, number in enumerate(batch):
                 vectors[number] = mean[row, : len(ids[number])].copy()
         return vectors
