@@ -270,7 +270,7 @@ def _confidence(figures: dict[str, Any]) -> str:
 def _reranking(figures: dict[str, Any]) -> str:
     text = (
         f"The {figures['passages']} best passages of {figures['mean_tokens']} tokens re-ranked by tokens, median of "
-        "whole searches. Where words have no\nvectors the passages are encoded up to the middle layer: "
+        "whole searches. Where words have no\nvectors the passages are encoded up to the first layer: "
         f"{figures['gflops']:,} GFLOP/s, {figures['share_of_ceiling']:.0%} of what this machine's own\nmatrix product "
         f"reached in {figures['precision']}, {figures['ceiling_gflops']:,}.\n\n"
     )
