@@ -99,7 +99,7 @@ def test_control_characters_of_the_data_do_not_reach_the_terminal(printed, style
 
 def test_a_table_has_a_header_and_the_rows_in_order(printed, hits):
     """Rank, score of four digits, document and the text, behind its title."""
-    lines = printed("--format", "table").splitlines()
+    *lines, _ = printed("--format", "table").splitlines()
     assert lines[0].split() == ["rank", "score", "document", "text"]
     starts = [line.split()[:3] for line in lines[2:] if line[:4].strip()]
     assert starts == [[str(hit["rank"]), f"{hit['score']:.4f}", hit["document"]] for hit in hits("garden", "bee")]
@@ -114,7 +114,7 @@ def test_a_table_fits_the_terminal_and_shows_two_lines_of_a_text(run, monkeypatc
     text = " ".join(f"word{number}" for number in range(200)) + " 北京" * 50
     record = json.dumps({"id": identifier, "text": text})
     run("index", "made", "-", "--as", "jsonl", "--unit", "document", stdin=record)
-    header, _, *lines = run("search", "made", "word", "--format", "table").stdout.splitlines()
+    header, _, *lines, _ = run("search", "made", "word", "--format", "table").stdout.splitlines()
     assert all(cell_len(line) <= int(columns) for line in lines)
     assert identifier in lines[0].split()
     start = header.index("text")
@@ -129,7 +129,7 @@ def test_a_table_of_wide_characters_is_cut_by_their_width(run, monkeypatch):
     """A Chinese character takes two places of a terminal."""
     monkeypatch.setenv("COLUMNS", "60")
     run("index", "made", "-", stdin="北京是中国的首都。" * 12)
-    identifier, *lines = run("search", "made", "北京", "--format", "table").stdout.splitlines()[2:]
+    identifier, *lines, _ = run("search", "made", "北京", "--format", "table").stdout.splitlines()[2:]
     assert "stdin:" in identifier
     assert len(lines) == 2
     assert all(cell_len(line) <= 60 for line in lines)
@@ -195,3 +195,34 @@ def test_csv_keeps_every_end_of_a_line(capsys, monkeypatch, writer, text):
     assert list(csv.reader(io.StringIO(shown, newline=""))) == [["rank", "text"], ["1", text], ["2", "three"]]
     assert shown.count("\r") == text.count("\r")
     assert shown.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "legend"),
+    [
+        (["search", "garden", "bee"], "score: meaning and words; 1 is the same text, about 0 is unrelated"),
+        (["search", "garden", "bee", "--mode", "dense"], "score: cosine of the meanings; 1 is the same text"),
+        (["search", "garden", "bee", "--mode", "lexical"], "score: BM25 of the words"),
+        (["similar", "garden", "bee"], "score: cosine of the meanings"),
+        (["outliers", "garden"], "score: mean cosine with the three nearest"),
+        (["tokens", "king", "--space", "static"], "score: cosine of the words' vectors"),
+        (["odd-one-out", "bee", "eagle", "jet"], "score: mean cosine with the other words"),
+        (["embed", "a bee"], "norm: length of the vector"),
+    ],
+)
+@pytest.mark.usefixtures("garden")
+def test_a_table_says_what_its_numbers_mean(run, arguments, legend):
+    """In its last line; in the other formats there is nothing but data."""
+    assert run(*arguments, "--format", "table").stdout.splitlines()[-1].startswith(legend)
+    assert legend not in run(*arguments, "--format", "plain").output
+
+
+def test_ids_of_tokens_are_no_quantities(run):
+    """In a table they have no commas, so that they can be compared with what a tokenizer says."""
+    table = run("tokenize", "I love mathematics!", "--no-special", "--format", "table").stdout
+    assert [line.split()[:2] for line in table.splitlines()[2:]] == [
+        ["i", "1045"],
+        ["love", "2293"],
+        ["mathematics", "5597"],
+        ["!", "999"],
+    ]

@@ -62,4 +62,6 @@ def command(
 
     with open_collection(collection_path(indexes, name), run) as collection:
         occurrences = collection.contexts(word, sentence, k, same_word=same_word)
-        show_occurrences([asdict(occurrence) for occurrence in occurrences], ("rank", "score", "document"), style)
+        legend = "score: cosine of the word's vectors in both places, less their mean; above 0 is the same sense"
+        rows = [asdict(occurrence) for occurrence in occurrences]
+        show_occurrences(rows, ("rank", "score", "document"), style, "" if collection.settings.word_vectors else legend)

@@ -29,7 +29,7 @@ def command(indexes: Path | None) -> None:
     semsearch demo
     """
     from semsearch.cli.output.progress import count_committed, sync_progress
-    from semsearch.cli.output.render import show_hits
+    from semsearch.cli.output.render import explain_scores, show_hits
     from semsearch.cli.output.summary import summary
     from semsearch.collection import Collection
     from semsearch.encoder import Encoder
@@ -47,7 +47,8 @@ def command(indexes: Path | None) -> None:
         click.echo(summary(NAME, report, dry_run=False), err=True)
         for question in QUESTIONS:
             click.echo(f"\n{question}\n")
-            show_hits(collection.search(question, k=5), "table")
+            hits = collection.search(question, k=5)
+            show_hits(hits, "table", explain_scores(hits, collection.settings.metric))
     click.echo(
         "\nTry next:\n"
         f'  semsearch search {NAME} "wait until several threads have finished"\n'

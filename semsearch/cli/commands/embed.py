@@ -171,7 +171,9 @@ def _show(blocks: Sequence[Block], style: str | None) -> None:
     names = tuple(rows[0]) if rows else ()
     several = bool(rows) and rows[-1]["number"] > 1
     first = [name for name in names if name != "text" and (name != "number" or several)]
-    show(rows, (*first, *(["text"] if "text" in names else [])), style, every=names, nothing="no tokens")
+    shown = (*first, *(["text"] if "text" in names else []))
+    legend = "norm: length of the vector; vector: its first numbers, all of them with --json or --out"
+    show(rows, shown, style, every=names, nothing="no tokens", legend=legend)
 
 
 def _rows(block: Block) -> Iterator[dict[str, Any]]:

@@ -30,4 +30,4 @@ def command(text: str, model: str, k: int, style: str | None) -> None:
 
     filled = MaskedLanguageModel.load(model).fill(text, k)
     rows = [{"mask": mask, **asdict(token)} for mask, tokens in enumerate(filled, 1) for token in tokens]
-    show(rows, ("mask", "rank", "score", "name"), style)
+    show(rows, ("mask", "rank", "score", "name"), style, legend="score: probability of the token")

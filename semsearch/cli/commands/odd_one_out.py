@@ -29,4 +29,5 @@ def command(names: tuple[str, ...], words: SpaceOptions, style: str | None, run:
     from semsearch.cli.output.render import show
 
     neighbours = open_space(words, run).odd_one_out(names)
-    show([asdict(neighbour) for neighbour in neighbours], ("rank", "score", "name"), style)
+    legend = "score: mean cosine with the other words; the first fits least"
+    show([asdict(neighbour) for neighbour in neighbours], ("rank", "score", "name"), style, legend=legend)

@@ -35,4 +35,5 @@ def command(name: str, k: int, where: str | None, style: str | None, indexes: Pa
     from semsearch.collection import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:
-        show_hits(collection.outliers(k, where=where), style)
+        legend = "score: mean cosine with the three nearest passages of other documents"
+        show_hits(collection.outliers(k, where=where), style, legend)

@@ -64,7 +64,7 @@ def command(
     """
     from semsearch.cli.opening import open_collection
     from semsearch.cli.output.gone import tell_gone
-    from semsearch.cli.output.render import is_table, show_hits
+    from semsearch.cli.output.render import explain_scores, is_table, show_hits
 
     query = " ".join(words) if words else None
     if query is None and queries is None and not question.like:
@@ -95,7 +95,7 @@ def command(
             hits = collection.within(
                 text or "", question.min_score, where=question.where, mode=question.mode or Mode.DENSE
             )
-        show_hits(hits, style)
+        show_hits(hits, style, explain_scores(hits, collection.settings.metric))
         tell_gone(name, hits)
         if question.explain:
             from semsearch.cli.output.explanation import show_explanations

@@ -49,7 +49,8 @@ def command(name: str, word: str, k: int, style: str | None, indexes: Path | Non
     from semsearch.cli.output.render import show_occurrences
 
     with open_collection(collection_path(indexes, name), run) as collection:
-        show_occurrences(list(_rows(collection.senses(word, k))), COLUMNS, style)
+        legend = "share: of all places with the word; typical: words that are near these more often than near others"
+        show_occurrences(list(_rows(collection.senses(word, k))), COLUMNS, style, legend)
 
 
 def _rows(senses: Sequence[Sense]) -> Iterator[dict[str, Any]]:

@@ -35,10 +35,10 @@ def command(name: str, document: str, k: int, where: str | None, style: str | No
     semsearch similar notes notes/2024/garden.md
     """
     from semsearch.cli.output.gone import tell_gone
-    from semsearch.cli.output.render import show_hits
+    from semsearch.cli.output.render import explain_scores, show_hits
     from semsearch.collection import Collection
 
     with Collection.open(collection_path(indexes, name)) as collection:
         hits = collection.similar(document, k, where=where)
-        show_hits(hits, style)
+        show_hits(hits, style, explain_scores(hits, collection.settings.metric))
         tell_gone(name, hits)

@@ -68,7 +68,8 @@ def command(
 
     if vector is None:
         neighbours = open_space(words, run).nearest(str(word), k)
-        show([asdict(neighbour) for neighbour in neighbours], COLUMNS, style)
+        legend = "score: cosine of the words' vectors; 1 is the same direction"
+        show([asdict(neighbour) for neighbour in neighbours], COLUMNS, style, legend=legend)
         return
     from semsearch.cli.output.arrays import read_rows
 

@@ -16,6 +16,7 @@ import click
 
 from semsearch.cli.output.summary import size_text
 from semsearch.cli.output.table import print_table, titled_text
+from semsearch.common.documents import Metric
 from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
     from semsearch.query.overview.clusters import Cluster
     from semsearch.query.overview.duplicates import Duplicates
 
-__all__ = ["hit_record", "is_for_people", "is_table", "json_text", "show", "show_clusters", "show_duplicates"]
+__all__ = [
+    "explain_scores",
+    "hit_record",
+    "is_for_people",
+    "is_table",
+    "json_text",
+    "show",
+    "show_clusters",
+    "show_duplicates",
+]
 __all__ += ["show_hits", "show_occurrences", "show_passage_answers", "show_record"]
 
 Record = Mapping[str, Any]
@@ -43,12 +53,12 @@ SHOWN = 5
 """First numbers of a vector that people see; the other formats have all of them."""
 
 
-def show_hits(hits: Hits, style: str | None) -> None:
+def show_hits(hits: Hits, style: str | None, legend: str) -> None:
     """Print search results, and on stderr that nothing is relevant, if that is so."""
     records = [hit_record(hit) for hit in hits]
     every = tuple(records[0]) if records else _hit_fields()
     shown = [_show_snippet(record) for record in records] if is_for_people(style) else records
-    _show_places(shown, HIT_COLUMNS, every, style, "no results")
+    _show_places(shown, HIT_COLUMNS, every, style, "no results", legend)
     if hits.nothing_relevant:
         click.echo(
             f"nothing relevant: the best passage has a confidence of {_floor(hits.confidence or 0.0):.2f}; that is, of "
@@ -58,14 +68,30 @@ def show_hits(hits: Hits, style: str | None) -> None:
 
 
 def _show_places(
-    records: Sequence[Record], columns: Sequence[str], every: Sequence[str], style: str | None, nothing: str
+    records: Sequence[Record],
+    columns: Sequence[str],
+    every: Sequence[str],
+    style: str | None,
+    nothing: str,
+    legend: str = "",
 ) -> None:
     """Print hits as records; the column ``place`` is left out of a table without any."""
     if is_for_people(style):
         records = [{**record, "place": _place_beside_id(record)} for record in records]
     if is_table(style) and not any(record["place"] for record in records):
         columns = [name for name in columns if name != "place"]
-    show(records, columns, style, every=every, nothing=nothing)
+    show(records, columns, style, every=every, nothing=nothing, legend=legend)
+
+
+def explain_scores(hits: Hits, metric: Metric) -> str:
+    """What the scores of hits mean, by what made them; nothing for other metrics, nor for a model's own."""
+    parts = hits[0].parts if hits else {}
+    if parts.keys() == {"lexical"}:
+        return "score: BM25 of the words; only its order means something"
+    if "cross-encoder" in parts or metric is not Metric.COSINE:
+        return ""
+    by = "cosine of the meanings" if parts.keys() == {"dense"} else "meaning and words"
+    return f"score: {by}; 1 is the same text, about 0 is unrelated"
 
 
 def _place_beside_id(record: Record) -> str:
@@ -148,12 +174,12 @@ def hit_record(hit: Hit) -> dict[str, Any]:
     return found | {"relevant": hit.is_relevant}
 
 
-def show_occurrences(rows: Sequence[Record], columns: Sequence[str], style: str | None) -> None:
+def show_occurrences(rows: Sequence[Record], columns: Sequence[str], style: str | None, legend: str) -> None:
     """Print places of a word, of which ``columns`` are for people, with what is around it at the end."""
     chosen = _style(style)
     for_people = chosen in ("table", "plain")
     shown = [{**row, "text": row["snippet"], "title": None} for row in rows] if for_people else rows
-    show(shown, (*columns, "text"), chosen, every=tuple(rows[0]))
+    show(shown, (*columns, "text"), chosen, every=tuple(rows[0]), legend=legend)
 
 
 def show_record(record: Record, style: str | None) -> None:
@@ -176,10 +202,12 @@ def show(
     *,
     every: Sequence[str] = (),
     nothing: str = "",
+    legend: str = "",
 ) -> None:
     """Print rows: ``columns`` for people, ``every`` field for programs (the same ones unless told).
 
-    ``nothing`` is said on stderr when there are no rows, so that stdout stays data.
+    ``nothing`` is said on stderr when there are no rows, so that stdout stays data. The ``legend`` below a table says
+    what its numbers mean.
     """
     if not rows and nothing:
         click.echo(nothing, err=True)
@@ -188,6 +216,8 @@ def show(
     chosen = _style(style)
     if chosen in for_people:
         for_people[chosen](rows, columns)
+        if chosen == "table" and rows and legend:
+            click.secho(legend, dim=True)
     else:
         for_programs[chosen](rows, every or columns)
 
