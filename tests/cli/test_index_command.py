@@ -315,3 +315,13 @@ def test_another_embedding_space_is_refused(refused, hits):
     assert "collection 'garden' holds vectors of 'all-MiniLM-L6-v2'" in message
     assert "into a new collection" in message
     assert hits("garden", "wings") == before
+
+
+def test_where_there_is_no_terminal_a_line_now_and_then_says_how_far_it_is(run, monkeypatch):
+    """On stderr, with the count, the rate and the share; not in a run that is soon done."""
+    write("a.txt", *(f"A bee number {n}." for n in range(9000)))
+    assert run("index", "quick", "a.txt", "--as", "lines", "--dry-run").stderr == ""
+    monkeypatch.setattr("semsearch.cli.output.progress.LINE_S", 0.0)
+    lines = run("index", "made", "a.txt", "--as", "lines", "--dry-run").stderr.splitlines()
+    assert len(lines) == 3
+    assert all(re.fullmatch(r"indexing: [\d,]+ passages, [\d,]+/s, \d+%", line) for line in lines)

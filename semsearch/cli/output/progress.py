@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,9 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["count_committed", "count_progress", "show_messages", "sync_progress"]
 
 
+LINE_S = 30.0
+"""Seconds between two lines where there is no terminal."""
+
+
 @contextmanager
 def sync_progress(total: int | None, done: Callable[[SyncReport], int]) -> Iterator[Callable[[SyncReport], None]]:
-    """A bar over ``total`` (a moving one if that is not known), set to ``done(report)`` at every report."""
+    """A bar over ``total`` (a moving one if that is not known), set to ``done(report)`` at every report.
+
+    Where there is no terminal, a line now and then says how far it is.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -34,13 +42,19 @@ def sync_progress(total: int | None, done: Callable[[SyncReport], int]) -> Itera
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=total, rate="")
+        task = bar.add_task("", total=total, rate=count_noun(0, "passage"))
+        told = time.monotonic()
         bar.update(task, completed=1e-9)  # so that the first report already gives a speed, and a time left
 
         def report(counts: SyncReport) -> None:
-            seconds = bar.tasks[task].elapsed or 0.0
+            nonlocal told
+            seconds, completed = bar.tasks[task].elapsed or 0.0, done(counts)
             rate = f"{count_noun(counts.passages, 'passage')}, {counts.passages / seconds:,.0f}/s" if seconds else ""
-            bar.update(task, completed=done(counts), rate=rate)
+            bar.update(task, completed=completed, rate=rate)
+            if bar.disable and time.monotonic() - told >= LINE_S:
+                told = time.monotonic()
+                share = f", {completed / total:.0%}" if total else ""
+                click.echo(f"indexing: {rate}{share}", err=True)
 
         yield report
         bar.update(task, total=total or 1, completed=total or 1)
