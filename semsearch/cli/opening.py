@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from semsearch.cli.options import RunOptions, SpaceOptions
+from semsearch.cli.output.summary import count_noun
 from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ def open_collection(path: Path, run: RunOptions, *, warm: bool = False) -> Colle
     store.attach(encoder_of(store, run))
     if warm:
         store.warm_up()
+        if store.is_being_built:
+            click.echo(f"{store.name} is being built; {count_noun(store.count(), 'document')} so far", err=True)
     from semsearch.collection import Collection
 
     return Collection(store)

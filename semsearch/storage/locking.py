@@ -17,7 +17,7 @@ from semsearch.storage.folder import exists, not_found_error, refuse_links
 if TYPE_CHECKING:
     from filelock import FileLock
 
-__all__ = ["LOCK", "LOCK_SECONDS", "clear", "try_lock", "writer_lock"]
+__all__ = ["LOCK", "LOCK_SECONDS", "clear", "is_locked", "try_lock", "writer_lock"]
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,22 @@ def try_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)  # which ends the lock
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process is writing to a collection now; only on POSIX that can be seen."""
+    if os.name != "posix":
+        return False
+    import fcntl
+
+    try:
+        with (path / LOCK).open("rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def clear(folder: Path) -> None:

@@ -23,7 +23,7 @@ from semsearch.storage.canary import check_canary
 from semsearch.storage.database.errors import translate_errors
 from semsearch.storage.folder import DATABASE
 from semsearch.storage.handle import Handle
-from semsearch.storage.locking import LOCK, clear
+from semsearch.storage.locking import LOCK, clear, is_locked
 from semsearch.storage.nonsense import encode_nonsense
 from semsearch.storage.recipes import Recipe, read_recipes
 from semsearch.storage.settings import CollectionSettings, Definition
@@ -202,6 +202,11 @@ class Store:
     def recipes(self) -> list[Recipe]:
         """From what the collection was built, as it was when it was opened."""
         return read_recipes(self.handle.meta)
+
+    @property
+    def is_being_built(self) -> bool:
+        """Whether somebody is writing to it who has not noted from what, as at the end of a first run."""
+        return not self.recipes() and is_locked(self.path)
 
     def note_recipe(self, recipe: Recipe) -> None:
         """Note from what the collection was built."""

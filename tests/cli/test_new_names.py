@@ -94,3 +94,13 @@ def test_a_collection_in_the_place_of_the_one_that_was_made_stays(run, indexes, 
     monkeypatch.setattr(Store, "sync", lose_the_race)
     assert run("index", "notes", write_lines("a.txt", ["herons"])).exit_code != 0
     assert (indexes / "notes").exists()
+
+
+def test_a_search_while_a_collection_is_first_built_says_so(indexes, run):
+    """With the documents up to then; not when it is only brought up to date, nor when nobody writes."""
+    Collection.create(indexes / "new").add(["A bee.", "A jet."])
+    run("index", "known", write_lines("a.txt", ("herons",)))
+    assert run("search", "new", "bee").stderr == ""
+    with writer_lock(indexes / "new", 0), writer_lock(indexes / "known", 0):
+        assert run("search", "new", "bee").stderr == "new is being built; 2 documents so far\n"
+        assert run("search", "known", "heron").stderr == ""
