@@ -171,3 +171,28 @@ def test_reencode_changes_the_model_of_a_collection(run, records):
     assert json.loads(run("status", "garden", "--format", "json").stdout)["dimension"] == 64
     assert run("search", "garden", "honey insects", "-k", "1").stdout.split("\t")[2] == "bee"
     assert run("verify", "garden").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["passages.jsonl", "passages.PARQUET"])
+def test_what_is_exported_for_other_programs_can_be_indexed_again(run, hits, name):
+    """The extension says the format; every passage is a document with its title and metadata."""
+    if name.endswith("PARQUET"):
+        pytest.importorskip("pyarrow", reason="the extra files is not installed")
+    text = "The bee flies. " * 100
+    records = [
+        {"id": "long", "title": "Bees", "text": text, "legs": 6, "tags": ["a", "é"]},
+        {"id": "jet", "text": "A jet."},
+    ]
+    lines = "\n".join(map(json.dumps, records))
+    run("index", "made", "-", "--as", "jsonl", stdin=lines)
+    exported = run("export", "made", name)
+    assert exported.exit_code == 0, exported.output
+    kind = ("--as", "parquet") if name.endswith("PARQUET") else ()
+    result = run("index", "copy", name, *kind)
+    assert result.exit_code == 0, result.output
+    found = {hit["document"]: hit for hit in hits("copy", "bee")}
+    assert set(found) == {"long", "long#1", "jet"}
+    assert (found["long#1"]["title"], found["long#1"]["metadata"]) == ("Bees", {"legs": 6, "tags": ["a", "é"]})
+    passages = {f"{hit['document']}#{hit['passage']}": hit["text"] for hit in hits("made", "bee")}
+    assert found["long#1"]["text"] == passages["long#1"]
+    assert found["jet"]["metadata"] == {}

@@ -22,23 +22,23 @@ __all__ = ["command"]
     "--format",
     "kind",
     type=click.Choice(["archive", *WRITERS]),
-    default="archive",
-    show_default=True,
-    help="An archive for import, or passages with their vectors for other programs.",
+    help="An archive for import, or passages with their vectors for other programs.  [default: by extension]",
 )
 @indexes_option
-def command(name: str, file: str, kind: str, indexes: Path | None) -> None:
+def command(name: str, file: str, kind: str | None, indexes: Path | None) -> None:
     """Write a collection into one file.
 
-    FILE is - for standard output. What is written is one committed state, whatever others do meanwhile.
+    FILE is - for standard output. What is written is one committed state, whatever others do meanwhile: an archive, or
+    if its name ends in .jsonl or .parquet, passages with their vectors, which 'semsearch index' can read again.
 
     \b
     semsearch export notes notes.semsearch
-    semsearch export notes notes.parquet --format parquet
-    semsearch export notes passages.jsonl --format jsonl
+    semsearch export notes notes.parquet
+    semsearch export notes - --format jsonl
     """
     from semsearch.cli.opening import open_store
 
+    kind = kind or (suffix if (suffix := Path(file).suffix[1:].lower()) in WRITERS else "archive")
     to = sys.stdout.buffer if file == "-" else file
     with closing(open_store(collection_path(indexes, name))) as store, open_target(to) as target:
         if kind == "archive":

@@ -6,7 +6,9 @@ A RecordError raised here and by the other parsers says what is wrong and how to
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -16,6 +18,8 @@ from semsearch.ingest.formats.format import Fields
 
 __all__ = ["locate", "required_fields", "to_document"]
 
+EXPORTED = {"document", "passage", "text", "start", "end", "vector"}
+"""Fields of what ``semsearch export`` writes for other programs."""
 _NAMES_SHOWN = 8
 _VALUE_SHOWN = 40
 
@@ -26,7 +30,12 @@ def locate(error: RecordError, where: str) -> RecordError:
 
 
 def to_document(record: Mapping[str, Any], fields: Fields, default_id: str, source: str) -> Document:
-    """Make a document from a record; raises RecordError if a field is missing or of a wrong type."""
+    """Make a document from a record; raises RecordError if a field is missing or of a wrong type.
+
+    A passage that ``semsearch export`` has written is as a record of its own, without its vector and its place.
+    """
+    if record.keys() >= EXPORTED and fields.text is None and fields.id is None:
+        record = _take_exported(record)
     id_name, text_name = _id_field(record, fields), _text_field(record, fields)
     title_name = _title_field(record, fields)
     taken, kept = (id_name, text_name, title_name), fields.metadata
@@ -39,6 +48,16 @@ def to_document(record: Mapping[str, Any], fields: Fields, default_id: str, sour
             name: value for name, value in record.items() if name not in taken and (kept is None or name in kept)
         },
     )
+
+
+def _take_exported(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an exported passage as a document has them; the first passage has the document's id."""
+    number, metadata = record["passage"], record.get("metadata") or {}
+    with suppress(ValueError, RecursionError):  # what is no JSON is kept as it is
+        metadata = json.loads(metadata) if isinstance(metadata, str) else metadata
+    own = metadata if isinstance(metadata, dict) else {"metadata": metadata}
+    identifier = record["document"] if number == 0 else f"{record['document']}#{number}"
+    return {**own, "id": identifier, "text": record["text"], "title": record.get("title")}
 
 
 def required_fields(columns: Collection[str], fields: Fields) -> frozenset[str]:
