@@ -87,11 +87,23 @@ class SpaceOptions:
 
 
 class _Command(click.Command):
-    """A command whose help has its options under the headings of what they are about."""
+    """A command whose help has its options under the headings of what they are about.
+
+    An option with one value cannot be given twice: click would take the last one in silence.
+    """
 
     def __init__(self, *arguments: Any, headings: Mapping[str, str], **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._headings = headings
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, but for what is given more than once."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for option in order:
+            takes_one = isinstance(option, click.Option) and not (option.multiple or option.is_flag or option.count)
+            if takes_one and order.count(option) > 1:
+                raise click.UsageError(f"{option.opts[0]} is given more than once; give it once", ctx)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A section a heading; first those without one."""

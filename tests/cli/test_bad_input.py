@@ -323,3 +323,21 @@ def test_wrong_usage_exits_with_2(run, arguments, named):
     assert (result.exit_code, result.stdout) == (2, "")
     assert named in result.stderr
     assert "Usage: semsearch" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["index", "made", "good.txt", "--text-field", "a", "--text-field", "b"], "--text-field"),
+        (["search", "garden", "bee", "--where", "id = 'a'", "--where=id = 'b'"], "--where"),
+        (["search", "garden", "bee", "-k", "3", "--limit", "4"], "-k"),
+        (["search", "garden", "bee", "--indexes", "a", "--indexes", "b"], "--indexes"),
+    ],
+)
+@pytest.mark.usefixtures("files", "garden")
+def test_an_option_with_one_value_is_not_given_twice(run, arguments, option):
+    """The last one would win in silence; options that may be repeated still may."""
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{option} is given more than once; give it once" in result.stderr
+    assert run("search", "garden", "bee", "--like", "bee", "--like", "jet", "--exact", "--exact").exit_code == 0
