@@ -48,6 +48,7 @@ GROUPS = {
         "odd-one-out": "Find the word that does not belong with the others.",
         "analogy": "Find what is to C as B is to A.",
         "fill": "Fill the masks of a text with the likeliest tokens.",
+        "prepare": "Convert and compile a model now, so that the first use need not.",
     },
     "Look after collections": {
         "list": "List the collections, with their sizes and models.",

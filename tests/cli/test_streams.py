@@ -32,6 +32,7 @@ ARGUMENTS = {
     "contexts": ["contexts", "garden", "jet"],
     "senses": ["senses", "garden", "jet"],
     "fill": ["fill", "a [MASK]"],
+    "prepare": ["prepare"],
     "list": ["list"],
     "status": ["status", "garden"],
     "compact": ["compact", "garden"],

@@ -329,3 +329,20 @@ def test_fill_shows_tokens_for_each_mask(rows, tmp_path, packaged_model):
     found = rows("fill", "the [MASK] flew to the [MASK]", "--model", tmp_path / "model", "-k", 3)
     assert [(row["mask"], row["rank"]) for row in found] == [(mask, rank) for mask in (1, 2) for rank in (1, 2, 3)]
     assert all(0 < row["score"] < 0.01 for row in found)
+
+
+def test_prepare_leaves_a_first_use_nothing_to_make(run, tmp_path, monkeypatch):
+    """What it converts and compiles is in the cache, and encoding one text or many adds nothing to it."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("SEMSEARCH_CACHE", str(cache))
+    result = run("prepare")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("all-MiniLM-L6-v2: ready, 384 dimensions, ")
+    assert result.stdout.endswith(f"kept in {cache}\n")
+    made = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
+    assert "openvino" not in result.stdout or len([path for path in made if path.suffix == ".blob"]) == 2
+    Path("many.txt").write_text("".join(f"line {n}\n" for n in range(2000)), encoding="utf-8")
+    for arguments in (["embed", "a bee"], ["index", "made", "many.txt", "--as", "lines", "--indexes", str(tmp_path)]):
+        done = run(*arguments)
+        assert done.exit_code == 0, done.output
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == made
