@@ -341,7 +341,7 @@ def test_prepare_leaves_a_first_use_nothing_to_make(run, tmp_path, monkeypatch):
     assert result.stdout.endswith(f"kept in {cache}\n")
     made = {path: path.stat().st_mtime_ns for path in (cache / "openvino").rglob("*")}
     assert "openvino" not in result.stdout or len([path for path in made if path.suffix == ".blob"]) == 2
-    Path("many.txt").write_text("".join(f"line {n}\n" for n in range(2000)), encoding="utf-8")
+    Path("many.txt").write_text("".join(f"line {n}\n" for n in range(600)), encoding="utf-8")
     for arguments in (["embed", "a bee"], ["index", "made", "many.txt", "--as", "lines", "--indexes", str(tmp_path)]):
         done = run(*arguments)
         assert done.exit_code == 0, done.output

@@ -25,7 +25,7 @@ def command(model: str, run: RunOptions) -> None:
     """
     encoder = run.load(model)
     encoder.encode(["one text"])
-    encoder.encode([f"text {number} of many" for number in range(1000)])  # graphs for one text and for many differ
+    encoder.encode([f"text {number} of many" for number in range(400)])  # graphs for one text and for many differ
     click.echo(
         f"{encoder.name}: ready, {encoder.dimension} dimensions, {encoder.runtime} in {encoder.precision}, "
         f"kept in {cache_folder()}"
