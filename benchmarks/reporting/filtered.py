@@ -37,7 +37,8 @@ def _write_size(size: int, figures: dict[str, Any]) -> str:
         f"\n{size:,} sentences:\n\n{table(head, rows)}\n"
         f"The same as texts, p50 of ten hits: lexical {figures['lexical_p50_ms']} ms, hybrid "
         f"{figures['hybrid_p50_ms']} ms, of which {figures['encode_p50_ms']} ms encode\nthe question. "
-        f"Adding 1,000 sentences takes {figures['add_1000_s']} s, encoding the same alone {figures['encode_1000_s']} s.\n"
+        f"Adding 1,000 sentences takes {figures['add_1000_s']} s, "
+        f"encoding the same alone {figures['encode_1000_s']} s.\n"
         f"Built in {figures['add_all_s']} s, the encoding apart{told}.\n"
     )
 
