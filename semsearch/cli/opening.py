@@ -35,11 +35,15 @@ def open_collection(path: Path, run: RunOptions, *, warm: bool = False) -> Colle
     It is ``warm`` if it will be searched: what a first question waits for is begun at once.
     """
     store = open_store(path, run=run)
-    store.attach(encoder_of(store, run))
-    if warm:
-        store.warm_up()
-        if store.is_being_built:
-            click.echo(f"{store.name} is being built; {count_noun(store.count(), 'document')} so far", err=True)
+    try:
+        store.attach(encoder_of(store, run))
+        if warm:
+            store.warm_up()
+            if store.is_being_built:
+                click.echo(f"{store.name} is being built; {count_noun(store.count(), 'document')} so far", err=True)
+    except BaseException:
+        store.close()
+        raise
     from semsearch.collection import Collection
 
     return Collection(store)

@@ -101,7 +101,7 @@ class _Command(click.Command):
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for option in order:
             takes_one = isinstance(option, click.Option) and not (option.multiple or option.is_flag or option.count)
-            if takes_one and order.count(option) > 1:
+            if takes_one and order.count(option) > 1 and not ctx.resilient_parsing:  # as while a line is completed
                 raise click.UsageError(f"{option.opts[0]} is given more than once; give it once", ctx)
         return super().parse_args(ctx, args)
 

@@ -129,6 +129,7 @@ def test_shells_get_their_completion_script(shell):
         ("semsearch s", {"search", "senses", "similar", "status", "sync"}),
         ("semsearch search g", {"garden"}),
         ("semsearch drop x", set()),
+        ("semsearch search garden -k 1 -k 2 --offs", {"--offset"}),
     ],
 )
 @pytest.mark.usefixtures("garden")
