@@ -32,7 +32,7 @@ NARROWEST = 10
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell: Callable[[str, Any], str]) -> None:
     """Print rows; the column ``text`` gets the room that is left, and shows the beginnings of the texts.
 
-    A longer value of another column goes on below itself, but for ids and places, which stay whole.
+    A longer value of another column goes on below itself; a longer id or place has a line of its own, to be copied.
     """
     from rich.box import SIMPLE_HEAD
     from rich.cells import cell_len
