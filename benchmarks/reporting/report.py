@@ -239,8 +239,9 @@ def _modes(figures: dict[str, Any]) -> str:
     rows = figures["ndcg10"]
     modes = list(rows["mean"])
     text = (
-        "nDCG@10 by document on judged sets: the packaged model, windows with titles before them, the best passage of\n"
-        "each document. The parameters are the same for all sets.\n\n"
+        "nDCG@10 by document on judged sets: the packaged model, windows (the default unit) with titles before them,\n"
+        "the best passage of each document; the last lines have one vector for each document instead. The parameters\n"
+        "are the same for all sets.\n\n"
     )
     return text + table(["", *rows], [[mode, *(f"{row[mode]:.3f}" for row in rows.values())] for mode in modes])
 

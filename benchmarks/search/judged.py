@@ -1,4 +1,4 @@
-"""Judged sets as collections: the packaged model, windows with titles before them."""
+"""Judged sets as collections: the packaged model, titles before the texts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ SETS = ("scifact", "cranfield", "npl")
 
 
 @contextmanager
-def judged_collection(name: str, encoder: semsearch.Encoder) -> Iterator[semsearch.Collection]:
+def judged_collection(
+    name: str, encoder: semsearch.Encoder, unit: semsearch.Unit = semsearch.Unit.WINDOW
+) -> Iterator[semsearch.Collection]:
     """The documents of a set; the collection is gone after the block."""
+    settings = semsearch.CollectionSettings(unit=unit)
     with (
         tempfile.TemporaryDirectory() as scratch,
-        semsearch.Collection.create(Path(scratch) / name, encoder) as collection,
+        semsearch.Collection.create(Path(scratch) / name, encoder, settings) as collection,
     ):
         corpus = lines(DATA / "ir" / name / "corpus.jsonl")
         collection.add(semsearch.Document(row["text"], row["_id"], row.get("title") or None) for row in corpus)

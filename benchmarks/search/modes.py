@@ -19,23 +19,30 @@ WAYS: dict[str, dict[str, Any]] = {
     "hybrid by reciprocal ranks": {"fusion": "ranks"},
     "hybrid, re-ranked by tokens": {"rerank": "tokens"},
 }
+WHOLE = ("dense", "hybrid")
+"""The modes that are also asked of a collection with one vector for each document, to compare windows with."""
 
 
 def measure() -> dict[str, Any]:
     encoder = semsearch.Encoder.load()
     figures = {name: _measure_set(encoder, name) for name in SETS}
-    mean = {way: round(float(np.mean([row[way] for row in figures.values()])), 4) for way in WAYS}
+    ways = next(iter(figures.values()))
+    mean = {way: round(float(np.mean([row[way] for row in figures.values()])), 4) for way in ways}
     return {"ndcg10": figures | {"mean": mean}, "encoder": encoder.precision}
 
 
 def _measure_set(encoder: semsearch.Encoder, name: str) -> dict[str, float]:
-    queries, judged = judged_queries(name)
     with judged_collection(name, encoder) as collection:
-        gains = {
-            way: [_gain(collection, query, judged[query["_id"]], options) for query in queries]
-            for way, options in WAYS.items()
-        }
-    return {way: round(float(np.mean(values)), 4) for way, values in gains.items()}
+        figures = {way: _mean_gain(collection, name, options) for way, options in WAYS.items()}
+    with judged_collection(name, encoder, semsearch.Unit.DOCUMENT) as collection:
+        whole = {f"{way}, whole documents": _mean_gain(collection, name, WAYS[way]) for way in WHOLE}
+    return figures | whole
+
+
+def _mean_gain(collection: semsearch.Collection, name: str, options: dict[str, Any]) -> float:
+    queries, judged = judged_queries(name)
+    gains = [_gain(collection, query, judged[query["_id"]], options) for query in queries]
+    return round(float(np.mean(gains)), 4)
 
 
 def _gain(

@@ -8,7 +8,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "MOST_NESTED",
@@ -33,13 +36,18 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a user adds. ``id`` is unique in a collection; left out, it is derived from the text."""
+    """What a user adds. ``id`` is unique in a collection; left out, it is derived from the text.
+
+    With ``vector``, numbers[dimension] of the collection's embedding space, the document is one passage that is not
+    encoded. It is stored as a passage's vector and not with the document: one that is read back has none.
+    """
 
     text: str
     id: str | None = None
     title: str | None = None
     source: str | None = None
     metadata: Metadata = field(default_factory=dict)
+    vector: npt.ArrayLike | None = field(default=None, compare=False, repr=False)
 
 
 MOST_NESTED = 100

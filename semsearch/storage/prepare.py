@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from semsearch.common.documents import Document, Span, Unit
+from semsearch.common.arrays import unit_length
+from semsearch.common.documents import Document, Metric, Span, Unit
+from semsearch.common.errors import InputError
+from semsearch.common.given_vectors import check_vectors
 from semsearch.encoder import Encoder
 from semsearch.ingest.spans import fit, split
 from semsearch.ingest.structure import find_parts
@@ -23,8 +27,14 @@ def prepare(documents: Sequence[Document], settings: CollectionSettings, encoder
     """Split documents by the collection's unit; a document without any token has no passage.
 
     One that is a title alone has a passage of no characters. A sentence, a line or a paragraph that is longer than the
-    model reads is cut further, if there is a place for it.
+    model reads is cut further, if there is a place for it. A document that brings its vector along is one passage.
+
+    Raises :class:`InputError` for a vector that does not fit.
     """
+    given = [document for document in documents if document.vector is not None]
+    if given:
+        others = [document for document in documents if document.vector is None]
+        return prepare(others, settings, encoder) + _prepare_given(given, settings, encoder)
     if settings.unit is Unit.WINDOW:
         spans_of = _split_windows(documents, settings, encoder)
     else:
@@ -37,6 +47,23 @@ def prepare(documents: Sequence[Document], settings: CollectionSettings, encoder
     return _drop_without_token(prepared, encoder)
 
 
+def _prepare_given(documents: Sequence[Document], settings: CollectionSettings, encoder: Encoder) -> list[Prepared]:
+    """Documents as one passage each, with the vectors that they brought along."""
+    prepared = []
+    for document in documents:
+        if settings.word_vectors:
+            raise InputError(f"document {document.id!r} brings a vector along, but the collection keeps words as well")
+        try:
+            vectors = check_vectors(document.vector, encoder.dimension, settings.metric)  # type: ignore[arg-type]
+        except InputError as error:
+            raise InputError(f"the vector of document {document.id!r}: {error}") from None
+        if settings.metric is Metric.COSINE:
+            vectors = unit_length(vectors)
+        spans = split(document.text, Unit.DOCUMENT) or [(0, 0)]
+        prepared.append(Prepared(replace(document, vector=None), tuple(spans), vectors[0]))
+    return _drop_without_token(prepared, encoder)
+
+
 def _drop_without_token(prepared: Sequence[Prepared], encoder: Encoder) -> list[Prepared]:
     """The documents without the passages in which the tokenizer finds nothing: these would be near to everything."""
     doubtful = {text for document in prepared for text in document.texts() if not any(map(str.isalnum, text))}
@@ -45,9 +72,11 @@ def _drop_without_token(prepared: Sequence[Prepared], encoder: Encoder) -> list[
     if not without:
         return list(prepared)
     return [
-        Prepared(
-            document.document,
-            tuple(span for span, text in zip(document.spans, document.texts(), strict=True) if text not in without),
+        replace(
+            document,
+            spans=tuple(
+                span for span, text in zip(document.spans, document.texts(), strict=True) if text not in without
+            ),
         )
         for document in prepared
     ]

@@ -7,6 +7,7 @@ leaves every batch but the last two.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from semsearch.common.arrays import Float32
 from semsearch.common.documents import MOST_NESTED, Document, is_nested_deeper
@@ -46,10 +48,10 @@ BATCH_DOCUMENTS = 4096
 class SyncReport:
     """What a write did, or with a dry run would do; the first six numbers count documents, ``moved`` counts files.
 
-    ``passages`` were encoded, for which the model read ``tokens``, and ``reused`` had been before. ``truncated``
-    passages were longer than the model reads, by ``tokens_cut``; ``unknown`` ones have tokens that its vocabulary has
-    not, ``tokens_unknown`` of them. Reading and parsing took so many seconds, and encoding so many others, at the same
-    time.
+    ``passages`` were encoded, for which the model read ``tokens``; ``reused`` had been before, or came with a vector.
+    ``truncated`` passages were longer than the model reads, by ``tokens_cut``; ``unknown`` ones have tokens that its
+    vocabulary has not, ``tokens_unknown`` of them. Reading and parsing took so many seconds, and encoding so many
+    others, at the same time.
     """
 
     added: int = 0
@@ -87,9 +89,29 @@ def identify(item: Document | str) -> Document:
         if not isinstance(value, str | None) or (name == "id" and value == ""):
             raise InputError(f"the {name} of a document is {value!r:.80}; it must be a string, or left out")
     document = _replace_surrogates(document)
+    if document.vector is not None:
+        document = replace(document, vector=_copy_vector(document))
     if document.metadata != {}:
         document = replace(document, metadata=_normalise_metadata(document))
-    return document if document.id is not None else replace(document, id=content_hash(document).hex()[:16])
+    return document if document.id is not None else replace(document, id=_name_by_content(document))
+
+
+def _copy_vector(document: Document) -> npt.ArrayLike:
+    """A document's own vector, which the caller may change while it waits to be stored."""
+    try:
+        vector = np.array(document.vector)
+    except ValueError:  # lists of several lengths
+        vector = np.zeros((0, 0))
+    if vector.ndim != 1:
+        raise InputError(f"the vector of document {document.id!r} is no list of numbers: {document.vector!r:.40}")
+    return vector
+
+
+def _name_by_content(document: Document) -> str:
+    digest = content_hash(document)
+    if document.vector is not None:
+        digest = hashlib.sha256(digest + np.asarray(document.vector).tobytes()).digest()
+    return digest.hex()[:16]
 
 
 def _replace_surrogates(document: Document) -> Document:
@@ -257,11 +279,14 @@ class Sync:
             known = known_documents.get(str(document.id))
             if known:
                 _refuse_takeover(document, known)
-            if known and known.hash == content_hash(document):
+            if known and known.hash == content_hash(document) and document.vector is None:
                 self._counts["unchanged"] += 1
             else:
                 changed.append(document)
         prepared = prepare(changed, self._settings, self._load_encoder()) if changed else []
+        count = len(prepared)
+        prepared = [one for one in prepared if not self._is_stored(one, known_documents.get(str(one.document.id)))]
+        self._counts["unchanged"] += count - len(prepared)
         kept = [document for document in prepared if document.spans]
         blank = {str(document.document.id) for document in prepared if not document.spans}
         updated = sum(str(document.document.id) in known_documents for document in kept)
@@ -273,12 +298,19 @@ class Sync:
             self._writer.delete(gone)
         return kept
 
+    def _is_stored(self, prepared: Prepared, known: KnownDocument | None) -> bool:
+        """Whether a document that brings its vector along is there with this very vector."""
+        if prepared.vector is None or known is None or known.hash != content_hash(prepared.document):
+            return False
+        return self._writer.has_vector(str(prepared.document.id), prepared.vector)
+
     def _encode(self, prepared: list[Prepared], stored: Known) -> tuple[EncodedPassages | None, int]:
         """Vectors of all passages of a batch, ``None`` in a dry run, and how many had to be encoded.
 
         What was encoded for the batch before is not ``stored`` yet. Batches are encoded one after the other.
         """
-        known = {**self._encoded_last, **stored}
+        given = {one.digests()[0]: EncodedPassage(one.vector, 0, 0) for one in prepared if one.vector is not None}
+        known = {**self._encoded_last, **stored, **given}
         if self._dry_run:
             digests = {digest for document in prepared for digest in document.digests()}
             self._encoded_last |= dict.fromkeys(digests, NOT_ENCODED)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semsearch.common.arrays import chunks
+from semsearch.common.arrays import Float32, chunks
 from semsearch.common.documents import Document
 from semsearch.common.errors import DuplicateIdError
 from semsearch.ingest.files import File, is_gone
@@ -33,6 +33,7 @@ from semsearch.storage.tables import tables_of
 from semsearch.storage.tables.dead import DEAD
 from semsearch.storage.tables.documents import DOCUMENTS, KnownDocument, SourcedDocument, content_hash
 from semsearch.storage.tables.meta import META
+from semsearch.storage.tables.passages import PASSAGES
 from semsearch.storage.tables.sources import SOURCES, KnownSource
 from semsearch.storage.tables.stamps import STAMPS
 from semsearch.storage.tables.table import PARAMETERS, Addition
@@ -196,6 +197,17 @@ class Writer:
     def read_known(self, ids: Sequence[str]) -> dict[str, KnownDocument]:
         """What is known of those of the ids that are in the collection."""
         return DOCUMENTS.read_known(self._connection, ids, self.folder)
+
+    @translates_errors
+    def has_vector(self, identifier: str, vector: Float32) -> bool:
+        """Whether a document is stored as one passage with this very vector."""
+        rows = PASSAGES.rows_of_document(self._connection, identifier, self.folder)
+        if rows is None or len(rows) != 1:
+            return False
+        stored = self._vectors.file(PASSAGE_VECTORS).open(self._vectors.count(PASSAGE_VECTORS))
+        (kept,) = self._vectors.rows(PASSAGE_VECTORS, stored).take(np.array(rows))
+        code = PASSAGE_VECTORS.code
+        return np.array_equal(code.encode(kept[None]), code.encode(vector[None]))
 
     @translates_errors
     def see(self, document: Document) -> bool:

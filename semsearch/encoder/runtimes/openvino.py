@@ -38,6 +38,12 @@ SHARED_GRAPHS = 4
 Encoders of one model share them: who opens one collection after the other compiles once, and has the weights once
 in memory.
 """
+KERNELS_KEPT = 32
+"""Kernels of each kind that a stream keeps for shapes it has seen, when it works through a corpus.
+
+A kernel is made for each shape of a batch, and OpenVINO keeps 5,000 of a kind: half a megabyte for each new shape.
+Measured: 66 MB less after 200 shapes, and no slower.
+"""
 
 
 class OpenVinoRuntime:
@@ -127,6 +133,8 @@ def _load_graph(
         "ENABLE_CPU_PINNING": threads >= core_count(),
         "CACHE_MODE": "OPTIMIZE_SIZE",  # the blob refers to the weights file instead of repeating it
     }
+    if streams > 1:
+        settings["CPU_RUNTIME_CACHE_CAPACITY"] = KERNELS_KEPT
     core = openvino_core()
     machine = [core.get_property("CPU", "FULL_DEVICE_NAME"), core.get_versions("CPU")["CPU"].build_number]
     blob = model.folder / f"{short_digest([outputs, settings, machine])}.blob"

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from semsearch.common import given_vectors
 from semsearch.common.arguments import check_strings
 from semsearch.common.arrays import Float32, Int64, unit_length
 from semsearch.common.documents import Metric, Role
-from semsearch.common.errors import QueryError, UnknownTokensWarning
+from semsearch.common.errors import InputError, QueryError, UnknownTokensWarning
 from semsearch.common.suggestions import suggest
 from semsearch.index import Bitmap, all_but
 from semsearch.query.hits import Candidates
@@ -24,8 +25,6 @@ __all__ = ["DENSE", "DenseQuery", "check_vectors", "comparable", "encode_queries
 
 DENSE = "dense"
 """The name of this retrieval's score among the parts of a hit."""
-LARGEST_NUMBER = 1e15
-"""Squares of larger ones, summed over some thousand dimensions, come near the end of float32."""
 
 
 def encode_queries(store: Store, texts: Sequence[str]) -> Float32:
@@ -65,26 +64,9 @@ def check_vectors(store: Store, vectors: npt.ArrayLike) -> Float32:
     """
     dimension, metric = store.definition.encoder.dimension, store.definition.settings.metric
     try:
-        given = np.atleast_2d(np.asarray(vectors))
-    except ValueError as error:
-        raise QueryError(f"the query vectors are not of equal length ({error}); give numbers[m, {dimension}]") from None
-    if given.dtype.kind not in "fiu":
-        raise QueryError(f"query vectors of type {given.dtype} are not real numbers; give float32[m, {dimension}]")
-    if given.ndim != 2 or given.shape[1] != dimension:
-        raise QueryError(
-            f"query vectors of shape {np.shape(vectors)} do not fit; those of this collection have {dimension} numbers"
-        )
-    with np.errstate(over="ignore"):
-        queries = np.ascontiguousarray(given, dtype=np.float32)
-    broken = np.flatnonzero(~np.isfinite(queries).all(axis=1))
-    if len(broken):
-        raise QueryError(f"query vector {broken[0]} holds NaN, infinity or a number beyond float32; mend it")
-    zeros = np.flatnonzero(~queries.any(axis=1))
-    if len(zeros) and metric is Metric.COSINE:
-        raise QueryError(f"query vector {zeros[0]} is all zeros: it has no direction, and the cosine needs one")
-    if metric is not Metric.COSINE and (np.abs(queries) > LARGEST_NUMBER).any():
-        raise QueryError(f"a query vector holds a number beyond ±{LARGEST_NUMBER:g}: its scores would not be numbers")
-    return queries
+        return given_vectors.check_vectors(vectors, dimension, metric)
+    except InputError as error:
+        raise QueryError(f"query {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class VectorFile:
         rows = np.zeros((len(vectors), self.stride), np.uint8)
         if not (np.abs(vectors) <= self.code.largest).all():
             raise InputError(
-                f"a vector of the model holds a number that is not finite or beyond ±{self.code.largest:,.0f}, the "
+                f"a vector holds a number that is not finite or beyond ±{self.code.largest:,.0f}, the "
                 "largest that is stored; use the metric cosine, or another model"
             )
         numbers = self.code.encode(vectors)
