@@ -23,9 +23,10 @@ after Ctrl-C.
 
 `--format` prints rows as a `table` (the default on a terminal), as `plain` text (the default in a pipe: one row a line,
 columns separated by tabs), as `json`, as `jsonl` (one object a line) or as `csv`. A table and plain text show what
-people read; the other three hold every field. A hit has the fields `rank`, `score`, `document`, `passage`, `text`,
-`start`, `end`, `title`, `source`, `metadata` and `parts`; `start` and `end` are positions in the document's text, in
-characters.
+people read; the other three hold every field. In plain text a hit of `search` has rank, score, document, place, the
+words of the question that are in it, and text; other hits lack the words. Fields of a hit are `rank`, `score`,
+`document`, `passage`, `text`, `start`, `end`, `title`, `source`, `metadata`, `parts` and more; `start` and `end` are
+positions in the document's text, in characters.
 
 To complete commands, options and names of collections with the Tab key, run the line for your shell once, or put it
 into its start file:

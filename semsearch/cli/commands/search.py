@@ -64,7 +64,7 @@ def command(
     """
     from semsearch.cli.opening import open_collection
     from semsearch.cli.output.gone import tell_gone
-    from semsearch.cli.output.render import explain_scores, is_table, show_hits
+    from semsearch.cli.output.render import explain_scores, is_for_people, show_hits
 
     query = " ".join(words) if words else None
     if query is None and queries is None and not question.like:
@@ -89,7 +89,7 @@ def command(
             show_why(collection.why(why, text, k, **question.as_search_options(run)), style)
             return
         if question.min_score is None:
-            options = question.as_search_options(run, highlight=is_table(style) and text is not None)
+            options = question.as_search_options(run, highlight=is_for_people(style) and text is not None)
             hits = collection.search(text, k, **options)
         else:
             hits = collection.within(

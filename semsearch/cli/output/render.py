@@ -58,7 +58,11 @@ def show_hits(hits: Hits, style: str | None, legend: str) -> None:
     records = [hit_record(hit) for hit in hits]
     every = tuple(records[0]) if records else _hit_fields()
     shown = [_show_snippet(record) for record in records] if is_for_people(style) else records
-    _show_places(shown, HIT_COLUMNS, every, style, "no results", legend)
+    columns: Sequence[str] = HIT_COLUMNS
+    if _style(style) == "plain" and any("highlights" in record for record in shown):  # a table has them in bold
+        columns = (*HIT_COLUMNS[:-1], "matches", "text")
+        shown = [{**record, "matches": _list_matches(record)} for record in shown]
+    _show_places(shown, columns, every, style, "no results", legend)
     if hits.nothing_relevant:
         click.echo(
             f"nothing relevant: the best passage has a confidence of {_floor(hits.confidence or 0.0):.2f}; that is, of "
@@ -128,6 +132,11 @@ def _show_snippet(record: dict[str, Any]) -> dict[str, Any]:
     inside = [span for span in record.get("highlights") or () if begin <= span[0] and span[1] <= end]
     moved = [(start - begin, stop - begin) for start, stop in inside]
     return {**record, "text": record["text"][begin:end], "highlights": moved, "title": None}
+
+
+def _list_matches(record: Record) -> list[str]:
+    """The words of the question as they stand in a hit's text, each once."""
+    return list(dict.fromkeys(record["text"][begin:end] for begin, end in record.get("highlights") or ()))
 
 
 def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) -> None:
