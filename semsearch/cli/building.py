@@ -138,7 +138,7 @@ class BuildOptions:
         for name, chosen in self._collect_given(SETTINGS).items():
             stored = getattr(store.definition.settings, name)
             if chosen != stored:
-                option = OPTION_NAMES.get(name, name)
+                option = name.replace("_", "-")
                 raise CollectionError(
                     f"collection {store.name!r} was built with --{option} {stored or 'left out'}, "
                     f"not {chosen}; leave the option out, or index into another collection"
@@ -150,8 +150,6 @@ class BuildOptions:
 
 SETTINGS = ("unit", "window", "overlap", "language", "metric", "word_vectors")
 ENCODING = ("pooling", "layer", "truncate_dim", "max_seq_length", "query_prompt", "document_prompt")
-OPTION_NAMES = {"word_vectors": "tokens"}
-"""Options that have another name than what they set."""
 
 read_options = as_value(
     ReadOptions,
@@ -198,7 +196,7 @@ build_options = as_value(
             help="How vectors are compared.  [default: cosine]",
         ),
         click.option(
-            "--tokens",
+            "--word-vectors",
             "word_vectors",
             is_flag=True,
             default=None,

@@ -62,13 +62,13 @@ def open_space(options: SpaceOptions, run: RunOptions) -> Space:
         prepared["center"] = options.center
     if options.drop is not None:
         prepared["drop"] = options.drop
-    if options.vectors is None:
+    if options.file is None:
         return _open_vocabulary(options, run, prepared)
     if options.space is not None:
-        raise InputError(f"--space {options.space} is a space of a model, and --vectors has its own; leave one out")
+        raise InputError(f"--space {options.space} is a space of a model, and --words has its own; leave one out")
     from semsearch.words.vector_files.reader import read_space
 
-    space = read_space(options.vectors)
+    space = read_space(options.file)
     return space.prepared(prepared.get("center", False), prepared.get("drop", 0)) if prepared else space
 
 

@@ -43,6 +43,9 @@ Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 Value = TypeVar("Value")
 
+FORMER_OPTIONS = {"--vectors": "--words", "--vector": "--decode", "--tokens": "--word-vectors"}
+"""Names that options had in the version before, and have no more; the next version forgets them."""
+
 STYLES = ("table", "json", "jsonl", "csv", "plain")
 
 
@@ -80,7 +83,7 @@ class SpaceOptions:
     """Which words there are, and which vectors they have."""
 
     model: str
-    vectors: Path | None
+    file: Path | None
     space: str | None
     center: bool | None
     drop: int | None
@@ -89,7 +92,8 @@ class SpaceOptions:
 class _Command(click.Command):
     """A command whose help has its options under the headings of what they are about.
 
-    An option with one value cannot be given twice: click would take the last one in silence.
+    An option with one value cannot be given twice: click would take the last one in silence. Options go by their
+    former names as well.
     """
 
     def __init__(self, *arguments: Any, headings: Mapping[str, str], **named: Any) -> None:
@@ -97,13 +101,22 @@ class _Command(click.Command):
         self._headings = headings
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does, but for what is given more than once."""
+        """As click does, but for what is given more than once, and for former names."""
+        args = self._rename_former(args)
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for option in order:
             takes_one = isinstance(option, click.Option) and not (option.multiple or option.is_flag or option.count)
             if takes_one and order.count(option) > 1 and not ctx.resilient_parsing:  # as while a line is completed
                 raise click.UsageError(f"{option.opts[0]} is given more than once; give it once", ctx)
         return super().parse_args(ctx, args)
+
+    def _rename_former(self, args: list[str]) -> list[str]:
+        """The arguments with the names of today; what comes after -- is no option."""
+        known = {name for option in self.params for name in option.opts}
+        renamed = {old: new for old, new in FORMER_OPTIONS.items() if old not in known and new in known}
+        end = args.index("--") if "--" in args else len(args)
+        given = [argument.partition("=") for argument in args[:end]]
+        return [renamed.get(name, name) + mark + value for name, mark, value in given] + args[end:]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A section a heading; first those without one."""
@@ -271,16 +284,17 @@ space_options = as_value(
     (
         model_option,
         click.option(
-            "--vectors",
+            "--words",
+            "file",
             metavar="FILE",
             type=click.Path(path_type=Path),
             help="Take the words of this file instead: CSV, TSV, word2vec, GloVe, .npy or .safetensors.",
         ),
         click.option("--space", metavar="SPACE", help="static, layer:N, layer:N,M or encoded.  [default: layer:1,2]"),
         click.option(
-            "--center/--no-center", default=None, help="Subtract the mean vector.  [default: yes; no for --vectors]"
+            "--center/--no-center", default=None, help="Subtract the mean vector.  [default: yes; no for --words]"
         ),
-        click.option("--drop", type=int, metavar="N", help="Remove N top components.  [default: 1; 0 for --vectors]"),
+        click.option("--drop", type=int, metavar="N", help="Remove N top components.  [default: 1; 0 for --words]"),
     ),
 )
 """Which words there are, and which vectors they have, as ``words``."""

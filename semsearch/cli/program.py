@@ -44,7 +44,7 @@ GROUPS = {
         "tokenize": "Show the tokens that a model makes of texts.",
         "embed": "Show the vectors that a model makes of texts.",
         "compare": "Show how alike texts are, as wholes or token by token.",
-        "tokens": "Find the words of a vocabulary that are nearest to a word.",
+        "nearest": "Find the words of a vocabulary that are nearest to a word.",
         "odd-one-out": "Find the word that does not belong with the others.",
         "analogy": "Find what is to C as B is to A.",
         "fill": "Fill the masks of a text with the likeliest tokens.",
@@ -69,6 +69,9 @@ The summary is the first line of the command's own help.
 
 COMMANDS = {name: summary for commands in GROUPS.values() for name, summary in commands.items()}
 
+FORMER_COMMANDS = {"tokens": "nearest"}
+"""Names that commands had in the version before; the next version forgets them."""
+
 WRITING = ("demo", "index", "sync")
 """Commands that commit as they go, and go on where they were stopped."""
 
@@ -85,9 +88,8 @@ class Program(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - likewise
         """The command of a name, which lives in the module of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        return _load_command(cmd_name)
+        cmd_name = FORMER_COMMANDS.get(cmd_name, cmd_name)
+        return _load_command(cmd_name) if cmd_name in COMMANDS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         """The list in ``--help``, from the table alone."""
@@ -100,7 +102,7 @@ class Program(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest name suggested for a wrong one."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS | FORMER_COMMANDS and not args[0].startswith("-"):
             from semsearch.common.suggestions import suggest
 
             hint = suggest(args[0], COMMANDS, "see: semsearch --help")

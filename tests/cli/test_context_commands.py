@@ -116,9 +116,9 @@ def test_bad_input_of_the_context_commands(refused, banks, arguments, named):
 
 
 def test_a_collection_with_word_vectors(run, banks):
-    """``index --tokens`` keeps them, ``status`` counts them, ``contexts`` finds other words near in that sense."""
+    """``--word-vectors`` keeps them, ``status`` counts them, ``contexts`` finds other words near in that sense."""
     records = "".join(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(TEXTS))
-    made = run("index", "words", "-", "--as", "jsonl", "--tokens", stdin=records)
+    made = run("index", "words", "-", "--as", "jsonl", "--word-vectors", stdin=records)
     assert made.exit_code == 0, made.stderr
     assert json.loads(run("status", "words", "--format", "json").stdout)["words"] > 70
     assert json.loads(run("status", "banks", "--indexes", banks, "--format", "json").stdout)["words"] is None
@@ -133,6 +133,6 @@ def test_a_collection_with_word_vectors(run, banks):
 
 def test_word_vectors_are_a_choice_for_the_whole_collection(run, refused, banks):
     """A collection that was built without them does not get them later by accident."""
-    message = refused("index", "banks", "-", "--tokens", "--indexes", banks, stdin="A bank.")
-    assert "was built with --tokens left out" in message
+    message = refused("index", "banks", "-", "--word-vectors", "--indexes", banks, stdin="A bank.")
+    assert "was built with --word-vectors left out" in message
     assert run("index", "banks", "-", "--dry-run", "--indexes", banks, stdin="A bank.").exit_code == 0

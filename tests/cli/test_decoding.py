@@ -1,4 +1,4 @@
-"""``tokens --vector FILE``: vectors back to words."""
+"""``nearest --decode FILE``: vectors back to words."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ VECTORS = np.array([[2, 0, 3], [0, 3, 3.5], [1, 1, 0]], dtype=np.float32)
 
 @pytest.fixture
 def decoded(run):
-    """The objects that ``tokens --vector`` prints with ``--format json``."""
+    """The objects that ``nearest --decode`` prints with ``--format json``."""
 
     def _decoded(*arguments):
-        result = run("tokens", "--vector", *arguments, "--format", "json")
+        result = run("nearest", "--decode", *arguments, "--format", "json")
         assert result.exit_code == 0, result.stderr
         return json.loads(result.stdout)
 
@@ -50,13 +50,13 @@ def test_every_row_has_its_nearest_names(decoded, kind, shape):
     """Whatever the numbers' type and the array's further dimensions are."""
     vectors = VECTORS.astype(kind)
     np.save("vectors.npy", vectors.reshape(shape))
-    assert plain(decoded("vectors.npy", "--vectors", FLYING, "-k", 3)) == nearest(vectors, TABLE, 3)
+    assert plain(decoded("vectors.npy", "--words", FLYING, "-k", 3)) == nearest(vectors, TABLE, 3)
 
 
 def test_a_single_vector_is_a_row(decoded):
     """An array of one dimension is row 1, and there are as many names as the space has."""
     np.save("one.npy", VECTORS[1])
-    assert plain(decoded("one.npy", "--vectors", FLYING, "-k", 100)) == nearest(VECTORS[1:2], TABLE, len(TABLE))
+    assert plain(decoded("one.npy", "--words", FLYING, "-k", 100)) == nearest(VECTORS[1:2], TABLE, len(TABLE))
 
 
 def test_vectors_are_prepared_as_their_space_is(decoded):
@@ -64,7 +64,7 @@ def test_vectors_are_prepared_as_their_space_is(decoded):
     np.save("vectors.npy", VECTORS)
     mean = np.mean(list(TABLE.values()), axis=0)
     centred = {name: vector - mean for name, vector in TABLE.items()}
-    found = decoded("vectors.npy", "--vectors", FLYING, "--center", "-k", 2)
+    found = decoded("vectors.npy", "--words", FLYING, "--center", "-k", 2)
     assert plain(found) == nearest(VECTORS - mean, centred, 2)
 
 
@@ -78,10 +78,10 @@ def test_what_embed_writes_is_decoded_with_its_labels(run, decoded):
         ("text-2 eagle", "eagle", pytest.approx(1, abs=1e-5)),
     ]
     run("embed", "queen bees", "--static", "--no-special", "--out", "one.safetensors")
-    shown = run("tokens", "--vector", "one.safetensors", "--space", "static", "-k", "1").stdout
+    shown = run("nearest", "--decode", "one.safetensors", "--space", "static", "-k", "1").stdout
     assert shown == "1\tqueen\t1\t1.0000\tqueen\n2\tbees\t1\t1.0000\tbees\n"
     run("embed", "queen bees", "--static", "--no-special", "--out", "one.npy")
-    shown = run("tokens", "--vector", "one.npy", "--space", "static", "-k", "1").stdout
+    shown = run("nearest", "--decode", "one.npy", "--space", "static", "-k", "1").stdout
     assert shown == "1\t1\t1.0000\tqueen\n2\t1\t1.0000\tbees\n"
 
 
@@ -112,30 +112,30 @@ def broken():
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], ["give a WORD", "--vector"]),
-        (["bee", "--vector", "four.npy"], ["'bee'", "--vector four.npy", "leave one out"]),
-        (["--vector", "four.npy"], ["(2, 4)", "3 dimensions", "the space that they are from"]),
-        (["--vector", "nan.npy"], ["nan.npy: row 2", "NaN"]),
-        (["--vector", "large.npy"], ["large.npy: row 1", "beyond float32"]),
-        (["--vector", "text.npy"], ["text.npy holds <U1", "no vectors"]),
-        (["--vector", "objects.npy"], ["objects.npy", "not a whole .npy file of numbers"]),
-        (["--vector", "number.npy"], ["number.npy", "shape ()"]),
-        (["--vector", "empty.npy"], ["empty.npy"]),
-        (["--vector", "cut.npy"], ["cut.npy", "not a whole .npy file"]),
-        (["--vector", "huge.npy"], ["huge.npy", "not a whole .npy file"]),
-        (["--vector", "header.npy"], ["header.npy", "not a whole .npy file"]),
-        (["--vector", "blank.npy"], ["blank.npy", "not a whole .npy file"]),
-        (["--vector", "folder.npy"], ["folder.npy", "cannot be read"]),
-        (["--vector", "blank.safetensors"], ["blank.safetensors", "not a safetensors file"]),
-        (["--vector", "uneven.safetensors"], ["uneven.safetensors", "[2, 3]", "one length"]),
-        (["--vector", "nothing.safetensors"], ["nothing.safetensors", "no numbers"]),
-        (["--vector", "names.safetensors"], ["names.safetensors", "2 rows", "1 names"]),
-        (["--vector", "nowhere.npy"], ["no file nowhere.npy"]),
-        (["--vector", "vectors.txt"], ["vectors.txt", ".npy or .safetensors"]),
+        ([], ["give a WORD", "--decode"]),
+        (["bee", "--decode", "four.npy"], ["'bee'", "--decode four.npy", "leave one out"]),
+        (["--decode", "four.npy"], ["(2, 4)", "3 dimensions", "the space that they are from"]),
+        (["--decode", "nan.npy"], ["nan.npy: row 2", "NaN"]),
+        (["--decode", "large.npy"], ["large.npy: row 1", "beyond float32"]),
+        (["--decode", "text.npy"], ["text.npy holds <U1", "no vectors"]),
+        (["--decode", "objects.npy"], ["objects.npy", "not a whole .npy file of numbers"]),
+        (["--decode", "number.npy"], ["number.npy", "shape ()"]),
+        (["--decode", "empty.npy"], ["empty.npy"]),
+        (["--decode", "cut.npy"], ["cut.npy", "not a whole .npy file"]),
+        (["--decode", "huge.npy"], ["huge.npy", "not a whole .npy file"]),
+        (["--decode", "header.npy"], ["header.npy", "not a whole .npy file"]),
+        (["--decode", "blank.npy"], ["blank.npy", "not a whole .npy file"]),
+        (["--decode", "folder.npy"], ["folder.npy", "cannot be read"]),
+        (["--decode", "blank.safetensors"], ["blank.safetensors", "not a safetensors file"]),
+        (["--decode", "uneven.safetensors"], ["uneven.safetensors", "[2, 3]", "one length"]),
+        (["--decode", "nothing.safetensors"], ["nothing.safetensors", "no numbers"]),
+        (["--decode", "names.safetensors"], ["names.safetensors", "2 rows", "1 names"]),
+        (["--decode", "nowhere.npy"], ["no file nowhere.npy"]),
+        (["--decode", "vectors.txt"], ["vectors.txt", ".npy or .safetensors"]),
     ],
 )
 def test_files_that_cannot_be_decoded(refused, arguments, named):
     """One line names the file, what is wrong in it, and the next step."""
-    message = refused("tokens", *arguments, "--vectors", FLYING)
+    message = refused("nearest", *arguments, "--words", FLYING)
     for part in named:
         assert part in message

@@ -71,14 +71,15 @@ def test_csv_is_read_back_by_the_csv_module(printed):
         ]
 
 
-def test_plain_is_one_line_a_row_with_tabs_between_five_columns(printed, hits, texts):
-    """Rank, score of four digits, document, place, whole text behind its title, white space as single spaces."""
+def test_plain_is_one_line_a_row_with_tabs_between_six_columns(printed, hits, texts):
+    """Rank, score of four digits, document, place, matching words, text behind its title; white space is single spaces."""
     rows = [line.split("\t") for line in printed("--format", "plain").split("\n")[:-1]]
     assert [row[:3] for row in rows] == [
         [str(hit["rank"]), f"{hit['score']:.4f}", hit["document"]] for hit in hits("garden", "bee")
     ]
     assert {row[3] for row in rows} == {""}
-    shown = {row[2]: row[4] for row in rows}
+    assert {row[4].lower() for row in rows} == {"", "bee"}
+    shown = {row[2]: row[5] for row in rows}
     assert shown["bee"] == f"Insects: {texts['bee']}"
     assert shown["nasty"] == "]0;title: Red [31malert [0m second line after a tab 2J end."
     assert shown["北京/1"] == texts["北京/1"]
@@ -205,7 +206,7 @@ def test_csv_keeps_every_end_of_a_line(capsys, monkeypatch, writer, text):
         (["search", "garden", "bee", "--mode", "lexical"], "score: BM25 of the words"),
         (["similar", "garden", "bee"], "score: cosine of the meanings"),
         (["outliers", "garden"], "score: mean cosine with the three nearest"),
-        (["tokens", "king", "--space", "static"], "score: cosine of the words' vectors"),
+        (["nearest", "king", "--space", "static"], "score: cosine of the words' vectors"),
         (["odd-one-out", "bee", "eagle", "jet"], "score: mean cosine with the other words"),
         (["embed", "a bee"], "norm: length of the vector"),
     ],

@@ -156,9 +156,9 @@ def test_a_database_that_cannot_be_opened_is_a_finding(run, garden):
 @pytest.mark.usefixtures("garden")
 def test_reencode_refuses_what_a_collection_was_not_made_with(run):
     """Before it encodes anything: words that were not kept do not come by encoding again."""
-    result = run("index", "garden", "--reencode", "--tokens")
+    result = run("index", "garden", "--reencode", "--word-vectors")
     assert result.exit_code == 1
-    assert "was built with --tokens left out, not True" in result.stderr
+    assert "was built with --word-vectors left out, not True" in result.stderr
     assert "encoded again" not in result.stdout
 
 

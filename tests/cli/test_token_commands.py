@@ -16,7 +16,7 @@ from semsearch.encoder import Encoder
 from semsearch.words.spaces import Space
 
 FLYING = Path(__file__).parents[2] / "examples" / "flying.csv"
-ANALOGY = ["analogy", "bee", "eagle", "jet", "--vectors", FLYING]
+ANALOGY = ["analogy", "bee", "eagle", "jet", "--words", FLYING]
 LOVE = "I love mathematics!"
 IDS = [1045, 2293, 5597, 999]
 
@@ -111,10 +111,10 @@ def test_embed_writes_arrays(run, exact):
 
 
 def test_embedded_texts_are_a_space_of_their_own(run, rows, exact):
-    """What ``embed --out`` writes, ``--vectors`` reads."""
+    """What ``embed --out`` writes, ``--words`` reads."""
     texts = ["a bee", "an eagle", "a loan"]
     run("embed", *texts, "--out", "texts.safetensors")
-    found = rows("tokens", "a bee", "--vectors", "texts.safetensors")
+    found = rows("nearest", "a bee", "--words", "texts.safetensors")
     bee, eagle, loan = exact.encode(texts)
     assert {row["name"]: row["score"] for row in found} == pytest.approx(
         {"an eagle": float(bee @ eagle), "a loan": float(bee @ loan)}, abs=1e-5
@@ -166,7 +166,7 @@ def test_without_matplotlib_the_extra_is_named(refused, monkeypatch):
 
 def test_tokens_of_a_vocabulary(rows):
     """The nearest words of the model's input embeddings, in the order of their scores."""
-    found = rows("tokens", "king", "--space", "static", "--drop", 0, "-k", 6)
+    found = rows("nearest", "king", "--space", "static", "--drop", 0, "-k", 6)
     assert [row["rank"] for row in found] == [1, 2, 3, 4, 5, 6]
     assert {row["name"] for row in found} == {"kings", "queen", "monarch", "prince", "monarchy", "royal"}
     assert [row["score"] for row in found] == sorted((row["score"] for row in found), reverse=True)
@@ -174,26 +174,26 @@ def test_tokens_of_a_vocabulary(rows):
 
 def test_tokens_of_a_file(run, rows):
     """The teaching table is a vocabulary, as it is or centred."""
-    assert [row["name"] for row in rows("tokens", "helicopter", "--vectors", FLYING, "-k", 1)] == ["drone"]
-    plain = run("tokens", "eagle", "--vectors", FLYING, "-k", 2)
+    assert [row["name"] for row in rows("nearest", "helicopter", "--words", FLYING, "-k", 1)] == ["drone"]
+    plain = run("nearest", "eagle", "--words", FLYING, "-k", 2)
     assert plain.stdout == "1\t0.9806\tgoose\n2\t0.9487\tbee\n"
     table = np.array([row[1:] for row in list(csv.reader(FLYING.open()))[1:]], dtype=float)
     centred = table - table.mean(axis=0)
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
-    (best,) = rows("tokens", "jet", "--vectors", FLYING, "-k", 1, "--center")
+    (best,) = rows("nearest", "jet", "--words", FLYING, "-k", 1, "--center")
     assert best["score"] == pytest.approx(sorted(centred @ centred[3])[-2], abs=1e-6)
 
 
 def test_the_odd_one_out(rows):
     """Least fitting first."""
-    found = rows("odd-one-out", "bee", "eagle", "jet", "goose", "--vectors", FLYING)
+    found = rows("odd-one-out", "bee", "eagle", "jet", "goose", "--words", FLYING)
     assert found[0]["name"] == "jet"
     assert rows("odd-one-out", "breakfast", "cereal", "dinner", "lunch", "--space", "static")[0]["name"] == "cereal"
 
 
 def test_an_analogy_shows_both_rankings(run):
     """Words of the question have a place among all, and no rank."""
-    result = run("analogy", "bee", "eagle", "drone", "--vectors", FLYING, "-k", 2, "--format", "csv")
+    result = run("analogy", "bee", "eagle", "drone", "--words", FLYING, "-k", 2, "--format", "csv")
     found = list(csv.DictReader(io.StringIO(result.stdout)))
     assert [(row["rank"], row["rank_of_all"], row["name"]) for row in found] == [
         ("", "1", "drone"),
@@ -206,7 +206,7 @@ def test_formulas_and_further_words(rows):
     """Further pairs are averaged, further words are added and taken away, and formulas differ."""
 
     def names(*options):
-        found = rows("analogy", "bee", "eagle", "drone", "--vectors", FLYING, *options)
+        found = rows("analogy", "bee", "eagle", "drone", "--words", FLYING, *options)
         return [row["name"] for row in found if row["rank"]]
 
     assert names() == ["helicopter", "jet", "rocket", "goose"]
@@ -290,23 +290,23 @@ def test_words_that_look_like_options(rows):
         (["compare", "a", ""], ["empty"]),
         (["compare", "a", "b", "--layer", "1"], ["add --tokens"]),
         (["compare", "a", "b", "--plot", "a.jpg"], ["a.jpg", ".png or .svg"]),
-        (["tokens", "rokket", "--vectors", FLYING], ["'rokket'", "'rocket'"]),
-        (["tokens", "a", "--vectors", "nowhere.csv"], ["no file nowhere.csv"]),
-        (["tokens", "a", "--vectors", FLYING, "--space", "static"], ["--space static", "--vectors"]),
-        (["tokens", "bee", "--vectors", FLYING, "-k", "0"], ["k is 0"]),
-        (["tokens", "bee", "--vectors", FLYING, "--drop", "3"], ["3 components", "3 dimensions"]),
-        (["tokens", "", "--space", "static"], ["no token but special ones in ''"]),
-        (["tokens", "[SEP]", "--space", "static"], ["'[SEP]'"]),
-        (["tokens", "king", "--space", "layer:7"], ["layer 7 does not exist"]),
-        (["tokens", "king", "--space", "middle"], ["'middle'", "static, layer:N"]),
-        (["odd-one-out", "bee", "jet", "--vectors", FLYING], ["three different words", "not from 2"]),
+        (["nearest", "rokket", "--words", FLYING], ["'rokket'", "'rocket'"]),
+        (["nearest", "a", "--words", "nowhere.csv"], ["no file nowhere.csv"]),
+        (["nearest", "a", "--words", FLYING, "--space", "static"], ["--space static", "--words"]),
+        (["nearest", "bee", "--words", FLYING, "-k", "0"], ["k is 0"]),
+        (["nearest", "bee", "--words", FLYING, "--drop", "3"], ["3 components", "3 dimensions"]),
+        (["nearest", "", "--space", "static"], ["no token but special ones in ''"]),
+        (["nearest", "[SEP]", "--space", "static"], ["'[SEP]'"]),
+        (["nearest", "king", "--space", "layer:7"], ["layer 7 does not exist"]),
+        (["nearest", "king", "--space", "middle"], ["'middle'", "static, layer:N"]),
+        (["odd-one-out", "bee", "jet", "--words", FLYING], ["three different words", "not from 2"]),
         (
-            ["analogy", "bee", "eagle", "jet", "--vectors", FLYING, "--formula", "3cosavg", "--plus", "drone"],
+            ["analogy", "bee", "eagle", "jet", "--words", FLYING, "--formula", "3cosavg", "--plus", "drone"],
             ["3cosavg"],
         ),
         ([*ANALOGY, "--formula", "pair-direction", "--plus", "drone"], ["pair-direction takes one analogy"]),
         ([*ANALOGY[:4], "--collection", "nowhere"], ["nowhere"]),
-        ([*ANALOGY, "--collection", "nowhere"], ["--vectors", "leave it out"]),
+        ([*ANALOGY, "--collection", "nowhere"], ["--words", "leave it out"]),
         ([*ANALOGY[:4], "--collection", "nowhere", "--model", "all-MiniLM-L6-v2"], ["--model", "leave it out"]),
         ([*ANALOGY, "--indexes", "somewhere"], ["--indexes somewhere", "--collection"]),
         (["fill", "the [MASK] flew"], ["all-MiniLM-L6-v2", "no masked-language-model head", "bert-base-uncased"]),
@@ -346,3 +346,40 @@ def test_prepare_leaves_a_first_use_nothing_to_make(run, tmp_path, monkeypatch):
         done = run(*arguments)
         assert done.exit_code == 0, done.output
     assert {path: path.stat().st_mtime_ns for path in (cache / "openvino").rglob("*")} == made
+
+
+ODD = ["odd-one-out", "bee", "jet", "drone"]
+LOVE_FILE = ["love.npy", "--space", "static"]
+
+
+@pytest.mark.parametrize(
+    ("former", "today"),
+    [
+        (["tokens", "drone", "--vectors", FLYING], ["nearest", "drone", "--words", FLYING]),
+        (["tokens", "drone", f"--vectors={FLYING}"], ["nearest", "drone", "--words", FLYING]),
+        (
+            ["odd-one-out", "bee", "jet", "drone", "--vectors", FLYING],
+            ["odd-one-out", "bee", "jet", "drone", "--words", FLYING],
+        ),
+        (
+            ["tokens", "--vector", "love.npy", "--space", "static"],
+            ["nearest", "--decode", "love.npy", "--space", "static"],
+        ),
+    ],
+    ids=["command", "with =", "another command", "decode"],
+)
+def test_former_names_still_work(run, former, today):
+    """For one version, and unseen in the help."""
+    run("embed", "love", "--static", "--no-special", "--out", "love.npy")
+    answers = [run(*arguments, "--json") for arguments in (former, today)]
+    assert answers[0].exit_code == 0
+    assert answers[0].stdout == answers[1].stdout
+    assert "--vector " not in run(today[0], "--help").stdout
+
+
+def test_a_collection_keeps_words_by_the_former_name(run):
+    """``index --tokens`` is ``index --word-vectors``, and ``--tokens`` of other commands is their own."""
+    run("index", "words", "-", "--tokens", stdin="A bee flies.")
+    assert json.loads(run("status", "words", "--json").stdout)["words"] > 0
+    assert run("index", "--help").stdout.count("--tokens") == 0
+    assert "--tokens" in run("compare", "--help").stdout

@@ -26,7 +26,8 @@ from semsearch.common.errors import InputError
 __all__ = ["command"]
 
 COLUMNS = ("rank", "rank_of_all", "score", "name")
-SPACE_OPTIONS = ("model", "vectors", "space", "center", "drop")
+SPACE_OPTIONS = {"model": "model", "file": "words", "space": "space", "center": "center", "drop": "drop"}
+"""Arguments, and the options that give them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def command(
     semsearch analogy man king woman
     semsearch analogy man king woman --formula 3cosmul -k 3
     semsearch analogy france paris italy --pair spain madrid --pair japan tokyo
-    semsearch analogy bee eagle drone --vectors examples/flying.csv
+    semsearch analogy bee eagle drone --words examples/flying.csv
     semsearch analogy "she walks" "she walked" "he sings a song" --collection notes
     """
     positive, negative, formula = asked.question(a, b, c)
@@ -120,6 +121,6 @@ def command(
 
 
 def _refuse_space_options() -> None:
-    for name in SPACE_OPTIONS:
+    for name, option in SPACE_OPTIONS.items():
         if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise InputError(f"--{name} is about words, and a collection's passages have their vectors; leave it out")
+            raise InputError(f"--{option} is about words, and a collection's passages have their vectors; leave it out")

@@ -49,7 +49,7 @@ def command(
     in common: about 1 for the same sense, below 0 for another. WORD may be several words. Of a frequent word a sample
     of the passages is looked at, which is said.
 
-    A collection that was built with index --tokens has a vector of every word. It is asked for the words that are
+    A collection that was built with index --word-vectors has a vector of every word. It is asked for the words that are
     nearest to WORD in SENTENCE, whichever they are, by the plain cosine; with --same-word as above.
 
     \b

@@ -82,7 +82,7 @@ def command(
     semsearch index notes ~/notes --exclude drafts/ --watch
     semsearch index shop products.jsonl --text-field description --prune
     semsearch index notes --reencode --model all-mpnet-base-v2
-    semsearch index novels ~/novels --tokens
+    semsearch index novels ~/novels --word-vectors
     git log --format=%s | semsearch index log -
     """
     path = collection_path(indexes, name)

@@ -23,7 +23,7 @@ def command(names: tuple[str, ...], words: SpaceOptions, style: str | None, run:
 
     \b
     semsearch odd-one-out breakfast cereal dinner lunch
-    semsearch odd-one-out bee eagle goose jet --vectors examples/flying.csv
+    semsearch odd-one-out bee eagle goose jet --words examples/flying.csv
     """
     from semsearch.cli.opening import open_space
     from semsearch.cli.output.render import show

@@ -34,7 +34,7 @@ def write_arrays(path: Path, arrays: Mapping[str, Float32], names: Mapping[str, 
     """Write the arrays, and say what was written: their shape in ``.npy``, their names in ``.safetensors``.
 
     ``.npy`` holds the only array, or with ``stack`` all of them along a new first axis. The names of an array's
-    rows go to the metadata, of the only one under ``names``, so that ``--vectors`` reads the file.
+    rows go to the metadata, of the only one under ``names``, so that ``--words`` reads the file.
     """
     try:
         if path.suffix.lower() == ".npy":
