@@ -72,7 +72,7 @@ def test_csv_is_read_back_by_the_csv_module(printed):
 
 
 def test_plain_is_one_line_a_row_with_tabs_between_six_columns(printed, hits, texts):
-    """Rank, score of four digits, document, place, matching words, text behind its title; white space is single spaces."""
+    """Rank, score of four digits, document, place, matching words, text behind its title in single spaces."""
     rows = [line.split("\t") for line in printed("--format", "plain").split("\n")[:-1]]
     assert [row[:3] for row in rows] == [
         [str(hit["rank"]), f"{hit['score']:.4f}", hit["document"]] for hit in hits("garden", "bee")
