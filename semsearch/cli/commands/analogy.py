@@ -44,7 +44,12 @@ class QuestionOptions:
         """Positive and negative words or texts, and the formula."""
         positive = [*(right for _, right in self.pairs), b, *self.plus, c]
         negative = [*(left for left, _ in self.pairs), a, *self.minus]
-        return positive, negative, self.formula or (Formula.COS_AVG if self.pairs else Formula.COS_ADD)
+        return positive, negative, self.formula or self._default_formula()
+
+    def _default_formula(self) -> Formula:
+        if self.pairs:
+            return Formula.COS_AVG
+        return Formula.COS_MUL if self.collection is None else Formula.COS_ADD
 
 
 question_options = as_value(
@@ -55,7 +60,7 @@ question_options = as_value(
         click.option(
             "--formula",
             type=click.Choice([formula.value for formula in Formula]),
-            help="How answers are scored.  [default: 3cosadd; 3cosavg with --pair]",
+            help="How answers are scored.  [default: 3cosmul; 3cosavg with --pair, 3cosadd with --collection]",
         ),
         click.option(
             "--pair", "pairs", nargs=2, multiple=True, metavar="A B", help="One more pair like A B; repeatable."
@@ -97,7 +102,7 @@ def command(
 
     \b
     semsearch analogy man king woman
-    semsearch analogy man king woman --formula 3cosmul -k 3
+    semsearch analogy man king woman --formula 3cosadd -k 3
     semsearch analogy france paris italy --pair spain madrid --pair japan tokyo
     semsearch analogy bee eagle drone --words examples/flying.csv
     semsearch analogy "she walks" "she walked" "he sings a song" --collection notes

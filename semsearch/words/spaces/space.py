@@ -21,7 +21,11 @@ from semsearch.common.threads import computed_once
 from semsearch.words.spaces.formulas import FORMULAS, check_direction, check_formula
 from semsearch.words.spaces.preparation import Preparation
 
-__all__ = ["Answer", "Neighbour", "Space", "ranks_apart"]
+__all__ = ["DEFAULT_FORMULA", "Answer", "Neighbour", "Space", "ranks_apart"]
+
+
+DEFAULT_FORMULA = Formula.COS_MUL
+"""Measured as good as 3CosAdd or better, and far better where a question's own words may answer (decision 008)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ class Space:
     def nearest(self, query: str | Float32, k: int = 10) -> list[Neighbour]:
         """The ``k`` names nearest by cosine to a vector, float32[d], or to a name, which itself is left out."""
         if isinstance(query, str):
-            return self.answer([query], k=k)
+            return self.answer([query], k=k, formula=Formula.COS_ADD)  # the cosine
         scores, rows = self.nearest_rows(np.asarray(query, dtype=np.float32)[None], k)
         return self._neighbours(scores[0], rows[0])
 
@@ -163,7 +167,7 @@ class Space:
         return _rank((distinct[number], means[number]) for number in np.argsort(means, kind="stable"))
 
     def analogy(
-        self, a: str, b: str, c: str, k: int = 10, formula: Formula | str = Formula.COS_ADD, exclude: bool = True
+        self, a: str, b: str, c: str, k: int = 10, formula: Formula | str = DEFAULT_FORMULA, exclude: bool = True
     ) -> list[Neighbour]:
         """What is to ``c`` as ``b`` is to ``a``; see :meth:`answer`."""
         return self.answer([b, c], [a], k, formula, exclude)
@@ -173,7 +177,7 @@ class Space:
         positive: Sequence[str],
         negative: Sequence[str] = (),
         k: int = 10,
-        formula: Formula | str = Formula.COS_ADD,
+        formula: Formula | str = DEFAULT_FORMULA,
         exclude: bool = True,
     ) -> list[Neighbour]:
         """The ``k`` names that score best between positive and negative names, best first.
@@ -189,7 +193,7 @@ class Space:
         positive: Sequence[str],
         negative: Sequence[str] = (),
         k: int = 10,
-        formula: Formula | str = Formula.COS_ADD,
+        formula: Formula | str = DEFAULT_FORMULA,
     ) -> list[Answer]:
         """:meth:`answer` with and without the names of the question: the ``k`` others, and those ranked before."""
         k = check_k(k)
@@ -217,7 +221,7 @@ class Space:
         positive: Int64,
         negative: Int64,
         k: int = 1,
-        formula: Formula | str = Formula.COS_ADD,
+        formula: Formula | str = DEFAULT_FORMULA,
         exclude: bool = True,
     ) -> tuple[Float32, Int64]:
         """:meth:`answer` for m questions of one shape, given as numbers of names: int64[m, p] and int64[m, q].
@@ -234,7 +238,7 @@ class Space:
         self, positive: str | Sequence[str] = (), negative: str | Sequence[str] = (), topn: int = 10
     ) -> list[tuple[str, float]]:
         """:meth:`answer` by 3CosAdd under the name and in the form that gensim has it."""
-        answers = self.answer(_as_list(positive), _as_list(negative), topn)
+        answers = self.answer(_as_list(positive), _as_list(negative), topn, Formula.COS_ADD)
         return [(answer.name, answer.score) for answer in answers]
 
     def most_similar_cosmul(
