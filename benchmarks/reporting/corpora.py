@@ -27,6 +27,12 @@ def passages(count: int, together: int = LINES_IN_A_PASSAGE) -> list[str]:
     return [". ".join(lines[start : start + together]) for start in range(0, len(lines), together)]
 
 
+def glosses() -> Iterator[str]:
+    """Definitions of WordNet, about 12 tokens each."""
+    with lzma.open(DATA / "corpora/wordnet_glosses.tsv.xz", "rt", encoding="utf-8") as file:
+        yield from (line.rstrip("\n").split("\t")[-1] for line in file)
+
+
 def novel_sentences(count: int) -> Iterator[str]:
     """Sentences of English novels, about 20 tokens each."""
     with lzma.open(DATA / "corpora/novels_sentences.txt.xz", "rt", encoding="utf-8") as file:

@@ -18,10 +18,14 @@ SEMSEARCH = str(Path(sys.executable).with_name("semsearch"))
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """``seconds`` of wall time, ``peak_mb`` of resident memory at most, and what was printed."""
+    """``seconds`` of wall time, ``peak_mb`` of resident memory at most, and what was printed.
+
+    ``own_mb`` is the most of it that no file backs, looked at ten times a second.
+    """
 
     seconds: float
     peak_mb: float
+    own_mb: float
     output: str
 
 
@@ -34,19 +38,20 @@ def run(*command: str, **environment: str) -> Finished:
     with tempfile.TemporaryFile("w+") as output:
         started = time.perf_counter()
         child = subprocess.Popen(command, env=own | environment, stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(child.pid, 0)
+        with OwnPeak(child.pid, 0.1) as own:
+            _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - started
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read()
     if child.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {child.returncode}: {text[-2000:]}")
-    return Finished(seconds, usage.ru_maxrss / 1024, text)
+    return Finished(seconds, usage.ru_maxrss / 1024, own.mb, text)
 
 
-def private_mb() -> float:
-    """Memory of this process that no file backs, in MB."""
-    return _status("RssAnon:")
+def private_mb(process: int | str = "self") -> float:
+    """Memory of a process that no file backs, in MB; nothing of one that has ended."""
+    return _status("RssAnon:", process)
 
 
 def peak_mb() -> float:
@@ -58,10 +63,13 @@ def peak_mb() -> float:
 
 
 class OwnPeak:
-    """``mb``: most of :func:`private_mb` while the block runs, looked at a hundred times a second."""
+    """``mb``: most of :func:`private_mb` while the block runs, looked at every ``pause`` seconds."""
+
+    def __init__(self, process: int | str = "self", pause: float = 0.01) -> None:
+        self._process, self._pause = process, pause
 
     def __enter__(self) -> Self:
-        self.mb = private_mb()
+        self.mb = private_mb(self._process)
         self._over = threading.Event()
         self._watcher = threading.Thread(target=self._watch)
         self._watcher.start()
@@ -72,15 +80,18 @@ class OwnPeak:
         self._watcher.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.01):
-            self.mb = max(self.mb, private_mb())
+        while not self._over.wait(self._pause):
+            self.mb = max(self.mb, private_mb(self._process))
 
 
-def _status(field: str) -> float:
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) / 1024
-    raise SystemExit(f"this benchmark needs Linux: /proc/self/status has no {field}")
+def _status(field: str, process: int | str = "self") -> float:
+    try:
+        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        if process != "self":
+            return 0.0
+        raise SystemExit("this benchmark needs Linux: there is no /proc/self/status") from None
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(field)), 0.0)
 
 
 def median(values: list[float]) -> float:

@@ -139,11 +139,13 @@ def _syncing(figures: dict[str, Any]) -> str:
 
 
 def _memory(figures: dict[str, Any]) -> str:
-    rows = [
-        [f"{int(size):,}", row["peak_mb"], row["index_mb"], row["seconds"], row["lines_per_second"]]
-        for size, row in figures["lines"].items()
-    ]
-    return table(["lines of novels", "peak MB of `semsearch index`", "of which index", "seconds", "lines/s"], rows)
+    text = (
+        "`semsearch index` of JSONL with two fields beside the text. Own memory is what no file backs; the peak counts\n"
+        "files that are mapped, too, such as the vectors while the index is built, which the system takes back at need.\n\n"
+    )
+    names = ("own_mb", "peak_mb", "index_mb", "seconds", "rows_per_second")
+    rows = [[f"{int(size):,}", *(row[name] for name in names)] for size, row in figures["rows"].items()]
+    return text + table(["rows", "own memory, MB", "peak, MB", "index, MB", "seconds", "rows/s"], rows)
 
 
 def _peers(figures: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from semsearch.cli.output.asking import confirm
 from semsearch.cli.output.left_out import tell_left_out
 from semsearch.cli.output.progress import count_committed, sync_progress
 from semsearch.cli.output.summary import count_noun, report_json, summary, tell_unread
+from semsearch.common.allocator import return_large_arrays
 from semsearch.common.errors import CollectionNotFoundError, InputError
 from semsearch.ingest.formats.format import STDIN
 from semsearch.ingest.formats.registry import FORMATS
@@ -83,6 +84,7 @@ def run_job(job: Job, *, is_quiet: bool = False) -> None:
 
     One that ``is_quiet`` says nothing if nothing has changed.
     """
+    return_large_arrays()
     sync, name, where = job.sync, job.path.name, ", ".join(job.paths)
     reader = job.reading.reader(job.paths, allow_missing=sync.prune and exists(job.path))
     if not exists(job.path) and reader.is_empty():
