@@ -140,8 +140,9 @@ def _syncing(figures: dict[str, Any]) -> str:
 
 def _memory(figures: dict[str, Any]) -> str:
     text = (
-        "`semsearch index` of JSONL with two fields beside the text. Own memory is what no file backs; the peak counts\n"
-        "files that are mapped, too, such as the vectors while the index is built, which the system takes back at need.\n\n"
+        "`semsearch index` of JSONL with two fields beside the text. Own memory is what no file backs; the peak\n"
+        "counts files that are mapped, too, such as the vectors while the index is built: the system takes these back\n"
+        "at need.\n\n"
     )
     names = ("own_mb", "peak_mb", "index_mb", "seconds", "rows_per_second")
     rows = [[f"{int(size):,}", *(row[name] for name in names)] for size, row in figures["rows"].items()]

@@ -41,6 +41,7 @@ GROUPS = {
         "senses": "Group the places where a collection has a word by its senses.",
     },
     "Look inside a model": {
+        "tour": "Walk through what a model does with a text, step by step.",
         "tokenize": "Show the tokens that a model makes of texts.",
         "embed": "Show the vectors that a model makes of texts.",
         "compare": "Show how alike texts are, as wholes or token by token.",

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from semsearch.encoder.runtimes.loading import load_runtime, parse_choice
 from semsearch.encoder.runtimes.runtime import Progress, Runtime
 from semsearch.encoder.spec import EncoderOptions, EncoderSpec, read_spec
 from semsearch.encoder.tokenizer import TextTokens, Tokenizer
+
+if TYPE_CHECKING:
+    from semsearch.encoder.pooling_steps import PoolingStep
 
 __all__ = ["Encoded", "Encoder", "TokenVectors"]
 
@@ -246,6 +249,22 @@ class Encoder:
         (tokens,) = self._tokenizer.tokenize([text], special=special, cut=True)
         self.warn_of_cut(self._count_cut([text], [tokens], special))
         return tokens, input_parts(self.spec, tokens.ids)
+
+    def attention(self, text: str, special: bool = True) -> tuple[TextTokens, Float32]:
+        """How much each token takes of each, float32[layers, heads, tokens, tokens]; each row adds up to 1."""
+        from semsearch.encoder.attention import attention
+
+        check_strings([text], "texts")
+        (tokens,) = self._tokenizer.tokenize([text], special=special, cut=True)
+        self.warn_of_cut(self._count_cut([text], [tokens], special))
+        return tokens, attention(self.spec, tokens.ids)
+
+    def pooling_steps(self, text: str) -> tuple[TokenVectors, list[PoolingStep]]:
+        """The token vectors that a text's vector is made of, and each step from them to it."""
+        from semsearch.encoder.pooling_steps import pooling_steps
+
+        (encoded,) = self.encode_tokens([self.prompt(None) + text], self.spec.layers)
+        return encoded, list(pooling_steps(self.spec, encoded.vectors))
 
     def tokenize(self, texts: Iterable[str], special: bool = True) -> list[TextTokens]:
         """Tokens, ids and character offsets of the whole of each text, however long."""

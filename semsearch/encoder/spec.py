@@ -16,7 +16,7 @@ from semsearch.common.documents import Pooling
 from semsearch.common.errors import DamagedModelError, ModelError, UnsupportedModelError
 from semsearch.encoder.cache import digest, read_json, short_digest
 
-__all__ = ["EncoderOptions", "EncoderSpec", "read_spec"]
+__all__ = ["EncoderOptions", "EncoderSpec", "module_kinds", "read_spec"]
 
 UNLIMITED = 1_000_000
 """transformers writes an absurd ``model_max_length`` where a tokenizer has no limit."""
@@ -144,6 +144,11 @@ def read_spec(folder: Path, options: EncoderOptions) -> EncoderSpec:
         fingerprint=fingerprint,
         **values,
     )
+
+
+def module_kinds(folder: Path) -> list[str]:
+    """Of which kinds the modules of a model are, in their order."""
+    return [kind for kind, _ in _modules(folder)]
 
 
 def _modules(folder: Path) -> list[tuple[str, str]]:

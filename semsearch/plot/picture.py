@@ -44,7 +44,8 @@ def drawing(path: Path, size: tuple[float, float], title: str, description: str)
         figure.suptitle(title, parse_math=False)
         yield figure
         try:
-            figure.savefig(path, metadata={"Title": title, "Description": description})
+            undated = {"Date": None} if path.suffix.lower() == ".svg" else {}
+            figure.savefig(path, metadata={"Title": title, "Description": description, **undated})
         except OSError as error:
             raise InputError(
                 f"the picture {path} cannot be written ({error.strerror or error}); name another"

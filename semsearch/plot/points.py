@@ -22,10 +22,10 @@ Arrow = tuple[int, int]
 """Numbers of the points where an arrow begins and ends."""
 
 
-def flatten(vectors: Float32) -> tuple[Float32, list[str]]:
+def flatten(vectors: Float32, axis_names: Sequence[str] = ()) -> tuple[Float32, Sequence[str]]:
     """Vectors, float32[n, d], as points, float32[n, 2 or 3], and what each axis is."""
     if vectors.shape[1] in (2, 3):
-        return vectors, [f"number {axis}" for axis in range(1, vectors.shape[1] + 1)]
+        return vectors, axis_names or [f"number {axis}" for axis in range(1, vectors.shape[1] + 1)]
     centred = vectors - vectors.mean(axis=0)
     _, spread, axes = np.linalg.svd(centred, full_matrices=False)
     flat = np.zeros((len(vectors), 2), np.float32)
@@ -37,10 +37,17 @@ def flatten(vectors: Float32) -> tuple[Float32, list[str]]:
 
 
 def points(
-    path: Path, vectors: Float32, names: Sequence[str], *, title: str, marked: int = 0, arrows: Sequence[Arrow] = ()
+    path: Path,
+    vectors: Float32,
+    names: Sequence[str],
+    *,
+    title: str,
+    marked: int = 0,
+    arrows: Sequence[Arrow] = (),
+    axis_names: Sequence[str] = (),
 ) -> None:
     """Draw float32[n, d] with names, the first ``marked`` ones in another colour, as PNG or SVG by ``path``'s name."""
-    places, axis_names = flatten(vectors)
+    places, axis_names = flatten(vectors, axis_names)
     description = f"{len(names)} points, close where they are alike: {', '.join(map(shorten_label, names))}."
     with drawing(path, SIZE, title, description) as figure:
         solid = places.shape[1] == 3

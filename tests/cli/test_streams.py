@@ -23,6 +23,7 @@ ARGUMENTS = {
     "duplicates": ["duplicates", "garden", "--min-score", "0.01"],
     "clusters": ["clusters", "garden"],
     "outliers": ["outliers", "garden"],
+    "tour": ["tour"],
     "tokenize": ["tokenize", "a bee"],
     "embed": ["embed", "a bee"],
     "compare": ["compare", "a bee", "a fly"],

@@ -25,6 +25,12 @@ from semsearch.common.errors import InputError
 
 __all__ = ["command"]
 
+LEGENDS = {
+    Formula.COS_ADD: "score: cosine with B - A + C",
+    Formula.COS_MUL: "score: likeness to B and C over likeness to A, each from 0 to 1; only its order means something",
+    Formula.COS_AVG: "score: cosine with C and the mean way from A to B",
+    Formula.PAIR_DIRECTION: "score: cosine of the ways from A to B and from C to the answer",
+}
 COLUMNS = ("rank", "rank_of_all", "score", "name")
 SPACE_OPTIONS = {"model": "model", "file": "words", "space": "space", "center": "center", "drop": "drop"}
 """Arguments, and the options that give them."""
@@ -39,12 +45,13 @@ class QuestionOptions:
     plus: tuple[str, ...]
     minus: tuple[str, ...]
     collection: str | None
+    plot: Path | None
 
-    def question(self, a: str, b: str, c: str) -> tuple[list[str], list[str], str]:
+    def question(self, a: str, b: str, c: str) -> tuple[list[str], list[str], Formula]:
         """Positive and negative words or texts, and the formula."""
         positive = [*(right for _, right in self.pairs), b, *self.plus, c]
         negative = [*(left for left, _ in self.pairs), a, *self.minus]
-        return positive, negative, self.formula or self._default_formula()
+        return positive, negative, Formula(self.formula) if self.formula else self._default_formula()
 
     def _default_formula(self) -> Formula:
         if self.pairs:
@@ -69,6 +76,12 @@ question_options = as_value(
         click.option("--minus", multiple=True, metavar="WORD", help="One more word to be far from; repeatable."),
         click.option(
             "--collection", metavar="NAME", help="Answer with passages of this collection; words may be texts."
+        ),
+        click.option(
+            "--plot",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Draw A, B, C and the best answer to a .png or .svg file.",
         ),
     ),
 )
@@ -104,19 +117,30 @@ def command(
     semsearch analogy man king woman
     semsearch analogy man king woman --formula 3cosadd -k 3
     semsearch analogy france paris italy --pair spain madrid --pair japan tokyo
-    semsearch analogy bee eagle drone --words examples/flying.csv
+    semsearch analogy bee eagle drone --words examples/flying.csv --plot flying.svg
     semsearch analogy "she walks" "she walked" "he sings a song" --collection notes
     """
     positive, negative, formula = asked.question(a, b, c)
     if asked.collection is None:
         from semsearch.cli.opening import open_space
         from semsearch.cli.output.render import show
+        from semsearch.cli.output.words import draw_analogy, tell_pieces
 
         if indexes is not None:
             raise InputError(f"--indexes {indexes} is where a collection is; name it with --collection")
-        answers = open_space(words, run).answer_both(positive, negative, k, formula)
-        show([asdict(answer) for answer in answers], COLUMNS, style)
+        if asked.plot:
+            from semsearch.plot import check_picture
+
+            check_picture(asked.plot)
+        space = open_space(words, run)
+        answers = space.answer_both(positive, negative, k, formula)
+        tell_pieces(space, list(dict.fromkeys([*positive, *negative])))
+        show([asdict(answer) for answer in answers], COLUMNS, style, legend=LEGENDS[formula])
+        if asked.plot and (best := [answer.name for answer in answers if answer.rank == 1]):
+            draw_analogy(asked.plot, space, (a, b, c), best[0])
         return
+    if asked.plot:
+        raise InputError(f"--plot {asked.plot} draws words; leave it out, or --collection")
     from semsearch.cli.opening import open_collection
     from semsearch.cli.output.render import show_passage_answers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ __all__ = ["command"]
 @cli_command
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT TEXT...")
 @click.option("--tokens", is_flag=True, help="Compare two texts token by token.")
+@click.option("--layers", "word", metavar="WORD", help="Compare a word of the texts by its vectors, layer by layer.")
 @click.option("--layer", type=int, metavar="N", help="Hidden layer of the tokens.  [default: -1, the last]")
 @click.option(
     "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw the similarities to a .png or .svg file."
@@ -30,6 +32,7 @@ __all__ = ["command"]
 def command(
     texts: tuple[str, ...],
     tokens: bool,
+    word: str | None,
     layer: int | None,
     plot: Path | None,
     model: str,
@@ -39,11 +42,13 @@ def command(
     """Show how alike texts are, as wholes or token by token.
 
     As wholes: a matrix of cosines, column N being text N. With --tokens, for each token of either text the token
-    of the other that answers it best.
+    of the other that answers it best. With --layers, how a word that is in all texts moves apart from layer to layer:
+    alike at the input, it is what its text makes of it at the end.
 
     \b
     semsearch compare "A bee flies." "An eagle flies." "A loan has interest."
     semsearch compare "the bank of the river" "she sat by the water" --tokens
+    semsearch compare "the bank of the river" "the bank lends money" "a bank pays interest" --layers bank
     semsearch compare "A bee flies." "An eagle flies." --plot bees.png
     """
     if len(texts) < 2 or (tokens and len(texts) != 2):
@@ -51,6 +56,8 @@ def command(
             f"there {'is 1 text' if len(texts) == 1 else f'are {len(texts)} texts'}; "
             f"give {'exactly two' if tokens else 'two or more'} to compare"
         )
+    if tokens and word is not None:
+        raise InputError(f"--tokens and --layers {word} are two comparisons; choose one")
     if layer is not None and not tokens:
         raise InputError(f"--layer {layer} is for the vectors of tokens; add --tokens")
     if plot:
@@ -58,7 +65,9 @@ def command(
 
         check_picture(plot)
     encoder = run.load(model)
-    if tokens:
+    if word is not None:
+        _compare_layers(encoder, texts, word, plot, style)
+    elif tokens:
         _compare_tokens(encoder, texts, -1 if layer is None else layer, plot, style)
     else:
         _compare_texts(encoder, texts, plot, style)
@@ -91,6 +100,28 @@ def _compare_tokens(encoder: Encoder, texts: tuple[str, ...], layer: int, plot: 
         from semsearch.plot import heatmap
 
         heatmap(plot, alignment.cosines, alignment.left, alignment.right)
+
+
+def _compare_layers(encoder: Encoder, texts: tuple[str, ...], word: str, plot: Path | None, style: str | None) -> None:
+    from semsearch.cli.output.render import show
+    from semsearch.query.compare import follow_word
+
+    cosines = follow_word(encoder, texts, word)
+    pairs = list(itertools.combinations(range(len(texts)), 2))
+    names = [f"{left + 1}-{right + 1}" for left, right in pairs]
+    rows = [
+        {"layer": layer, **{name: float(matrix[pair]) for name, pair in zip(names, pairs, strict=True)}}
+        for layer, matrix in enumerate(cosines)
+    ]
+    legend = (
+        f"column 1-2: cosine of {word!r} in text 1 and in text 2; layer 0 is the input, where only the place differs"
+    )
+    show(rows, ("layer", *names), style, legend=legend)
+    if plot:
+        from semsearch.plot import curves
+
+        lines = {f"{texts[left]} – {texts[right]}": cosines[:, left, right].tolist() for left, right in pairs}
+        curves(plot, lines, title=f"How alike the word {word} is, layer by layer", number="cosine")
 
 
 def _answers(alignment: Alignment) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from semsearch.cli.options import (
     model_option,
     run_options,
 )
+from semsearch.common.documents import Precision
 from semsearch.common.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class VectorOptions:
     tokens: bool
     static: bool
     parts: bool
+    attention: bool
+    steps: bool
     layer: int | None
+    head: int | None
     no_special: bool
 
     @property
@@ -55,12 +59,35 @@ class VectorOptions:
 
     def check(self) -> None:
         """Refuse options that contradict each other."""
-        if self.tokens + self.static + self.parts > 1:
-            raise InputError("--tokens, --static and --parts are three different vectors of a token; choose one")
-        if self.layer is not None and not self.tokens:
+        if self.tokens + self.static + self.parts + self.attention + self.steps > 1:
+            raise InputError("--tokens, --static, --parts, --attention and --steps show different things; choose one")
+        if self.layer is not None and not (self.tokens or self.attention):
             raise InputError(f"--layer {self.layer} is for the vectors of tokens; add --tokens")
-        if self.no_special and not self.are_of_tokens:
+        if self.head is not None and not self.attention:
+            raise InputError(f"--head {self.head} is one of --attention; add it")
+        if self.no_special and not (self.are_of_tokens or self.attention):
             raise InputError("--no-special is for the vectors of tokens; add --tokens, --static or --parts")
+
+    def check_files(self, out: Path | None, plot: Path | None) -> None:
+        """Refuse files that cannot be written, or that have nothing to hold."""
+        if plot and not self.attention:
+            raise InputError(f"--plot {plot} draws the attention; add --attention")
+        if out and (self.attention or self.steps):
+            raise InputError(f"--out {out} is for vectors; leave out --attention and --steps, or use --json")
+        if out:
+            from semsearch.cli.output.arrays import check_file
+
+            check_file(out)
+        if plot:
+            from semsearch.plot import check_picture
+
+            check_picture(plot)
+
+    def space(self, encoder: Encoder) -> str | None:
+        """The space that the vectors are of, as nearest --space has it; none for parts, which are of several."""
+        if self.tokens:
+            return f"layer:{encoder.check_layers(-1 if self.layer is None else self.layer)[0]}"
+        return "static" if self.static else None if self.parts else "encoded"
 
     def encode(self, encoder: Encoder, texts: Sequence[str]) -> Iterator[Block]:
         """The vectors of texts."""
@@ -84,9 +111,15 @@ vector_options = as_value(
         click.option(
             "--parts", is_flag=True, help="Embeddings of word, position and segment, their sum, and its LayerNorm."
         ),
+        click.option("--attention", is_flag=True, help="Which tokens each token looks at, as shares of 1."),
+        click.option("--steps", is_flag=True, help="How the tokens' vectors become the text's, step by step."),
         click.option(
-            "--layer", type=int, metavar="N", help="Hidden layer for --tokens, from 0.  [default: -1, the last]"
+            "--layer",
+            type=int,
+            metavar="N",
+            help="Layer for --tokens, from 0, or for --attention, from 1.  [default: -1, the last]",
         ),
+        click.option("--head", type=int, metavar="N", help="Head for --attention, from 1.  [default: mean of all]"),
         click.option(
             "--no-special", is_flag=True, help="Leave the special tokens out; the model does not read them either."
         ),
@@ -100,35 +133,58 @@ vector_options = as_value(
 @click.option(
     "--out", metavar="FILE", type=click.Path(path_type=Path), help="Write the vectors to a .npy or .safetensors file."
 )
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw the attention to a .png or .svg file."
+)
 @model_option
 @format_option
 @run_options
 def command(
-    texts: tuple[str, ...], vectors: VectorOptions, out: Path | None, model: str, style: str | None, run: RunOptions
+    texts: tuple[str, ...],
+    vectors: VectorOptions,
+    out: Path | None,
+    plot: Path | None,
+    model: str,
+    style: str | None,
+    run: RunOptions,
 ) -> None:
     """Show the vectors that a model makes of texts.
 
     One pooled vector a text, or with --tokens, --static or --parts the vectors of its tokens. A table shows the
-    length of a vector and its first numbers; json, jsonl and csv hold all of them.
+    length of a vector and its first numbers; json, jsonl and csv hold all of them. A .safetensors file knows which
+    model, layer and tokens its vectors are of, and nearest --decode goes by that.
 
     \b
     semsearch embed "I love mathematics!"
     semsearch embed "I love mathematics!" --tokens --no-special --out love.npy
     semsearch embed "I love mathematics!" --parts
+    semsearch embed "I love mathematics!" --attention --layer 1 --plot love.svg
+    semsearch embed "I love mathematics!" --steps
     """
     vectors.check()
     check_texts(texts)
-    if out:
-        from semsearch.cli.output.arrays import check_file
+    vectors.check_files(out, plot)
+    if vectors.attention:
+        from semsearch.cli.output.inside import show_attention
 
-        check_file(out)
-    blocks = list(vectors.encode(run.load(model), texts))
-    if out:
-        from semsearch.cli.output.arrays import write_arrays
+        show_attention(run.load(model), texts, vectors, plot, style)
+        return
+    if vectors.steps:
+        from semsearch.cli.output.inside import show_steps
 
+        show_steps(replace(run, precision=Precision.F32.value).load(model), texts, style)
+        return
+    encoder = run.load(model)
+    blocks = list(vectors.encode(encoder, texts))
+    if out:
+        from semsearch.cli.output.arrays import Origin, write_arrays
+
+        space = vectors.space(encoder)
+        origin = Origin(encoder.name, encoder.fingerprint, space) if space else None
         arrays = {block.key: block.vectors for block in blocks}
         names = {block.key: block.labels for block in blocks}
-        click.echo(f"wrote {write_arrays(out, arrays, names, stack=vectors.are_of_tokens)}", err=True)
+        written = write_arrays(out, arrays, names, vectors.are_of_tokens, origin)
+        click.echo(f"wrote {written}", err=True)
     else:
         _show(blocks, style)
 

@@ -39,44 +39,71 @@ COLUMNS = ("rank", "score", "name")
 )
 @space_options
 @k_option
+@click.option("--plot", metavar="FILE", type=click.Path(path_type=Path), help="Draw the words to a .png or .svg file.")
 @format_option
 @run_options
 def command(
-    word: str | None, decode: Path | None, words: SpaceOptions, k: int, style: str | None, run: RunOptions
+    word: str | None,
+    decode: Path | None,
+    words: SpaceOptions,
+    k: int,
+    plot: Path | None,
+    style: str | None,
+    run: RunOptions,
 ) -> None:
     """Find the words of a vocabulary that are nearest to a word.
 
     The vocabulary is the model's, in its input embeddings (--space static), in a hidden layer, or through the
     whole encoder; WORD may be any word, also one of several pieces. With --words it is a file of named vectors.
 
-    With --decode FILE each row of the file is decoded: the words nearest to it in the space, which must be the one
-    that the vectors are from.
+    With --decode FILE each row of the file is decoded: the words nearest to it in the space that the vectors are
+    from. A .safetensors file of embed knows that space; for others it is named by --space or --words.
 
     \b
     semsearch nearest king
     semsearch nearest king --space static -k 5
     semsearch nearest drone --words examples/flying.csv
     semsearch embed "I love mathematics!" --tokens --layer 2 --out love.safetensors
-    semsearch nearest --decode love.safetensors --space layer:2 -k 3
+    semsearch nearest --decode love.safetensors -k 3
+    semsearch nearest drone --words examples/flying.csv --plot flying.svg
     """
     if word is None and decode is None:
         raise InputError("there is nothing to find words for; give a WORD, or a file of vectors with --decode")
     if word is not None and decode is not None:
         raise InputError(f"the word {word!r} and --decode {decode} are two questions; leave one out")
+    if decode is not None:
+        if plot:
+            raise InputError(f"--plot {plot} draws a word and its neighbours; give a WORD, and leave --decode out")
+        _show_decoded(decode, words, k, style, run)
+        return
+    if plot:
+        from semsearch.plot import check_picture
+
+        check_picture(plot)
     from semsearch.cli.opening import open_space
     from semsearch.cli.output.render import show
+    from semsearch.cli.output.words import draw_neighbours, tell_pieces
 
-    if decode is None:
-        neighbours = open_space(words, run).nearest(str(word), k)
-        legend = "score: cosine of the words' vectors; 1 is the same direction"
-        show([asdict(neighbour) for neighbour in neighbours], COLUMNS, style, legend=legend)
-        return
-    from semsearch.cli.output.arrays import read_rows
+    space = open_space(words, run)
+    neighbours = space.nearest(str(word), k)
+    tell_pieces(space, [str(word)])
+    legend = "score: cosine of the words' vectors; 1 is the same direction"
+    show([asdict(neighbour) for neighbour in neighbours], COLUMNS, style, legend=legend)
+    if plot:
+        draw_neighbours(plot, space, str(word), [neighbour.name for neighbour in neighbours])
 
-    labels, vectors = read_rows(decode)
+
+def _show_decoded(file: Path, words: SpaceOptions, k: int, style: str | None, run: RunOptions) -> None:
+    """The words nearest to each vector in a file, in the space that the vectors are of."""
+    from semsearch.cli.opening import open_space_of
+    from semsearch.cli.output.arrays import read_origin, read_rows
+    from semsearch.cli.output.render import show
+
+    labels, vectors = read_rows(file)
+    space = open_space_of(read_origin(file), file, words, run)
     every = ("row", "label", *COLUMNS)
     shown = every if any(labels) else ("row", *COLUMNS)
-    show(list(_decode(open_space(words, run), labels, vectors, k)), shown, style, every=every)
+    show(list(_decode(space, labels, vectors, k)), shown, style, every=every)
 
 
 def _decode(space: Space, labels: list[str | None], vectors: Float32, k: int) -> Iterator[dict[str, Any]]:

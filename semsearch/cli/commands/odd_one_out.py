@@ -27,7 +27,10 @@ def command(names: tuple[str, ...], words: SpaceOptions, style: str | None, run:
     """
     from semsearch.cli.opening import open_space
     from semsearch.cli.output.render import show
+    from semsearch.cli.output.words import tell_pieces
 
-    neighbours = open_space(words, run).odd_one_out(names)
+    space = open_space(words, run)
+    neighbours = space.odd_one_out(names)
+    tell_pieces(space, names)
     legend = "score: mean cosine with the other words; the first fits least"
     show([asdict(neighbour) for neighbour in neighbours], ("rank", "score", "name"), style, legend=legend)

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semsearch.common.errors import InputError
+from semsearch.common.errors import NONSENSE, InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from semsearch.common.arrays import Float32
 
-__all__ = ["check_file", "read_rows", "write_arrays"]
+__all__ = ["Origin", "check_file", "read_origin", "read_rows", "write_arrays"]
 
 KINDS = (".npy", ".safetensors")
+
+ORIGIN = "semsearch.origin"
+"""Name of what a .safetensors file says of its vectors' origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The model whose vectors are in a file, its fingerprint, and the space that they are of: ``layer:2``, say."""
+
+    model: str
+    fingerprint: str
+    space: str
+
 
 Labelled = tuple[list[str | None], "Float32"]
 """Rows of numbers, float32[m, d], and a label each, or ``None`` where the file has none."""
@@ -30,18 +44,25 @@ def check_file(path: Path) -> None:
         raise InputError(f"there is no folder {path.parent} for the vectors; make it first")
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Float32], names: Mapping[str, Sequence[str]], stack: bool) -> str:
+def write_arrays(
+    path: Path,
+    arrays: Mapping[str, Float32],
+    names: Mapping[str, Sequence[str]],
+    stack: bool,
+    origin: Origin | None = None,
+) -> str:
     """Write the arrays, and say what was written: their shape in ``.npy``, their names in ``.safetensors``.
 
     ``.npy`` holds the only array, or with ``stack`` all of them along a new first axis. The names of an array's
-    rows go to the metadata, of the only one under ``names``, so that ``--words`` reads the file.
+    rows go to the metadata, of the only one under ``names``, so that ``--words`` reads the file. So does ``origin``.
     """
     try:
         if path.suffix.lower() == ".npy":
             return _write_npy(path, arrays, stack)
         from safetensors.numpy import save_file
 
-        metadata = {"names" if len(arrays) == 1 else f"{key}.names": json.dumps(list(names[key])) for key in names}
+        metadata = {} if origin is None else {ORIGIN: json.dumps(asdict(origin))}
+        metadata |= {"names" if len(arrays) == 1 else f"{key}.names": json.dumps(list(names[key])) for key in names}
         save_file(dict(arrays), path, metadata)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror or error}); name another file") from error
@@ -59,6 +80,19 @@ def _write_npy(path: Path, arrays: Mapping[str, Float32], stack: bool) -> str:
     with path.open("wb") as file:  # given a name, np.save might add to it
         np.save(file, array)
     return f"float32{list(array.shape)} to {path}"
+
+
+def read_origin(path: Path) -> Origin | None:
+    """Of which model and space the vectors in a file are, if it knows."""
+    if path.suffix.lower() != ".safetensors" or not path.is_file():
+        return None
+    import safetensors
+
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            return Origin(**json.loads((file.metadata() or {})[ORIGIN]))
+    except (safetensors.SafetensorError, OSError, *NONSENSE):
+        return None
 
 
 def read_rows(path: Path) -> Labelled:

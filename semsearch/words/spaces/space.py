@@ -74,6 +74,8 @@ class Space:
         self.names = tuple(names)
         self.vectors: Float32 = np.ascontiguousarray(vectors, dtype=np.float32)
         self._rows = {name: row for row, name in enumerate(self.names)}
+        self.axis_names: tuple[str, ...] = ()
+        """What each number of a vector is, if somebody has said so."""
         self._preparations: tuple[Preparation, ...] = ()
         _check(self.names, self.vectors, self._rows)
 

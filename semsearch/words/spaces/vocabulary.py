@@ -67,6 +67,11 @@ class Vocabulary(Space):
         rows = [places[word] if word in places else self._rows[word] for word, _ in words]
         return space, np.array(rows, dtype=np.int64)
 
+    def pieces(self, name: str) -> tuple[str, ...]:
+        """The pieces that a word is read as, which has no token of its own; none for a word of the vocabulary."""
+        word, ids = self._read_word(name)
+        return () if word in self else self.encoder.tokenize([name], special=False)[0].tokens[: len(ids)]
+
     def _extend(self, others: Mapping[str, Sequence[int]]) -> Space:
         """This space and words of several pieces, given by their ids."""
         vectors = self.prepare(self._spelling.apply(self._source.vectors(list(others.values()))))

@@ -37,16 +37,20 @@ def read_table(path: Path) -> Space:
     lines, sample = _peek(_lines(path))
     separator = _find_separator(path, sample)
     rows = _translate_csv_errors(csv_rows(lines, Layout(separator), strict=True), path)
-    growing = None
+    growing: Growing | None = None
+    axis_names: tuple[str, ...] = ()
     for number, fields in enumerate(rows, 1):
         if not fields or (number == 1 and _is_heading(fields, sample)):
+            axis_names = tuple(name.strip() for name in fields[1:])
             continue
         growing = growing or Growing(len(fields) - 1)
         place = f"{path}:{number}"
         if "\n" in fields[0]:
             raise InputError(f"{place}: the name {fields[0][:40]!r} goes over lines; close or double the quote in it")
         growing.append(fields[0].strip(), _vector(fields[1:], place, separator), place)
-    return (growing or Growing(1)).space(path)
+    space = (growing or Growing(1)).space(path)
+    space.axis_names = axis_names if len(axis_names) == space.dimension else ()
+    return space
 
 
 def _peek(lines: Iterator[str]) -> tuple[Iterator[str], list[str]]:
