@@ -15,7 +15,7 @@ from semsearch.cli.options import RunOptions, as_value
 from semsearch.cli.output.asking import confirm
 from semsearch.cli.output.left_out import tell_left_out
 from semsearch.cli.output.progress import count_committed, sync_progress
-from semsearch.cli.output.summary import count_noun, report_json, summary, tell_unread
+from semsearch.cli.output.summary import count_noun, report_json, summary, tell_gone_files, tell_unread
 from semsearch.common.allocator import return_large_arrays
 from semsearch.common.errors import CollectionNotFoundError, InputError
 from semsearch.ingest.formats.format import STDIN
@@ -104,6 +104,7 @@ def run_job(job: Job, *, is_quiet: bool = False) -> None:
         raise InputError(f"every document in {where} is blank; there is nothing to search in them")
     click.echo(report_json(name, report, reader) if sync.as_json else summary(name, report, sync.dry_run))
     tell_unread(report)
+    tell_gone_files(name, report)
     if refused:
         left = ", ".join(f"{len(one.ids):,} of the {one.total:,} documents of {one.source}" for one in refused)
         raise InputError(f"{left} seem to be gone and were not removed; look what is there, or give --yes")

@@ -47,6 +47,17 @@ class TextTokens:
     special: tuple[bool, ...]
     starts: tuple[bool, ...]
 
+    def _repr_html_(self) -> str:
+        """A table for notebooks, a column a token: tokens above their ids. All text is escaped."""
+        from html import escape
+
+        tokens = "".join(
+            f"<td>{'<i>' if special else ''}{escape(token)}{'</i>' if special else ''}</td>"
+            for token, special in zip(self.tokens, self.special, strict=True)
+        )
+        ids = "".join(f"<td>{token_id}</td>" for token_id in self.ids)
+        return f"<table><tr><th>token</th>{tokens}</tr><tr><th>id</th>{ids}</tr></table>"
+
 
 @dataclass(frozen=True, slots=True)
 class TokenIds:

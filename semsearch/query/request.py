@@ -114,7 +114,12 @@ class SearchRequest:
             raise QueryError("there are several queries in one; give one of text, vector and similar")
         if not given and not any(weight > 0 for _, weight in self.examples):
             raise QueryError("the query is empty; give a word or a sentence to search for")
-        if self.text is not None and (not isinstance(self.text, str) or not self.text.strip()):
+        if self.text is not None and not isinstance(self.text, str):
+            raise QueryError(
+                f"the query is {self.text!r:.60}; give a string; several questions are for search_many, and vectors "
+                "for search_vectors"
+            )
+        if self.text is not None and not self.text.strip():
             raise QueryError("the query is empty; give a word or a sentence to search for")
         if self.similar is not None:
             check_string(self.similar, "id of a document")

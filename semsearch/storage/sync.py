@@ -46,8 +46,10 @@ BATCH_DOCUMENTS = 4096
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a write did, or with a dry run would do; the first six numbers count documents, ``moved`` counts files.
+    """What a write did, or with a dry run would do; the first six numbers count documents, the next two files.
 
+    ``moved`` files were found at another place, ``gone`` ones nowhere, and their documents are kept, as nobody wanted
+    them to be removed.
     ``passages`` were encoded, for which the model read ``tokens``; ``reused`` had been before, or came with a vector.
     ``truncated`` passages were longer than the model reads, by ``tokens_cut``; ``unknown`` ones have tokens that its
     vocabulary has not, ``tokens_unknown`` of them. Reading and parsing took so many seconds, and encoding so many
@@ -61,6 +63,7 @@ class SyncReport:
     empty: int = 0
     skipped: int = 0
     moved: int = 0
+    gone: int = 0
     passages: int = 0
     reused: int = 0
     truncated: int = 0
@@ -189,6 +192,8 @@ class Sync:
         self._follow_moved()
         for source in dict.fromkeys(map(replace_surrogates, prune or ())):
             self._prune(source, reader)
+        if reader and not prune:
+            self._counts["gone"] = len(self._writer.gone_files(self._finished))
         if not self._dry_run:
             if reader:
                 self._writer.forget_leftovers((self._finished & reader.whole) - reader.single)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +137,13 @@ class Writer:
         table = source.partition(TABLE_MARK)[2]
         others = STAMPS.sources_like(self._connection, stamp)
         return [one for one in others if one != source and one.partition(TABLE_MARK)[2] == table and is_gone(one)]
+
+    @translates_errors
+    def gone_files(self, found: Set[str]) -> list[str]:
+        """The files with documents that are not there any more; those that were ``found`` are not looked for."""
+        sources = [source for source in STAMPS.sources(self._connection) if source not in found]
+        places = {known.source: known.path for known in SOURCES.read(self._connection, "source", sources)}
+        return [source for source in sources if is_gone(places.get(source, source))]
 
     @translates_errors
     def forget_leftovers(self, sources: Iterable[str]) -> None:

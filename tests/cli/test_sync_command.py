@@ -78,7 +78,8 @@ def test_one_path_that_is_gone_stops_no_other(run):
     write("b/c.md", "Note c.")
     result = run("sync", "made")
     assert (result.exit_code, result.stdout) == (1, "made: 1 added, 1 unchanged; 1 passage encoded\n")
-    (message,) = result.stderr.splitlines()
+    warning, message = result.stderr.splitlines()
+    assert warning.startswith("warning: 1 file of made is gone")
     assert message.startswith("error: no file or folder ")
     assert run("sync", "made", "--prune", "--yes").stdout.splitlines()[0] == "made: 1 removed; 0 passages encoded"
 
@@ -129,3 +130,21 @@ def test_watch_keeps_up_until_it_is_stopped(tmp_path, indexes):
 def _line_with(word, process):
     """The next line on stderr that has a word; nothing if the process ends first."""
     return next((line for line in process.stderr if word in line), "")
+
+
+def test_files_that_are_gone_are_told_after_index(run):
+    """Their documents stay, with a warning; --prune removes them, and nothing is told of files elsewhere."""
+    Path("notes").mkdir()
+    for name in ("a", "b", "c"):
+        Path(f"notes/{name}.md").write_text(f"note {name}", encoding="utf-8")
+    assert run("index", "notes", "notes").exit_code == 0
+    Path("notes/a.md").unlink()
+    result = run("index", "notes", "notes")
+    assert "warning: 1 file of notes is gone, and what was in it is still found; semsearch sync notes" in result.stderr
+    Path("notes/b.md").unlink()
+    report = json.loads(run("index", "notes", "notes/c.md", "--json").stdout)
+    assert (report["gone"], report["unchanged"]) == (2, 1)
+    pruned = run("index", "notes", "notes", "--prune", "--yes")
+    assert "2 removed" in pruned.stdout
+    assert "gone" not in pruned.stderr
+    assert "gone" not in run("index", "notes", "notes").stderr

@@ -89,6 +89,8 @@ def test_a_vector_a_text_and_a_document_can_be_asked_for_together(store):
     [
         ({}, "query is empty"),
         ({"text": " "}, "query is empty"),
+        ({"text": ["x"]}, "search_many"),
+        ({"text": b"x"}, "give a string"),
         ({"text": "bee", "similar": "d1"}, "one of text, vector and similar"),
         ({"text": "bee", "k": 0}, "at least 1"),
         ({"text": "bee", "k": None}, "at least 1"),

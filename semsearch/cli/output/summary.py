@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from semsearch.storage.sync import SyncReport
     from semsearch.storage.upkeep.status import Status
 
-__all__ = ["count_noun", "measured_text", "report_json", "size_text", "summary", "tell_unread", "warn_of_age"]
+__all__ = [
+    "count_noun",
+    "measured_text",
+    "report_json",
+    "size_text",
+    "summary",
+    "tell_gone_files",
+    "tell_unread",
+    "warn_of_age",
+]
 
 
 def summary(name: str, report: SyncReport, dry_run: bool) -> str:
@@ -44,6 +53,17 @@ def report_json(name: str, report: SyncReport, reader: Reader) -> str:
     rounded = {rate: value and round(value) for rate, value in rates.items()}
     value = {"collection": name, **asdict(report), **rounded, "left_out": left_out, "skipped_because": reader.messages}
     return json.dumps(value, ensure_ascii=False)
+
+
+def tell_gone_files(name: str, report: SyncReport) -> None:
+    """Warn on stderr of documents whose files are not there any more."""
+    if report.gone:
+        click.echo(
+            f"warning: {count_noun(report.gone, 'file')} of {name} {'is' if report.gone == 1 else 'are'} gone, and "
+            f"what was in {'it' if report.gone == 1 else 'them'} is still found; "
+            f"semsearch sync {name} --prune removes it",
+            err=True,
+        )
 
 
 def tell_unread(report: SyncReport) -> None:

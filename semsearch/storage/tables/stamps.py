@@ -77,6 +77,10 @@ CREATE INDEX stamps_by_digest ON stamps (digest);
             stamps |= {row[0]: Stamp(*row[1:-1]) for row in connection.execute(query, part) if _is_sound(row)}
         return stamps
 
+    def sources(self, connection: sqlite3.Connection) -> list[str]:
+        """All files that have a stamp."""
+        return [source for (source,) in connection.execute("SELECT source FROM stamps")]
+
     def sources_like(self, connection: sqlite3.Connection, stamp: Stamp) -> list[str]:
         """The files that had the same content, read in the same way."""
         query = f"SELECT {COLUMNS}, crc FROM stamps WHERE digest = ? AND reading = ?"  # noqa: S608 - a constant

@@ -61,6 +61,8 @@ def ranks_apart(asked: Sequence[bool], k: int) -> list[int | None]:
     return [ranks.get(place) for place in range(places[-1] + 1 if places else len(asked))]
 
 
+SHOWN = 8
+"""Names and numbers that a space shows of itself."""
 BLOCK = 2**24
 """Cosines that are in memory at a time."""
 CACHED = 2**17
@@ -81,6 +83,24 @@ class Space:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self.names[:SHOWN]))
+        more = ", …" if len(self) > SHOWN else ""
+        return f"<{type(self).__name__} of {len(self):,} names with {self.dimension} numbers each: {shown}{more}>"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: the first names, and the first numbers of each. All text is escaped."""
+        from html import escape
+
+        rows = "".join(
+            f"<tr><th>{escape(name)}</th>{''.join(f'<td>{number:.3f}</td>' for number in vector[:SHOWN])}</tr>"
+            for name, vector in zip(self.names[:SHOWN], self.vectors, strict=False)
+        )
+        axes = "".join(f"<th>{escape(name)}</th>" for name in self.axis_names[:SHOWN])
+        head = f"<tr><th></th>{axes}</tr>" if axes else ""
+        caption = f"{len(self):,} names with {self.dimension} numbers each"
+        return f"<table><caption>{caption}</caption>{head}{rows}</table>"
 
     def __contains__(self, name: object) -> bool:
         return name in self._rows
