@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "decisions", ROOT / "benchmarks", ROOT / "indexes")
@@ -24,19 +24,40 @@ SCORE_TOLERANCE = 0.005
 """bf16 and f32 arithmetic differ in the third decimal of a score."""
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+def _blocks(language: str, page: str = "README.md") -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def _console_steps() -> list[tuple[str, list[str]]]:
+def _console_steps(page: str) -> list[tuple[str, list[str]]]:
     """(command, expected output lines) of the console blocks, in order."""
     steps: list[tuple[str, list[str]]] = []
-    for line in "".join(_blocks("console")).splitlines():
+    for line in "".join(_blocks("console", page)).splitlines():
         if line.startswith("$ "):
             steps.append((line[2:], []))
         else:
             steps[-1][1].append(line)
     return steps
+
+
+def _run(folder: Path, *command: str) -> str:
+    """What a command prints, with this checkout's semsearch as the first one of the path."""
+    programs = folder.parent / f"{folder.name}-bin"
+    programs.mkdir(exist_ok=True)
+    script = programs / "semsearch"
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m semsearch "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout
 
 
 def _assert_like(found: str, expected: str) -> None:
@@ -46,26 +67,20 @@ def _assert_like(found: str, expected: str) -> None:
     assert ours == pytest.approx(theirs, abs=SCORE_TOLERANCE)
 
 
-def test_command_line_example_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    """Every command of the console blocks, run in order, prints the lines below it."""
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_commands_print_what_the_page_shows(tmp_path: Path, page: str) -> None:
+    """Every command of the console blocks, in order, prints the lines below it; then the tutorial's program runs."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    steps = _console_steps()
+    steps = _console_steps(page)
     assert steps
     for command, expected in steps:
-        program, *arguments = shlex.split(command)
-        assert program == "semsearch"
-        done = subprocess.run(
-            [sys.executable, "-m", "semsearch", *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        found = done.stdout.splitlines()
-        assert len(found) == len(expected), done.stdout
+        found = _run(tmp_path, "bash", "-c", command).splitlines()
+        assert len(found) == len(expected), (command, found)
         for ours, theirs in zip(found, expected, strict=True):
             _assert_like(ours, theirs)
+    if page == "docs/tutorial.md":
+        (code,) = _blocks("python", page)
+        assert _run(tmp_path, sys.executable, "-c", code) == "[('A1', 89.5), ('A3', 49)]\n"
 
 
 def test_python_example_runs_and_finds_the_bee(tmp_path: Path) -> None:
@@ -73,17 +88,39 @@ def test_python_example_runs_and_finds_the_bee(tmp_path: Path) -> None:
     (code,) = _blocks("python")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     checks = "assert vectors.shape == (1, 384) and len(tokens.vectors) == len(tokens.tokens.ids)"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{checks}"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    first, second = done.stdout.splitlines()
+    first, second = _run(tmp_path, sys.executable, "-c", f"{code}\n{checks}").splitlines()
     assert first.endswith("A bee has wings.")
     assert second.endswith("jet A jet flies.")
+
+
+def test_the_program_on_input_runs(tmp_path: Path) -> None:
+    """A document that brings its vector along is found by the text whose vector it is."""
+    (code,) = _blocks("python", "docs/input.md")
+    check = "print([hit.document for hit in semsearch.Collection.open('indexes/things').search('a text', k=4)])"
+    found = _run(tmp_path, sys.executable, "-c", f"{code}\n{check}")
+    assert "'c'" in found
+
+
+def test_the_service_of_the_recipes_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question is answered, and a wrong filter is the asker's mistake."""
+    testing = pytest.importorskip("fastapi.testclient", reason="fastapi is not installed")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.md").write_text("# Bees\n\nA bee has wings.\n", encoding="utf-8")
+    _run(tmp_path, "semsearch", "index", "notes", "notes.md")
+    (code,) = _blocks("python", "docs/recipes.md")
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - our own page
+    with testing.TestClient(names["app"]) as client:
+        (hit,) = client.get("/search", params={"q": "insects"}).json()
+        assert hit["document"] == "notes.md"
+        assert client.get("/search", params={"q": "insects", "where": "year >"}).status_code == 400
+
+
+def test_the_history_of_a_repository_is_searched(tmp_path: Path) -> None:
+    """The recipe's two lines, in a repository of one commit."""
+    block = next(block for block in _blocks("sh", "docs/recipes.md") if block.startswith("git log"))
+    make = "git init -q && git -c user.name=A -c user.email=a@b.c commit -q --allow-empty -m 'mend the login'"
+    assert "mend the login" in _run(tmp_path, "bash", "-ec", f"{make}\n{block}")
 
 
 @pytest.mark.parametrize("page", PAGES)

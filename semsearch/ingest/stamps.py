@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["READERS", "KnownFiles", "Stamp", "StampedReading", "digest_reading", "has_journal"]
 __all__ += ["renew_stamp"]
 
-READERS = 1
+READERS = 2
 """Version of what the readers make of files: a change has all files read once more."""
 FRESH_NS = 2 * 10**9
 """The coarsest clock of a file system that is in use (FAT)."""

@@ -22,6 +22,11 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=9) | st.text(
 DIALECTS = {"a.csv": "excel", "a.tsv": "excel-tab"}
 
 
+def keep_text(row):
+    """A row whose last cell is no number."""
+    return (*row[:-1], row[-1] and f"{row[-1]}y")
+
+
 @pytest.fixture
 def put(tmp_path):
     """Write a table and give its path."""
@@ -40,6 +45,7 @@ def put(tmp_path):
 @example([("1", "two\r\nlines", "a\rb", 'say "hi"'), ("\ufeff", "", "\0", "")])
 def test_what_csv_writes_is_read_back(name, rows):
     """Ids, texts, titles and metadata come back as the standard library wrote them."""
+    rows = [keep_text(row) for row in rows]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         with path.open("w", encoding="utf-8", newline="") as stream:
@@ -55,7 +61,7 @@ def test_rows_without_an_id_are_numbered_below_the_header(put):
     """The first row is number 1; blank lines are no rows, quoted newlines no row ends."""
     path = put('\ntext,x\r\n"a\nb",1\n\nc,2\n')
     found = [(document.id, document.text, document.metadata) for document in Reader([path])]
-    assert found == [("a.csv:1", "a\nb", {"x": "1"}), ("a.csv:2", "c", {"x": "2"})]
+    assert found == [("a.csv:1", "a\nb", {"x": 1}), ("a.csv:2", "c", {"x": 2})]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
@@ -75,7 +81,7 @@ def test_columns_are_found_by_name(put):
 def test_a_column_without_a_name_is_called_by_its_position(put):
     """What a data frame writes as its index is kept as metadata."""
     (document,) = Reader([put(",text,\n7,a,\n")])
-    assert document.metadata == {"column 1": "7"}
+    assert document.metadata == {"column 1": 7}
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_column(put):
@@ -220,7 +226,7 @@ def test_a_cell_of_several_lines_below_a_stray_quote_is_read(put):
 def test_spaces_behind_separators_are_no_part_of_other_columns(put):
     """Where all names of columns have a space before them, cells and names are read without."""
     (document,) = Reader([put("text, note, year\nheron, blue, 1999\n")])
-    assert document.metadata == {"note": "blue", "year": "1999"}
+    assert document.metadata == {"note": "blue", "year": 1999}
 
 
 QUOTINGS = [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]
@@ -235,6 +241,7 @@ QUOTINGS = [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]
 @settings(deadline=None, max_examples=300)
 def test_tables_are_read_as_the_csv_module_reads_them(rows, quoting, separator, newline):
     """With every style of quotes, every separator and both line ends, cells are those that csv.reader gives."""
+    rows = [keep_text(row) for row in rows]
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, quoting=quoting, delimiter=separator, lineterminator=newline)
     writer.writerows([("id", "text", "title", "year"), *rows])

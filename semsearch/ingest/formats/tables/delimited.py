@@ -12,6 +12,7 @@ from typing import Any
 from semsearch.common.documents import Document
 from semsearch.common.errors import RecordError
 from semsearch.ingest.formats.format import Fields, Format, Origin
+from semsearch.ingest.formats.tables.column_types import Converters, find_converters, look_ahead
 from semsearch.ingest.formats.tables.records import locate, required_fields, to_document
 from semsearch.ingest.formats.tables.rows import Lines, read_rows
 from semsearch.ingest.formats.tables.separators import Layout, announced_separator, recognise_layout
@@ -19,6 +20,8 @@ from semsearch.ingest.formats.texts.streams import check, text_lines
 
 __all__ = ["CSV", "TSV"]
 
+TEXTS = ("text", "id", "_id", "title", "document")
+"""Columns that are texts whatever they hold."""
 _SAMPLE_LINES = 10
 """Lines by which the separator is recognised: the header and a few rows."""
 
@@ -37,9 +40,11 @@ def _read_table(
     except RecordError as error:
         yield locate(error, f"{origin.label}:{line}")
         return
+    sample, rows = look_ahead(rows)
+    converters = find_converters(columns, sample, {*required, *TEXTS, *filter(None, (fields.id, fields.title))})
     for number, (line, row) in enumerate(rows, start=1):
         try:
-            record = _record(columns, _check_row(row), required)
+            record = _record(columns, _check_row(row), required, converters)
             document = to_document(record, fields, f"{origin.id}:{number}", origin.source)
         except RecordError as error:
             yield locate(error, f"{origin.label}:{line}")
@@ -88,12 +93,15 @@ def _columns(names: list[str], layout: Layout) -> list[str]:
     return columns
 
 
-def _record(columns: list[str], cells: list[str], required: frozenset[str]) -> dict[str, Any]:
+def _record(columns: list[str], cells: list[str], required: frozenset[str], converters: Converters) -> dict[str, Any]:
     """A row as a record; an empty cell that need not be filled is left out."""
     if len(cells) != len(columns):
         raise RecordError(f"{len(cells)} cells under {len(columns)} columns; mend the row")
-    pairs = zip(columns, cells, strict=True)
-    return {name: cell for name, cell in pairs if cell or name in required}
+    values: list[Any] = list(cells)
+    for number, convert in converters.items():
+        values[number] = convert(cells[number])
+    pairs = zip(columns, cells, values, strict=True)
+    return {name: value for name, cell, value in pairs if cell or name in required}
 
 
 CSV = Format("csv", partial(_read_table, separator=","))
