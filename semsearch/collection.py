@@ -261,12 +261,12 @@ class Collection:
         There are always ``k`` hits if there are ``k`` passages that may be found and the mode is not ``lexical``. The
         score is on the scale of the vectors' (see docs/search.md); ``parts`` of a hit has each score that made it.
         """
-        return answer(self._store, SearchRequest(text, k=k, **options))
+        return answer(self._store, SearchRequest.of(text, k, options))
 
     def search_many(self, texts: Sequence[str], k: int = 10, **options: Unpack[SearchOptions]) -> list[Hits]:
         """As :meth:`search` for each of several texts, which is much faster than one after the other."""
         queries = check_strings(texts, "queries", QueryError)
-        return answer_many(self._store, [SearchRequest(text, k=k, **options) for text in queries])
+        return answer_many(self._store, [SearchRequest.of(text, k, options) for text in queries])
 
     def why(self, document: str, text: str | None = None, k: int = 10, **options: Unpack[SearchOptions]) -> Why:
         """Why a document is a hit of a search or is none: its rank among all passages, its scores, what left it out.
@@ -276,7 +276,7 @@ class Collection:
         """
         from semsearch.query.accounts.why import explain_absence
 
-        return explain_absence(self._store, SearchRequest(text, k=k, **options), document)
+        return explain_absence(self._store, SearchRequest.of(text, k, options), document)
 
     def search_vectors(
         self, vectors: npt.ArrayLike, k: int = 10, *, where: Where | None = None, exact: bool = False

@@ -78,7 +78,7 @@ def open_space_of(origin: Origin | None, file: Path, options: SpaceOptions, run:
     """
     if origin is None:
         return open_space(options, run)
-    known = f"the vectors in {file} are of {origin.space} of model {origin.model!r}"
+    known = f"the vectors in {file} are of the space {origin.space} of model {origin.model!r}"
     if options.file is not None:
         from semsearch.cli.output.arrays import read_origin
 

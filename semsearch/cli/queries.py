@@ -87,7 +87,8 @@ def _read_lines(path: str) -> Iterator[str]:
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - a name may be none for Path
             yield from file
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); give a file with a question a line, or -") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be read ({reason}); give a file with a question a line, or -") from error
 
 
 def _parse(line: str, where: str) -> _Question:

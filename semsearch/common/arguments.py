@@ -19,7 +19,7 @@ def check_k(k: SupportsIndex) -> int:
     except TypeError:
         number = 0
     if isinstance(k, bool) or number < 1:
-        raise QueryError(f"k is {k!r}; ask for at least 1 result")
+        raise QueryError(f"k is {k!r}; ask for at least 1 result, and a whole number of them")
     return number
 
 

@@ -22,7 +22,7 @@ SHOWN = 300
 
 def to_arrow(hits: Sequence[Hit]) -> Any:
     """A ``pyarrow.Table`` with a row a hit: fields, metadata and location as JSON text, and a column for each part."""
-    pa = import_extra("pyarrow", "frames", "Arrow tables")
+    pa = import_extra("pyarrow", "frames", "making Arrow tables")
     texts, numbers = ("document", "text", "title", "source"), ("rank", "passage", "start", "end")
     columns: dict[str, Any] = {"rank": pa.array([hit.rank for hit in hits], pa.int64())}
     columns["score"] = pa.array([hit.score for hit in hits], pa.float64())
@@ -43,7 +43,7 @@ def to_arrow(hits: Sequence[Hit]) -> Any:
 
 def to_pandas(hits: Sequence[Hit]) -> Any:
     """The same as a ``pandas.DataFrame``."""
-    import_extra("pandas", "frames", "pandas tables")
+    import_extra("pandas", "frames", "making pandas tables")
     return to_arrow(hits).to_pandas()
 
 

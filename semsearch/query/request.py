@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from semsearch.common.arguments import check_k, check_string
 from semsearch.common.documents import Fusion, Mode
 from semsearch.common.errors import QueryError
+from semsearch.common.suggestions import suggest
 from semsearch.query.retrieval.weights import LIKE_WEIGHT, UNLIKE_WEIGHT, Examples, weigh_examples
 
 if TYPE_CHECKING:
@@ -105,6 +106,17 @@ class SearchRequest:
     where: Where | None = None
     examples: Examples = field(init=False, default=())
     tree: Node | None = field(init=False, default=None)
+
+    @classmethod
+    def of(cls, text: str | None, k: int, options: Mapping[str, Any]) -> Self:
+        """A question as a method is given it; raises TypeError for an option that no question has."""
+        for name in options:
+            if name not in SearchOptions.__annotations__:
+                advice = suggest(
+                    name, [*SearchOptions.__annotations__], "k is how many hits; see semsearch.SearchOptions"
+                )
+                raise TypeError(f"a search has no option {name!r}; {advice}")
+        return cls(text, k=k, **options)
 
     def __post_init__(self) -> None:
         """Check the values, and take NumPy's integers for Python's."""

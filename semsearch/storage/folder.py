@@ -90,6 +90,6 @@ def not_found_error(path: Path) -> CollectionNotFoundError:
     others = f"there are: {', '.join(names[:NAMED])}" if names else "make one with: semsearch index NAME PATH"
     advice = suggest(path.name, names, others, likeness=0.5)
     return CollectionNotFoundError(
-        f"there is no collection {path.name!r} in {path.parent.absolute()}, the folder that --indexes or "
-        f"$SEMSEARCH_INDEXES chooses; {advice}"
+        f"there is no collection {path.name!r} in {path.parent.absolute()}; {advice}; --indexes and $SEMSEARCH_INDEXES "
+        "choose another folder"
     )

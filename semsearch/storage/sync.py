@@ -106,7 +106,10 @@ def _copy_vector(document: Document) -> npt.ArrayLike:
     except ValueError:  # lists of several lengths
         vector = np.zeros((0, 0))
     if vector.ndim != 1:
-        raise InputError(f"the vector of document {document.id!r} is no list of numbers: {document.vector!r:.40}")
+        raise InputError(
+            f"the vector of document {document.id!r} is no list of numbers, but of shape {vector.shape}; "
+            "give numbers[dimension]"
+        )
     return vector
 
 
@@ -346,7 +349,8 @@ class Sync:
     def _prune(self, source: str, reader: Reader | None) -> None:
         """Remove documents that come from a source or from below it, were not seen in this run, and are gone."""
         documents, found_at = self._writer.documents_of(source)
-        unseen = [document for document in documents if not document.seen]
+        moved = set(self._moved)  # counted by now, and in a dry run still there
+        unseen = [document for document in documents if not document.seen and document.source not in moved]
         if reader:
             unseen = [one for one in unseen if reader.lacks(one.source, found_at.get(one.source, one.source))]
         gone = [document.id for document in unseen]

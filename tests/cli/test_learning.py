@@ -140,7 +140,7 @@ def test_a_file_knows_which_space_its_vectors_are_of(run, rows, options, space):
     other = "static" if space != "static" else "layer:1"
     refused = run("nearest", "--decode", "v.safetensors", "--space", other)
     assert refused.exit_code == 1
-    assert f"are of {space} of model 'all-MiniLM-L6-v2'" in refused.stderr
+    assert f"are of the space {space} of model 'all-MiniLM-L6-v2'" in refused.stderr
     refused = run("nearest", "--decode", "v.safetensors", "--words", FLYING)
     assert refused.exit_code == 1
     assert "leave --words out" in refused.stderr

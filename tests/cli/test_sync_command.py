@@ -84,6 +84,19 @@ def test_one_path_that_is_gone_stops_no_other(run):
     assert run("sync", "made", "--prune", "--yes").stdout.splitlines()[0] == "made: 1 removed; 0 passages encoded"
 
 
+def test_a_dry_run_counts_a_moved_file_once(run):
+    """With --prune: what is done is what was said."""
+    for name in ("a", "b", "c", "d"):
+        write(f"notes/{name}.md", f"Note {name}.")
+    run("index", "made", "notes")
+    Path("notes/a.md").rename("notes/z.md")
+    Path("notes/b.md").unlink()
+    said = json.loads(run("sync", "made", "--prune", "--dry-run", "--json").stdout)
+    done = json.loads(run("sync", "made", "--prune", "--yes", "--json").stdout)
+    counts = ("added", "updated", "unchanged", "removed", "moved", "gone")
+    assert [said[name] for name in counts] == [done[name] for name in counts] == [1, 0, 2, 2, 1, 0]
+
+
 def test_what_cannot_be_repeated_is_an_error(run, refused):
     """Standard input cannot be read again, and a collection that is not there cannot be synced."""
     run("index", "made", "-", stdin="A bee.\n")

@@ -101,7 +101,10 @@ def test_embed_writes_arrays(run, exact):
     assert array.shape == (1, 4, 384)
     np.testing.assert_allclose(array, exact.encode_ids([IDS]), atol=1e-5)
     result = run("embed", LOVE, "a bee", "--tokens", "--out", "two.safetensors")
-    assert (result.stdout, result.stderr) == ("", "wrote text-1, text-2 to two.safetensors\n")
+    assert (result.stdout, result.stderr) == (
+        "",
+        "wrote text-1 float32[6, 384], text-2 float32[4, 384] to two.safetensors\n",
+    )
     assert {key: one.shape for key, one in load_file("two.safetensors").items()} == {
         "text-1": (6, 384),
         "text-2": (4, 384),

@@ -88,11 +88,27 @@ def test_a_number_of_hits_that_makes_no_sense_is_refused(garden, k):
         assert repr(k) in str(caught.value)
 
 
-@pytest.mark.parametrize("query", ["", " ", "\n\t\u3000", None, 7, ["bee"]])
+@pytest.mark.parametrize("query", ["", " ", "\n\t\u3000", None])
 def test_an_empty_query_is_refused(garden, query):
     """There is nothing to search for."""
     with pytest.raises(QueryError, match="query is empty"):
         garden.search(query, mode="dense")
+
+
+@pytest.mark.parametrize("query", [7, ["bee"], b"bee"])
+def test_a_query_that_is_no_string_is_refused(garden, query):
+    """The message says what it is, and what else can be asked."""
+    with pytest.raises(QueryError, match="give a string") as caught:
+        garden.search(query, mode="dense")
+    assert repr(query) in str(caught.value)
+
+
+def test_an_option_that_no_search_has_is_named(garden):
+    """With the nearest one; it is a mistake in a program."""
+    with pytest.raises(TypeError, match="no option 'rerankk'; did you mean 'rerank'"):
+        garden.search("bee", rerankk="tokens")
+    with pytest.raises(TypeError, match="no option 'limit'; k is how many hits"):
+        garden.search("bee", limit=3)
 
 
 def nearest_documents(documents, name):

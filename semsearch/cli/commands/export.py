@@ -9,10 +9,14 @@ from pathlib import Path
 import click
 
 from semsearch.cli.options import cli_command, collection_path, indexes_option, name_argument
+from semsearch.common.errors import InputError
 from semsearch.common.given_files import open_target
 from semsearch.storage.upkeep.export import WRITERS
 
 __all__ = ["command"]
+
+OTHERS = (".zip", ".tar", ".csv", ".tsv", ".json", ".txt", ".arrow", ".xlsx", ".npy", ".safetensors")
+"""Names of files of other kinds than can be written."""
 
 
 @cli_command
@@ -38,6 +42,11 @@ def command(name: str, file: str, kind: str | None, indexes: Path | None) -> Non
     """
     from semsearch.cli.opening import open_store
 
+    if kind is None and Path(file).suffix.lower() in OTHERS:
+        raise InputError(
+            f"{file} is named as what it would not be; an archive ends in .semsearch, passages in .jsonl or .parquet; "
+            "or choose by --format"
+        )
     kind = kind or (suffix if (suffix := Path(file).suffix[1:].lower()) in WRITERS else "archive")
     to = sys.stdout.buffer if file == "-" else file
     with closing(open_store(collection_path(indexes, name))) as store, open_target(to) as target:

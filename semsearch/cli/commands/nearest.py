@@ -98,9 +98,17 @@ def _show_decoded(file: Path, words: SpaceOptions, k: int, style: str | None, ru
     from semsearch.cli.opening import open_space_of
     from semsearch.cli.output.arrays import read_origin, read_rows
     from semsearch.cli.output.render import show
+    from semsearch.words.spaces import DEFAULT_SPACE
 
     labels, vectors = read_rows(file)
-    space = open_space_of(read_origin(file), file, words, run)
+    origin = read_origin(file)
+    if origin is None and words.space is None and words.file is None:
+        click.echo(
+            f"warning: {file} does not say which space its vectors are of, and they are taken for {DEFAULT_SPACE}; "
+            "name it with --space",
+            err=True,
+        )
+    space = open_space_of(origin, file, words, run)
     every = ("row", "label", *COLUMNS)
     shown = every if any(labels) else ("row", *COLUMNS)
     show(list(_decode(space, labels, vectors, k)), shown, style, every=every)

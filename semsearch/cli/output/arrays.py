@@ -66,7 +66,8 @@ def write_arrays(
         save_file(dict(arrays), path, metadata)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror or error}); name another file") from error
-    return f"{', '.join(arrays)} to {path}"
+    shapes = ", ".join(f"{key} float32{list(array.shape)}" for key, array in arrays.items())
+    return f"{shapes} to {path}"
 
 
 def _write_npy(path: Path, arrays: Mapping[str, Float32], stack: bool) -> str:

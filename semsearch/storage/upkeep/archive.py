@@ -114,7 +114,8 @@ def import_archive(source: IO[bytes], indexes: Path, name: str | None = None) ->
                 _check_contents(folder, path.name)
             except BROKEN as error:
                 raise InputError(
-                    f"this is no whole archive of semsearch ({error!s:.200}); export the collection again"
+                    f"this is no archive that semsearch export has written, or not all of one ({error!s:.200}); "
+                    "export the collection again"
                 ) from error
             if path.exists():
                 raise taken_error(path)
