@@ -126,6 +126,17 @@ def test_a_table_fits_the_terminal_and_shows_two_lines_of_a_text(run, monkeypatc
     assert ("document" in header) == (columns == "200")
 
 
+def test_an_id_that_is_longer_than_the_terminal_is_whole(run, monkeypatch):
+    """It is printed on one line, in every row, and the passages keep to their column."""
+    monkeypatch.setenv("COLUMNS", "60")
+    identifiers = [f"{'folder/' * 20}{number}.txt" for number in range(2)]
+    records = [json.dumps({"id": one, "text": f"A bee has {number} wings."}) for number, one in enumerate(identifiers)]
+    run("index", "made", "-", "--as", "jsonl", stdin="\n".join(records))
+    header, _, *lines, _ = run("search", "made", "bee", "--format", "table").stdout.splitlines()
+    assert sorted(line.split()[2] for line in lines[::2]) == identifiers
+    assert all(line[header.index("text") :].startswith("A bee has") for line in lines[1::2])
+
+
 def test_a_table_of_wide_characters_is_cut_by_their_width(run, monkeypatch):
     """A Chinese character takes two places of a terminal."""
     monkeypatch.setenv("COLUMNS", "60")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -28,11 +29,16 @@ WHOLE = ("document", "place")
 
 NARROWEST = 10
 
+MARK = "\x02"
+MARKED = re.compile(f"{MARK}(\\d+) *")
+"""Stands for a value that has no room on a line, while the table is laid out: a control character, which no text has here."""
+
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell: Callable[[str, Any], str]) -> None:
     """Print rows; the column ``text`` gets the room that is left, and shows the beginnings of the texts.
 
-    A longer value of another column goes on below itself; a longer id or place has a line of its own, to be copied.
+    A longer value of another column goes on below itself; a longer id or place has a line of its own, to be copied. It
+    is never broken: what is longer than the line is for the terminal to go on with.
     """
     from rich.box import SIMPLE_HEAD
     from rich.cells import cell_len
@@ -49,9 +55,15 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell:
     widths = {name: min(widths[name], most) for name in beside if name != "text"}
     room = max(console.width - sum(widths.values()) - GAP * len(widths), NARROWEST)
 
+    whole: list[str] = []
+
     def fill(name: str, number: int) -> Text:
         if name != "text":
-            return Text(values[name][number], _style(name, rows[number]))
+            value = values[name][number]
+            if name in above and cell_len(value) > room:
+                whole.append(value)
+                value = f"{MARK}{len(whole) - 1}"
+            return Text(value, _style(name, rows[number]))
         lines = [*(fill(one, number) for one in above), _beginning(rows[number], room, console)]
         return Text("\n").join(line for line in lines if line)
 
@@ -61,7 +73,9 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell:
         table.add_column(name, justify="right" if numbers else "left", overflow="fold", max_width=widths.get(name))
     for number in range(len(rows)):
         table.add_row(*(fill(name, number) for name in beside))
-    console.print(table)
+    with console.capture() as printed:
+        console.print(table)
+    console.file.write(MARKED.sub(lambda marked: whole[int(marked[1])], printed.get()))
 
 
 def titled_text(row: Mapping[str, Any]) -> str:
