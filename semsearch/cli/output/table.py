@@ -31,7 +31,7 @@ NARROWEST = 10
 
 MARK = "\x02"
 MARKED = re.compile(f"{MARK}(\\d+) *")
-"""Stands for a value that has no room on a line, while the table is laid out: a control character, which no text has here."""
+"""Stands for a value that has no room on a line while a table is laid out; no text here has a control character."""
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], cell: Callable[[str, Any], str]) -> None:
