@@ -144,9 +144,9 @@ def _memory(figures: dict[str, Any]) -> str:
         "counts files that are mapped, too, such as the vectors while the index is built: the system takes these back\n"
         "at need.\n\n"
     )
-    names = ("own_mb", "peak_mb", "index_mb", "seconds", "rows_per_second")
+    names = ("own_mb", "peak_mb", "index_mb")
     rows = [[f"{int(size):,}", *(row[name] for name in names)] for size, row in figures["rows"].items()]
-    return text + table(["rows", "own memory, MB", "peak, MB", "index, MB", "seconds", "rows/s"], rows)
+    return text + table(["rows", "own memory, MB", "peak, MB", "index, MB"], rows)
 
 
 def _peers(figures: dict[str, Any]) -> str:
