@@ -196,3 +196,12 @@ def test_what_is_exported_for_other_programs_can_be_indexed_again(run, hits, nam
     passages = {f"{hit['document']}#{hit['passage']}": hit["text"] for hit in hits("made", "bee")}
     assert found["long#1"]["text"] == passages["long#1"]
     assert found["jet"]["metadata"] == {}
+
+
+@pytest.mark.usefixtures("garden")
+@pytest.mark.parametrize("name", ["garden.zip", "garden.csv", "GARDEN.JSON"])
+def test_an_export_is_named_as_what_it_is(refused, run, name):
+    """An archive under the name of another kind of file is refused, unless it is asked for."""
+    assert "an archive ends in .semsearch" in refused("export", "garden", name)
+    assert not Path(name).exists()
+    assert run("export", "garden", name, "--format", "archive").exit_code == 0
