@@ -66,7 +66,7 @@ def _measure(texts: Iterator[str], count: int, questions: Sequence[str]) -> dict
         "rows": count,
         "mean_length": round(index.mean_length, 1),
         "postings": int(postings.sizes.sum()),
-        "megabytes": round(len(postings.pack()) / 1e6),
+        "megabytes": round(sum(map(len, postings.pack())) / 1e6),
         "build_seconds": round(built - begin, 1),
         "merge_seconds": round(merged - built, 1),
         "p50_ms": round(float(np.percentile(times, 50)), 2),

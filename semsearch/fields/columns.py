@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,8 +84,8 @@ class Columns:
             )
         return cls(arrays["starts"], columns, first)
 
-    def pack(self) -> bytes:
-        """As bytes for a file or a value of a table."""
+    def pack(self) -> Iterator[bytes | memoryview]:
+        """Its bytes for a file or a value of a table, piece by piece."""
         names = json.dumps([[list(path), kind] for path, kind in self.columns]).encode()
         arrays: dict[str, npt.NDArray[Any]] = {"starts": self.starts, "names": np.frombuffer(names, np.uint8)}
         for number, ((_, kind), column) in enumerate(self.columns.items()):

@@ -23,7 +23,7 @@ class Digest:
         self._full: list[bytes] = []
         self._last, self._room = hashlib.sha256(), BLOCK
 
-    def update(self, content: bytes) -> None:
+    def update(self, content: bytes | memoryview) -> None:
         """Go on with these bytes."""
         rest = memoryview(content)
         while rest:

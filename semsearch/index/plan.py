@@ -108,12 +108,17 @@ def build_part(rows: Rows, plan: Plan, start: int, end: int) -> Part:
     lists = _count_lists(plan.factory)
     wanted = SAMPLE_A_LIST * max(lists, LISTS)
     chosen = np.sort(np.random.default_rng(start).permutation(end - start)[:wanted]) + start
-    sample = pad(rows.take(chosen))
+
+    def read_sample() -> Float32:
+        return pad(rows.take(chosen))
+
     blocks = [partial(_block, rows, first, min(first + BLOCK_ROWS, end)) for first in range(start, end, BLOCK_ROWS)]
     if plan.level is None or rows.metric is Metric.L2:
-        return Part.build(plan.factory, rows.dimension, rows.metric, start, sample, (block() for block in blocks))
+        return Part.build(
+            plan.factory, rows.dimension, rows.metric, start, read_sample(), (block() for block in blocks)
+        )
     shape = _shape(rows, plan.level, lists)
-    return Part(build_quantized(shape, sample, end - start, blocks, thread_count()), start)
+    return Part(build_quantized(shape, read_sample, end - start, blocks, thread_count()), start)
 
 
 def _block(rows: Rows, first: int, end: int) -> Float32:

@@ -71,17 +71,16 @@ class Shape:
 
 
 def build_quantized(
-    shape: Shape, sample: Float32, rows: int, blocks: Sequence[Callable[[], Float32]], threads: int
+    shape: Shape, sample: Callable[[], Float32], rows: int, blocks: Sequence[Callable[[], Float32]], threads: int
 ) -> Any:
     """A FAISS index for inner products, trained on a sample of the ``rows`` rows; all queries count as of length 1.
 
-    ``sample`` and what each of ``blocks`` returns are float32[n, dimension]; the blocks together are all rows. Scores
+    What ``sample`` and each of ``blocks`` return is float32[n, dimension]; the blocks together are all rows. Scores
     that the index gives are about those of the rows, and can be compared with those of other such indexes.
     """
     coder = _Coder(shape, sample, rows, threads)
     coded = run([partial(coder.code_block, block) for block in blocks], threads)
-    chosen, codes = (np.concatenate(parts) for parts in zip(*coded, strict=True))
-    return coder.index(chosen, codes)
+    return coder.index(coded)
 
 
 class _Coder:
@@ -90,8 +89,9 @@ class _Coder:
     Below, ``inside`` are vectors less their mean, turned, and reduced to the components that are kept.
     """
 
-    def __init__(self, shape: Shape, sample: Float32, rows: int, threads: int) -> None:
+    def __init__(self, shape: Shape, read_sample: Callable[[], Float32], rows: int, threads: int) -> None:
         self._shape = shape
+        sample = read_sample()
         self._scale = np.float32(1 / max(np.sqrt(_squares(sample).mean()), TINY))  # as queries are of length 1
         sample = sample * self._scale
         self._mean = sample.mean(axis=0)
@@ -147,10 +147,24 @@ class _Coder:
         corrections: Float32 = with_mean + along * (squares - products)
         return corrections
 
-    def index(self, chosen: Int64, codes: UInt8) -> Any:
-        """The FAISS index of coded vectors, numbered as they come, with scores as long as the vectors were."""
+    def index(self, coded: list[tuple[Int64, UInt8]]) -> Any:
+        """The FAISS index of coded vectors, numbered as they come, with scores as long as the vectors were.
+
+        It takes over what is ``coded``: of a million rows each copy has 40 MB.
+        """
         import faiss
 
+        inner = self._fill_lists(coded)
+        index = faiss.IndexPreTransform(self._make_query_transform(), faiss.IndexIVFPQFastScan(inner, BLOCK_CODES))
+        index.prepend_transform(faiss.NormalizationTransform(self._shape.dimension, 2.0))
+        return index
+
+    def _fill_lists(self, coded: list[tuple[Int64, UInt8]]) -> Any:
+        """The inverted file without FastScan's layout."""
+        import faiss
+
+        chosen, codes = (np.concatenate(parts) for parts in zip(*coded, strict=True))
+        coded.clear()
         shape, wide = self._shape, self._shape.all_codes * self._shape.size
         coarse = faiss.IndexFlatIP(wide)
         coarse.add(np.pad(self._centroids / self._scale, ((0, 0), (0, wide - shape.components))))
@@ -162,9 +176,7 @@ class _Coder:
             own = np.ascontiguousarray(codes[members])
             inner.invlists.add_entries(number, len(members), faiss.swig_ptr(members), faiss.swig_ptr(own))
         inner.ntotal, inner.is_trained = len(chosen), True
-        index = faiss.IndexPreTransform(self._make_query_transform(), faiss.IndexIVFPQFastScan(inner, BLOCK_CODES))
-        index.prepend_transform(faiss.NormalizationTransform(shape.dimension, 2.0))
-        return index
+        return inner
 
     def _codewords(self) -> Float32:
         """What codes stand for when queries are compared with them, float32[codes, values, size]."""

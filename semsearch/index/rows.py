@@ -65,6 +65,9 @@ class RowSource(Protocol):
     def check_span(self, start: int, end: int) -> None:
         """The same for the rows ``start`` to ``end``."""
 
+    def release(self, start: int, end: int) -> None:
+        """The rows ``start`` to ``end`` have been read: their memory may go back if the source is read once."""
+
 
 class Rows:
     """Exact search over rows 0 … ``len`` - 1. Thread-safe; each row is checked before its score counts.
@@ -87,12 +90,20 @@ class Rows:
     def take(self, rows: Int64) -> Float32:
         """The vectors of some rows, float32[len(rows), dimension]."""
         self._source.check(rows)
-        return self._decode(self._gather(rows))
+        vectors = self._decode(self._gather(rows))
+        self.release()
+        return vectors
 
     def block(self, start: int, end: int) -> Float32:
         """The vectors of neighbouring rows, float32[end - start, dimension]."""
         self._source.check_span(start, end)
-        return self._decode(self._source.matrix[start:end])
+        vectors = self._decode(self._source.matrix[start:end])
+        self._source.release(start, end)
+        return vectors
+
+    def release(self) -> None:
+        """Let go of the memory of rows that have been read here and there, if the source is read once."""
+        self._source.release(0, len(self))
 
     def search(
         self,
@@ -199,6 +210,7 @@ class Rows:
             else:
                 view = self._view(self._source.matrix[start:end])
                 best_yet.append(self._search_view(view, queries, min(k, number), start, inside))
+            self._source.release(start, end)
             if len(best_yet) > MERGED:
                 best_yet = [merge(best_yet, len(queries), kept)]
         best_yet = [merge(best_yet, len(queries), kept)]

@@ -12,7 +12,11 @@ Arrays of a segment of n rows, t terms and p postings, by name::
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -51,18 +55,20 @@ class Postings:
         """From what :meth:`pack` made; raises ValueError or KeyError."""
         return cls(unpack_arrays(content), first)
 
-    def pack(self) -> bytes:
-        """As bytes for a file or a value of a table."""
+    def pack(self) -> Iterator[bytes | memoryview]:
+        """Its bytes for a file or a value of a table, piece by piece."""
         return pack_arrays(self.arrays)
 
     def __len__(self) -> int:
         return self.end - self.first
 
     @property
-    def terms(self) -> list[bytes]:
+    def terms(self) -> Iterator[bytes]:
         """All terms, ascending."""
-        content, ends = self._terms.tobytes(), self._term_ends.tolist()
-        return [content[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        content, start = self._terms.tobytes(), 0
+        for end in self._term_ends.data:
+            yield content[start:end]
+            start = end
 
     @property
     def sizes(self) -> Int64:
@@ -105,7 +111,7 @@ class Postings:
         sizes = np.bincount(owners, minlength=len(self._term_ends))
         terms = [term for term, size in zip(self.terms, sizes.tolist(), strict=True) if size]
         rows = numbers[self.arrays["rows"][kept]].astype(np.uint32)
-        arrays = _assemble(terms, sizes[sizes > 0], rows, self.arrays["counts"][kept], self.lengths[live])
+        arrays = _assemble(*_join(terms), sizes[sizes > 0], rows, self.arrays["counts"][kept], self.lengths[live])
         return Postings(arrays, first)
 
     def _term(self, number: int) -> bytes:
@@ -133,7 +139,7 @@ def build_postings(texts: Iterable[str], analyzer: Analyzer, first: int) -> Post
     pairs, counts = np.unique(owners * max(len(sizes), 1) + rows, return_counts=True)
     owners, rows = np.divmod(pairs, max(len(sizes), 1))
     arrays = _assemble(
-        [spelled[number] for number in order],
+        *_join([spelled[number] for number in order]),
         np.bincount(owners, minlength=len(order)),
         rows.astype(np.uint32),
         np.minimum(counts, MOST_COUNTED).astype(np.uint8),
@@ -146,11 +152,8 @@ def merge_postings(segments: Sequence[Postings]) -> Postings:
     """One segment of several that follow each other."""
     if len(segments) == 1:
         return segments[0]
-    spelled = [segment.terms for segment in segments]
-    terms = sorted(set().union(*spelled))
-    numbers = {term: number for number, term in enumerate(terms)}
-    owners = [np.array([numbers[term] for term in own], np.int64) for own in spelled]
-    sizes = np.zeros(len(terms), np.int64)
+    terms, ends, owners = _merge_terms(segments)
+    sizes = np.zeros(len(ends), np.int64)
     for own, segment in zip(owners, segments, strict=True):
         sizes[own] += segment.sizes
     free = np.concatenate([[0], np.cumsum(sizes)])
@@ -161,7 +164,24 @@ def merge_postings(segments: Sequence[Postings]) -> Postings:
             counts[places] = segment.arrays["counts"][part]
         free[own] += segment.sizes
     lengths = np.concatenate([segment.lengths for segment in segments])
-    return Postings(_assemble(terms, sizes, rows, counts, lengths), segments[0].first)
+    return Postings(_assemble(terms, ends, sizes, rows, counts, lengths), segments[0].first)
+
+
+def _merge_terms(segments: Sequence[Postings]) -> tuple[bytes, npt.NDArray[np.uint32], list[Int64]]:
+    """The terms of all segments, one behind the other, where each ends, and the numbers of each segment's terms.
+
+    One term at a time: as objects of Python, those of a million texts took more memory than their postings.
+    """
+    joined, ends, owners = bytearray(), array("I"), [array("q") for _ in segments]
+    named = [zip(segment.terms, repeat(own)) for segment, own in zip(segments, owners, strict=False)]
+    last = None
+    for term, own in merge(*named, key=itemgetter(0)):
+        if term != last:
+            joined += term
+            ends.append(len(joined))
+            last = term
+        own.append(len(ends) - 1)
+    return bytes(joined), np.array(ends, np.uint32), [np.array(own, np.int64) for own in owners]
 
 
 def _places(segment: Postings, begins: Int64) -> Iterator[tuple[slice, Int64]]:
@@ -174,16 +194,22 @@ def _places(segment: Postings, begins: Int64) -> Iterator[tuple[slice, Int64]]:
         yield slice(low, high), np.arange(low, high) - starts[owners] + begins[owners]
 
 
+def _join(terms: Sequence[bytes]) -> tuple[bytes, npt.NDArray[np.uint32]]:
+    """Terms one behind the other, and where each ends."""
+    return b"".join(terms), np.cumsum([len(term) for term in terms], dtype=np.uint32)
+
+
 def _assemble(
-    terms: Sequence[bytes],
+    terms: bytes,
+    term_ends: npt.NDArray[np.uint32],
     sizes: Int64,
     rows: npt.NDArray[np.uint32],
     counts: npt.NDArray[np.uint8],
     lengths: npt.NDArray[np.uint32],
 ) -> dict[str, npt.NDArray[Any]]:
     return {
-        "terms": np.frombuffer(b"".join(terms), np.uint8),
-        "term_ends": np.cumsum([len(term) for term in terms], dtype=np.uint32),
+        "terms": np.frombuffer(terms, np.uint8),
+        "term_ends": term_ends,
         "starts": np.concatenate([[0], np.cumsum(sizes)]).astype(np.uint64),
         "rows": rows,
         "counts": counts,

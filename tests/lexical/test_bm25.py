@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,9 +91,9 @@ def test_the_shares_of_words_add_up_to_the_score(texts, wanted):
 def test_a_segment_is_read_as_it_was_written(texts):
     """All arrays come back, and the segment is sound."""
     segment = build_postings(texts, ANALYZER, 3)
-    again = Postings.unpack(segment.pack(), 3)
+    again = Postings.unpack(b"".join(segment.pack()), 3)
     again.check()
-    assert again.terms == segment.terms == sorted(segment.terms)
+    assert list(again.terms) == list(segment.terms) == sorted(segment.terms)
     for name, array in segment.arrays.items():
         np.testing.assert_array_equal(again.arrays[name], array)
     assert (again.first, again.end) == (3, 3 + len(texts))
@@ -112,7 +113,34 @@ def test_a_segment_that_says_what_cannot_be_is_refused(name, place, value):
     arrays = {key: array.copy() for key, array in build_postings(["bee sky", "sky"], ANALYZER, 0).arrays.items()}
     arrays[name][place] = value
     with pytest.raises(ValueError, match=r"rows that it has not|do not fit"):
-        Postings.unpack(pack_arrays(arrays), 0).check()
+        Postings.unpack(b"".join(pack_arrays(arrays)), 0).check()
+
+
+def test_arrays_are_packed_as_safetensors_packs_them():
+    """The same bytes as the format's own program writes, empty arrays and names that are not ASCII included."""
+    arrays = {
+        "terms": np.frombuffer(b"bee", np.uint8),
+        "rows": np.arange(5, dtype=np.uint32),
+        "starts": np.arange(3, dtype=np.uint64),
+        "weiß": np.empty(0, np.float64),
+        "every second": np.arange(6, dtype=np.int64)[::2],
+    }
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    assert b"".join(pack_arrays(arrays)) == safetensors.numpy.save(contiguous)
+
+
+@given(st.lists(TEXTS, min_size=2, max_size=4))
+@settings(deadline=None)
+def test_merged_segments_are_as_if_built_at_once(parts):
+    """Terms, postings, counts and lengths of several segments as one."""
+    segments, first = [], 0
+    for texts in parts:
+        segments.append(build_postings(texts, ANALYZER, first))
+        first = segments[-1].end
+    whole = build_postings([text for texts in parts for text in texts], ANALYZER, 0)
+    merged = merge_postings(segments)
+    for name, array in whole.arrays.items():
+        np.testing.assert_array_equal(merged.arrays[name], array)
 
 
 def test_bytes_that_are_no_arrays_are_refused():

@@ -110,7 +110,7 @@ def test_a_filter_finds_what_sqlite_finds(documents, condition, cut):
     for parts in (segments, [merge_columns(segments)]):
         for part in parts:
             part.check()
-            type(part).unpack(part.pack(), part.first).check()
+            type(part).unpack(b"".join(part.pack()), part.first).check()
         assert np.flatnonzero(Matcher(parts).rows(parse_filter(text))).tolist() == expected
 
 

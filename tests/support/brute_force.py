@@ -101,6 +101,9 @@ class StridedRows:
         """Note the rows of a span."""
         self._note(range(start, end))
 
+    def release(self, start, end):
+        """Nothing is mapped."""
+
     def _note(self, ids):
         if self.broken & set(ids):
             raise zlib.error(f"broken {min(self.broken & set(ids))}")

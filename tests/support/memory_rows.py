@@ -24,3 +24,6 @@ class MemoryRows:
 
     def check_span(self, start: int, end: int) -> None:
         """Nothing to compare with."""
+
+    def release(self, start: int, end: int) -> None:
+        """Nothing is mapped."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -27,8 +27,8 @@ class Segment(Protocol):
 
     def __len__(self) -> int: ...
 
-    def pack(self) -> bytes:
-        """As bytes, which the kind can read."""
+    def pack(self) -> Iterator[bytes | memoryview]:
+        """Its bytes, piece by piece, which the kind can read."""
 
     def check(self) -> None:
         """Raise ValueError if it is not sound in itself."""

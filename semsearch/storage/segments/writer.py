@@ -88,8 +88,7 @@ class SegmentWriter:
                 break
             group.insert(0, earlier)
         merged = kind.merge(group)
-        content = merged.pack()
-        return _record(kind, merged, hashlib.sha256(content).hexdigest()), content
+        return _pack_for_table(kind, merged)
 
     def _renew(self, kind: SegmentKind, anew: bool) -> None:
         records = kind.table.read(self._connection)
@@ -127,15 +126,15 @@ class SegmentWriter:
 
     def _store(self, kind: SegmentKind, segment: Segment) -> Stored:
         """A segment as it is to be noted: a large one is a file now, durable."""
-        content = segment.pack()
         if len(segment) < FILE_ROWS:
-            return _record(kind, segment, hashlib.sha256(content).hexdigest()), content
+            return _pack_for_table(kind, segment)
         digest = Digest()
-        digest.update(content)
         generation = read_state(self._connection).generation + 1
         name = f"{kind.table.name}-{generation}-{segment.first}.safetensors"
         with write_beside(self.folder / name) as file:
-            file.write(content)
+            for piece in segment.pack():
+                digest.update(piece)
+                file.write(piece)
         sync_folder(self.folder)
         return replace(_record(kind, segment, digest.hexdigest()), file=name), None
 
@@ -143,6 +142,11 @@ class SegmentWriter:
 def renew_segments(connection: sqlite3.Connection, folder: Path, definition: Definition) -> None:
     """Make the segments of a collection that has come without them."""
     SegmentWriter(connection, CommittedVectors(connection, folder, definition), definition).renew()
+
+
+def _pack_for_table(kind: SegmentKind, segment: Segment) -> tuple[SegmentRecord, bytes]:
+    content = b"".join(segment.pack())
+    return _record(kind, segment, hashlib.sha256(content).hexdigest()), content
 
 
 def _record(kind: SegmentKind, segment: Segment, digest: str) -> SegmentRecord:

@@ -36,9 +36,9 @@ class CommittedVectors:
         return BLOCKS_OF[kind].count(self._connection, read_state(self._connection))
 
     def rows(self, kind: VectorKind, stored: StoredRows | None = None) -> Rows:
-        """The committed rows, or those of another vector file, as they are searched."""
+        """The committed rows, or those of another vector file, as they are searched; the writer goes through them."""
         file = self.file(kind)
-        return Rows(stored or file.open(self.count(kind)), file.dimension, self._definition.metric(kind))
+        return Rows(stored or file.open(self.count(kind), passing=True), file.dimension, self._definition.metric(kind))
 
     def append(self, kind: VectorKind, vectors: Float32) -> Append:
         """Write rows behind the committed ones, durably; they count when the transaction that notes them does."""

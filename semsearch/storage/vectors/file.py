@@ -15,6 +15,7 @@ their own CRC would be the same for any rows.
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import zlib
 from collections.abc import Iterable, Iterator
@@ -33,6 +34,8 @@ from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, VectorKind
 __all__ = ["StoredRows", "VectorFile", "vector_file"]
 
 CRC_BYTES = 4
+CHECKED_ROWS = 65_536
+"""Rows whose checksums are compared at a time."""
 
 
 class VectorFile:
@@ -82,21 +85,24 @@ class VectorFile:
         """SHA-256 of the bytes of rows from ``first`` on, begun with whose they are."""
         return hashlib.sha256(b"%s %d\n%s" % (self._owner, first, content)).digest()
 
-    def open(self, rows: int, earlier: StoredRows | None = None) -> StoredRows:
+    def open(self, rows: int, earlier: StoredRows | None = None, passing: bool = False) -> StoredRows:
         """The first ``rows`` rows, memory-mapped; raises :class:`DamagedError` if the file is shorter.
 
-        What has been found sound in ``earlier``, of the same file, is not looked at again.
+        What has been found sound in ``earlier``, of the same file, is not looked at again. ``passing`` is for who goes
+        through all rows once: what it has read goes back to the system.
         """
         if rows == 0:
             return StoredRows(self.path, np.empty((0, self.stride), np.uint8), self.code, self._salt)
         try:
-            matrix = np.asarray(np.memmap(self.path, np.uint8, "r", shape=(rows, self.stride)))
+            with self.path.open("rb") as file:
+                mapping = mmap.mmap(file.fileno(), rows * self.stride, access=mmap.ACCESS_READ)
         except (FileNotFoundError, ValueError, OverflowError) as error:
             raise DamagedError(
                 f"vector file {self.path} does not hold the {rows} committed rows ({error}); "
                 f"run: semsearch verify {self.path.parent.name}"
             ) from error
-        return StoredRows(self.path, matrix, self.code, self._salt, earlier)
+        matrix = np.frombuffer(mapping, np.uint8).reshape(rows, self.stride)
+        return StoredRows(self.path, matrix, self.code, self._salt, earlier, mapping if passing else None)
 
     def _encode(self, first: int, vectors: Float32) -> npt.NDArray[np.uint8]:
         rows = np.zeros((len(vectors), self.stride), np.uint8)
@@ -125,10 +131,18 @@ class StoredRows:
     """Committed rows, mapped; each is compared with its checksum before its numbers count, once a process."""
 
     def __init__(
-        self, path: Path, matrix: npt.NDArray[np.uint8], code: Code, salt: int, earlier: StoredRows | None = None
+        self,
+        path: Path,
+        matrix: npt.NDArray[np.uint8],
+        code: Code,
+        salt: int,
+        earlier: StoredRows | None = None,
+        passing: mmap.mmap | None = None,
     ) -> None:
+        """``passing`` is the mapping of ``matrix`` if pages of it are to go back when they have been read."""
         self._path = path
         self._salt = salt
+        self._passing = passing
         self.matrix = matrix
         self.code = code
         self._sound = np.zeros(len(matrix), dtype=bool)
@@ -160,8 +174,18 @@ class StoredRows:
 
     def check_span(self, start: int, end: int) -> None:
         """The same for the rows ``start`` to ``end``."""
-        if not self._sound[start:end].all():
-            self.check(np.arange(start, end, dtype=np.int64))
+        for first in range(start, end, CHECKED_ROWS):
+            last = min(first + CHECKED_ROWS, end)
+            if not self._sound[first:last].all():
+                self.check(np.arange(first, last, dtype=np.int64))
+                self.release(first, last)
+
+    def release(self, start: int, end: int) -> None:
+        """Give the memory of the rows ``start`` to ``end`` back if they are passing; they can be read again."""
+        if self._passing is not None and hasattr(mmap, "MADV_DONTNEED"):
+            stride = self.matrix.shape[1]
+            first = start * stride // mmap.PAGESIZE * mmap.PAGESIZE
+            self._passing.madvise(mmap.MADV_DONTNEED, first, end * stride - first)
 
     def _read_checksums(self, rows: Int64) -> npt.NDArray[np.uint32]:
         return np.ascontiguousarray(self.matrix[rows, -CRC_BYTES:]).view("<u4").reshape(-1)
