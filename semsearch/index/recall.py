@@ -38,7 +38,7 @@ TRIED = 3
 """Efforts that reach a recall, the least first: a greater one may do with fewer candidates, and be faster."""
 TIMED = 60
 """Queries that are timed one by one at an operating point."""
-TIMED_TOGETHER = 4
+TIMED_TOGETHER = 2
 """Of these, how many at a time have the rows that they look at in memory."""
 CANDIDATES = (10, 20, 30, 50, 75, 100, 150, 200, 250, 300, 400, 500, 600, 800, 1200, 1600)
 Z95 = 1.96

@@ -47,6 +47,10 @@ SAME = 1 - 2.0**-22
 """Cosines from here on count as 1: float16 turns a vector by 2**-11 at most, an angle whose cosine is 1 - 2**-23."""
 SPARSE = 32
 """A block of which less than one row in so many is allowed is gathered instead of scanned."""
+TAKEN_ROWS = 1024
+"""Scattered rows that are taken before their memory may go back."""
+RESCORED = 4
+"""Queries whose candidates' memory may go back together."""
 GATHERED_ROWS = 2048
 """Scattered rows that are copied together before they are scored: 1.6 MB of 384 dimensions."""
 
@@ -64,6 +68,9 @@ class RowSource(Protocol):
 
     def check_span(self, start: int, end: int) -> None:
         """The same for the rows ``start`` to ``end``."""
+
+    def gather(self, rows: Int64, out: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
+        """Copies of some rows, uint8[len(rows), stride]."""
 
     def release(self, start: int, end: int) -> None:
         """The rows ``start`` to ``end`` have been read: their memory may go back if the source is read once."""
@@ -89,9 +96,12 @@ class Rows:
 
     def take(self, rows: Int64) -> Float32:
         """The vectors of some rows, float32[len(rows), dimension]."""
-        self._source.check(rows)
-        vectors = self._decode(self._gather(rows))
-        self.release()
+        vectors = np.empty((len(rows), self.dimension), np.float32)
+        for first in range(0, len(rows), TAKEN_ROWS):
+            some = rows[first : first + TAKEN_ROWS]
+            self._source.check(some)
+            vectors[first : first + len(some)] = self._decode(self._source.gather(some))
+            self.release()
         return vectors
 
     def block(self, start: int, end: int) -> Float32:
@@ -139,7 +149,7 @@ class Rows:
         near = [np.empty(0, np.int64)]
         for start, end in _blocks(0, len(self), SCAN_ROWS):
             rows = np.arange(start, end) if allowed is None else members(span_of(allowed, start, end)) + start
-            near.append(rows[self._may_reach(query[0], self._decode(self._gather(rows)), product)])
+            near.append(rows[self._may_reach(query[0], self._decode(self._source.gather(rows)), product)])
         chosen = np.concatenate(near)
         scores, ranked = self.search_among(query, max(1, len(chosen)), chosen)
         reached = int(np.count_nonzero(scores[0] >= np.float32(least)))
@@ -175,7 +185,7 @@ class Rows:
 
     def _compute_cosines(self, queries: Float32, rows: Int64) -> Float32:
         """The cosine of each query with its row, both float64 here: float32[n], at least ``NEAR_ONE``."""
-        vectors, wanted = self._decode(self._gather(rows)).astype(np.float64), queries.astype(np.float64)
+        vectors, wanted = self._decode(self._source.gather(rows)).astype(np.float64), queries.astype(np.float64)
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors) * np.einsum("ij,ij->i", wanted, wanted))
         cosines = np.einsum("ij,ij->i", vectors, wanted) / lengths
         return np.where(cosines >= SAME, 1, np.maximum(cosines, NEAR_ONE)).astype(np.float32)
@@ -214,7 +224,7 @@ class Rows:
             if len(best_yet) > MERGED:
                 best_yet = [merge(best_yet, len(queries), kept)]
         best_yet = [merge(best_yet, len(queries), kept)]
-        return self._score_candidates(queries, best_yet[0][1], k) if many else best_yet[0]
+        return self._rescore_found(queries, best_yet[0][1], k) if many else best_yet[0]
 
     def _multiply_block(self, queries: Float32, k: int, start: int, end: int, inside: Bitmap | None) -> RankedRows:
         """The ``k`` best rows of a block by one product of matrices, in the product's own rounding."""
@@ -224,14 +234,20 @@ class Rows:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         block = self._source.matrix[start:end]
         rows = np.arange(start, end) if inside is None else members(inside) + start
-        vectors = self._decode(block if len(rows) == len(block) else self._gather(rows))
+        vectors = self._decode(block if len(rows) == len(block) else self._source.gather(rows))
         faiss.omp_set_num_threads(1)
         faiss.cvar.distance_compute_blas_threshold = PRODUCT_SIZE
         distances, places = faiss.knn(queries, vectors, k, metric=faiss_metric(self.metric))
         return _scores(distances, self.metric), rows[places]
 
-    def _gather(self, rows: Int64) -> npt.NDArray[np.uint8]:
-        return self._source.matrix.take(rows, axis=0)
+    def _rescore_found(self, queries: Float32, found: Int64, k: int) -> RankedRows:
+        """The ``k`` best of what a scan found, in the rounding of all other scores."""
+        ranked = []
+        for first in range(0, len(queries), RESCORED):
+            some = slice(first, first + RESCORED)
+            ranked.append(self._score_candidates(queries[some], found[some], k))
+            self.release()
+        return stack(ranked, k)
 
     def _score_candidates(self, queries: Float32, candidates: Int64, k: int) -> RankedRows:
         """The ``k`` best of each query's own candidates, whose checksums have been compared."""
@@ -260,7 +276,7 @@ class Rows:
         ranked = []
         for first in range(0, len(rows), len(memory)):
             some = rows[first : first + len(memory)]
-            self._source.matrix.take(some, axis=0, out=memory[: len(some)], mode="clip")  # other modes copy twice
+            self._source.gather(some, memory[: len(some)])
             view.ntotal = len(some)
             ranked.append(self._search_view(view, queries, min(k, len(some)), some))
         self._of_thread.bench = bench

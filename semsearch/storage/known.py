@@ -14,6 +14,7 @@ from semsearch.storage.tables.readings import KnownReadings, Reading
 from semsearch.storage.tables.words import WORDS
 from semsearch.storage.vectors.committed import CommittedVectors
 from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, WORD_VECTORS, VectorKind
+from semsearch.storage.vectors.passing import open_passing
 
 __all__ = ["KnownPassages"]
 
@@ -62,7 +63,7 @@ class KnownPassages:
             return {}
         count = self._vectors.count(kind)
         committed: Int64 = np.array(sorted({row for row in rows if row < count}), np.int64)
-        stored = self._vectors.file(kind).open(count)
+        stored = open_passing(self._vectors.file(kind), count)
         sound = np.setdiff1d(committed, stored.find_damaged(committed), assume_unique=True)
         return dict(zip(sound.tolist(), self._vectors.rows(kind, stored).take(sound), strict=True))
 

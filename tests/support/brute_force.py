@@ -101,6 +101,10 @@ class StridedRows:
         """Note the rows of a span."""
         self._note(range(start, end))
 
+    def gather(self, rows, out=None):
+        """Copies of some rows."""
+        return self.matrix.take(rows, axis=0, out=out, mode="clip")
+
     def release(self, start, end):
         """Nothing is mapped."""
 

@@ -25,5 +25,9 @@ class MemoryRows:
     def check_span(self, start: int, end: int) -> None:
         """Nothing to compare with."""
 
+    def gather(self, rows: Int64, out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+        """Copies of some rows."""
+        return self.matrix.take(rows, axis=0, out=out, mode="clip")
+
     def release(self, start: int, end: int) -> None:
         """Nothing is mapped."""

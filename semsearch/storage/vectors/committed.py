@@ -13,6 +13,7 @@ from semsearch.storage.tables import BLOCKS_OF
 from semsearch.storage.tables.table import Append
 from semsearch.storage.vectors.file import StoredRows, VectorFile, vector_file
 from semsearch.storage.vectors.kinds import VectorKind
+from semsearch.storage.vectors.passing import open_passing
 
 __all__ = ["CommittedVectors"]
 
@@ -38,7 +39,7 @@ class CommittedVectors:
     def rows(self, kind: VectorKind, stored: StoredRows | None = None) -> Rows:
         """The committed rows, or those of another vector file, as they are searched; the writer goes through them."""
         file = self.file(kind)
-        return Rows(stored or file.open(self.count(kind), passing=True), file.dimension, self._definition.metric(kind))
+        return Rows(stored or open_passing(file, self.count(kind)), file.dimension, self._definition.metric(kind))
 
     def append(self, kind: VectorKind, vectors: Float32) -> Append:
         """Write rows behind the committed ones, durably; they count when the transaction that notes them does."""

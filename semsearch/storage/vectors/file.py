@@ -49,7 +49,7 @@ class VectorFile:
         self.stride = -(-kind.code.size(dimension) // CRC_BYTES) * CRC_BYTES + CRC_BYTES
         self._kind = kind
         self._owner = f"{owner} {path.name}".encode()
-        self._salt = zlib.crc32(self._owner)
+        self.salt = zlib.crc32(self._owner)
 
     def row_name(self, row: int | str) -> str:
         """A row, or several, as findings call it."""
@@ -85,24 +85,24 @@ class VectorFile:
         """SHA-256 of the bytes of rows from ``first`` on, begun with whose they are."""
         return hashlib.sha256(b"%s %d\n%s" % (self._owner, first, content)).digest()
 
-    def open(self, rows: int, earlier: StoredRows | None = None, passing: bool = False) -> StoredRows:
+    def open(self, rows: int, earlier: StoredRows | None = None) -> StoredRows:
         """The first ``rows`` rows, memory-mapped; raises :class:`DamagedError` if the file is shorter.
 
-        What has been found sound in ``earlier``, of the same file, is not looked at again. ``passing`` is for who goes
-        through all rows once: what it has read goes back to the system.
+        What has been found sound in ``earlier``, of the same file, is not looked at again.
         """
-        if rows == 0:
-            return StoredRows(self.path, np.empty((0, self.stride), np.uint8), self.code, self._salt)
+        matrix = np.empty(0, np.uint8) if rows == 0 else np.frombuffer(self.map(rows), np.uint8)
+        return StoredRows(self.path, matrix.reshape(rows, self.stride), self.code, self.salt, earlier)
+
+    def map(self, rows: int) -> mmap.mmap:
+        """The bytes of the first ``rows`` rows, at least one; raises :class:`DamagedError` if the file is shorter."""
         try:
             with self.path.open("rb") as file:
-                mapping = mmap.mmap(file.fileno(), rows * self.stride, access=mmap.ACCESS_READ)
+                return mmap.mmap(file.fileno(), rows * self.stride, access=mmap.ACCESS_READ)
         except (FileNotFoundError, ValueError, OverflowError) as error:
             raise DamagedError(
                 f"vector file {self.path} does not hold the {rows} committed rows ({error}); "
                 f"run: semsearch verify {self.path.parent.name}"
             ) from error
-        matrix = np.frombuffer(mapping, np.uint8).reshape(rows, self.stride)
-        return StoredRows(self.path, matrix, self.code, self._salt, earlier, mapping if passing else None)
 
     def _encode(self, first: int, vectors: Float32) -> npt.NDArray[np.uint8]:
         rows = np.zeros((len(vectors), self.stride), np.uint8)
@@ -118,7 +118,7 @@ class VectorFile:
 
     def seal(self, first: int, rows: npt.NDArray[np.uint8]) -> None:
         """Write the checksums of rows ``first``, ``first`` + 1, … into them."""
-        checksums = np.fromiter(_checksums(rows, range(len(rows)), self._salt, first), "<u4", len(rows))
+        checksums = np.fromiter(_checksums(rows, range(len(rows)), self.salt, first), "<u4", len(rows))
         rows[:, -CRC_BYTES:] = checksums.view(np.uint8).reshape(-1, CRC_BYTES)
 
 
@@ -131,18 +131,10 @@ class StoredRows:
     """Committed rows, mapped; each is compared with its checksum before its numbers count, once a process."""
 
     def __init__(
-        self,
-        path: Path,
-        matrix: npt.NDArray[np.uint8],
-        code: Code,
-        salt: int,
-        earlier: StoredRows | None = None,
-        passing: mmap.mmap | None = None,
+        self, path: Path, matrix: npt.NDArray[np.uint8], code: Code, salt: int, earlier: StoredRows | None = None
     ) -> None:
-        """``passing`` is the mapping of ``matrix`` if pages of it are to go back when they have been read."""
         self._path = path
         self._salt = salt
-        self._passing = passing
         self.matrix = matrix
         self.code = code
         self._sound = np.zeros(len(matrix), dtype=bool)
@@ -152,21 +144,27 @@ class StoredRows:
 
     def check(self, rows: Int64) -> None:
         """Compare these rows with their checksums; raises :class:`DamagedError`."""
-        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self._sound):
+        if len(rows):
+            self._check_range(int(rows.min()), int(rows.max()))
+        unknown = rows[~self._sound[rows]]
+        if len(unknown):
+            self._compare(distinct(unknown))
+
+    def _check_range(self, first: int, last: int) -> None:
+        if not 0 <= first <= last < len(self._sound):
             raise DamagedError(
-                f"vector file {self._path} has {len(self._sound)} committed rows, and none is row {rows.max()}: the "
+                f"vector file {self._path} has {len(self._sound)} committed rows, and none is row {last}: the "
                 f"database was damaged; run: semsearch verify {self._path.parent.name}"
             )
-        unknown = rows[~self._sound[rows]]
-        if not len(unknown):
-            return
-        wrong = self.find_damaged(distinct(unknown))
+
+    def _compare(self, rows: Int64) -> None:
+        wrong = self.find_damaged(rows)
         if len(wrong):
             raise DamagedError(
                 f"row {wrong[0]} of vector file {self._path} does not match its checksum: the file was damaged "
                 f"after it was written; run: semsearch verify {self._path.parent.name}"
             )
-        self._sound[unknown] = True
+        self._sound[rows] = True
 
     def find_damaged(self, rows: Int64) -> Int64:
         """Those of these rows that do not match their checksums."""
@@ -174,24 +172,30 @@ class StoredRows:
 
     def check_span(self, start: int, end: int) -> None:
         """The same for the rows ``start`` to ``end``."""
+        if start < end:
+            self._check_range(start, end - 1)
         for first in range(start, end, CHECKED_ROWS):
             last = min(first + CHECKED_ROWS, end)
             if not self._sound[first:last].all():
-                self.check(np.arange(first, last, dtype=np.int64))
+                self._compare(np.arange(first, last, dtype=np.int64))
                 self.release(first, last)
 
+    def gather(self, rows: Int64, out: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
+        """Copies of some rows, uint8[len(rows), stride]."""
+        return self.holding(rows).take(rows, axis=0, out=out, mode="clip")  # other modes copy twice
+
+    def holding(self, rows: Int64) -> npt.NDArray[np.uint8]:  # noqa: ARG002 - others ask which
+        """What has these rows in the places of their numbers."""
+        return self.matrix
+
     def release(self, start: int, end: int) -> None:
-        """Give the memory of the rows ``start`` to ``end`` back if they are passing; they can be read again."""
-        if self._passing is not None and hasattr(mmap, "MADV_DONTNEED"):
-            stride = self.matrix.shape[1]
-            first = start * stride // mmap.PAGESIZE * mmap.PAGESIZE
-            self._passing.madvise(mmap.MADV_DONTNEED, first, end * stride - first)
+        """Nothing: the system takes the memory back when it needs it."""
 
     def _read_checksums(self, rows: Int64) -> npt.NDArray[np.uint32]:
-        return np.ascontiguousarray(self.matrix[rows, -CRC_BYTES:]).view("<u4").reshape(-1)
+        return np.ascontiguousarray(self.holding(rows)[rows, -CRC_BYTES:]).view("<u4").reshape(-1)
 
     def _compute_checksums(self, rows: Int64) -> npt.NDArray[np.uint32]:
-        return np.fromiter(_checksums(self.matrix, rows.tolist(), self._salt), np.uint32, len(rows))
+        return np.fromiter(_checksums(self.holding(rows), rows.tolist(), self._salt), np.uint32, len(rows))
 
 
 def _checksums(matrix: npt.NDArray[np.uint8], rows: Iterable[int], salt: int, first: int = 0) -> Iterator[int]:
