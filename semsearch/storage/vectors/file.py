@@ -176,8 +176,9 @@ class StoredRows:
             self._check_range(start, end - 1)
         for first in range(start, end, CHECKED_ROWS):
             last = min(first + CHECKED_ROWS, end)
-            if not self._sound[first:last].all():
-                self._compare(np.arange(first, last, dtype=np.int64))
+            unknown = first + np.flatnonzero(~self._sound[first:last])
+            if len(unknown):
+                self._compare(unknown)
                 self.release(first, last)
 
     def gather(self, rows: Int64, out: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:

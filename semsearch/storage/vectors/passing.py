@@ -19,6 +19,9 @@ from semsearch.storage.vectors.file import StoredRows, VectorFile
 
 __all__ = ["open_passing"]
 
+SPARSE = 4
+"""Rows are copied one by one if less than one in so many is wanted."""
+
 
 def open_passing(file: VectorFile, rows: int) -> StoredRows:
     """The first ``rows`` rows of a vector file; raises :class:`DamagedError` if it is shorter.
@@ -55,8 +58,8 @@ class _PassingRows(StoredRows):
             return super().gather(rows, out)
 
     def holding(self, rows: Int64) -> npt.NDArray[np.uint8]:
-        """The mapped file for neighbouring rows; for others memory of its size that has copies of them in place."""
-        if not len(rows) or (rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()):
+        """The mapped file for rows that lie close together; for others memory of its size with copies of them."""
+        if not len(rows) or rows.max() - rows.min() < SPARSE * len(rows):
             return self.matrix
         stride = self.matrix.shape[1]
         for row in rows[~self._copied[rows]].tolist():
