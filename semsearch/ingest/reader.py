@@ -18,6 +18,7 @@ from typing import BinaryIO
 from semsearch.common.documents import Document
 from semsearch.common.errors import InputError, RecordError
 from semsearch.ingest.files import NAMELESS, File, FileSearch, is_gone, refusal
+from semsearch.ingest.foresight import foreseeing
 from semsearch.ingest.formats.format import STDIN, Fields, Format
 from semsearch.ingest.formats.packing import open_packed, split_packing
 from semsearch.ingest.formats.tables.records import locate
@@ -140,8 +141,10 @@ class Reader:
         for start in range(0, len(self._files), _LOOKED_UP):
             files = self._files[start : start + _LOOKED_UP]
             stamps = known.stamps_of(files) if known else {}
-            for file in files:
-                yield from self._read_changed(file, stamps.get(file.origin.source))
+            with foreseeing([file for file in files if file.origin.source not in stamps]) as look_ahead:
+                for file in files:
+                    look_ahead(file)
+                    yield from self._read_changed(file, stamps.get(file.origin.source))
 
     def _read_changed(self, file: File, stamp: Stamp | None) -> Iterator[tuple[File, Document]]:
         """The documents of a file, unless it is as its stamp says."""

@@ -11,7 +11,8 @@ import time
 import pytest
 
 from semsearch.common.errors import MissingExtraError, RecordError
-from semsearch.ingest.extraction import extractor as module
+from semsearch.ingest.extraction import ahead
+from semsearch.ingest.extraction.ahead import Extractors
 from semsearch.ingest.extraction.extractor import Extractor
 from semsearch.ingest.formats import extracted
 from semsearch.ingest.reader import Reader
@@ -288,8 +289,9 @@ def test_kinds_that_nothing_is_installed_for_are_left_out_of_folders(tmp_path, m
     reader = Reader([tmp_path])
     assert [document.id.split("/")[-1] for document in reader] == ["b.eml", "c.txt"]
     assert (reader.unreadable, reader.ignored) == (1, 0)
-    hidden = Extractor(30, ("-c", f"import sys; sys.modules['pypdfium2'] = None; {RUN_CHILD}"))
-    monkeypatch.setattr(module, "shared_extractor", hidden)
+    program = ("-c", f"import sys; sys.modules['pypdfium2'] = None; {RUN_CHILD}")
+    hidden = Extractors(1, lambda: Extractor(30, program))
+    monkeypatch.setattr(ahead, "shared_extractors", hidden)
     with pytest.raises(MissingExtraError, match=r"reading PDF needs pypdfium2.*pip install 'semsearch\[files\]'"):
         list(Reader([tmp_path / "a.pdf"]))
     hidden.close()

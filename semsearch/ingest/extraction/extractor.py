@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import subprocess
@@ -15,7 +14,7 @@ from semsearch.common.errors import MissingExtraError, RecordError
 from semsearch.common.forks import renew_in_child
 from semsearch.ingest.extraction.parts import Part
 
-__all__ = ["Extractor", "shared_extractor"]
+__all__ = ["Extractor"]
 
 PROGRAM = ("-m", "semsearch.ingest.extraction.child")
 MOST_SECONDS = 120.0
@@ -112,8 +111,3 @@ def _exchange(child: subprocess.Popen[bytes], module: str, data: bytes) -> dict[
         raise ValueError("the answer is cut off")
     found: dict[str, Any] = json.loads(answer)
     return found
-
-
-shared_extractor = Extractor()
-"""That of this process."""
-atexit.register(shared_extractor.close)

@@ -34,13 +34,13 @@ MOST_BYTES = 2**30
 
 
 def _read(module: str, origin: Origin, stream: BufferedReader, _: Fields) -> Iterator[Document | RecordError]:
-    from semsearch.ingest.extraction.extractor import shared_extractor
+    from semsearch.ingest.extraction.ahead import shared_extractors
 
     try:
         data = stream.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise RecordError(f"is larger than {MOST_BYTES // 2**20:,} MB; split it")
-        parts = shared_extractor.extract(module, data)
+        parts = shared_extractors.extract(module, data, origin.path)
     except RecordError as error:
         yield locate(error, origin.label)
         return
@@ -56,4 +56,4 @@ def can_be_read(kind: str) -> bool:
     return library is None or find_spec(library) is not None
 
 
-EXTRACTED = tuple(Format(name, partial(_read, module)) for name, (module, _) in MODULES.items())
+EXTRACTED = tuple(Format(name, partial(_read, module), module) for name, (module, _) in MODULES.items())

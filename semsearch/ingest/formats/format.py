@@ -50,7 +50,11 @@ Read = Callable[[Origin, BufferedReader, Fields], Iterator[Document | RecordErro
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file. ``name`` is what ``--as`` takes; its extensions are in ``extensions.py``."""
+    """A kind of file. ``name`` is what ``--as`` takes; its extensions are in ``extensions.py``.
+
+    ``module`` is what extracts it, if a child process does.
+    """
 
     name: str
     read: Read
+    module: str | None = None
