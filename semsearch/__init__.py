@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from semsearch.encoder.cross_encoder import CrossEncoder
     from semsearch.query.analogy import PassageAnswer
     from semsearch.query.hits import Hit, Hits
+    from semsearch.query.request import SearchRequest
     from semsearch.storage.settings import CollectionSettings
     from semsearch.storage.sync import SyncReport
     from semsearch.storage.upkeep.status import Status
@@ -75,6 +76,7 @@ __all__ = [
     "Pooling",
     "QueryError",
     "RecordError",
+    "SearchRequest",
     "SemsearchError",
     "Sense",
     "Space",
@@ -119,6 +121,7 @@ _HOMES = {
     "Pooling": "semsearch.common.documents",
     "QueryError": "semsearch.common.errors",
     "RecordError": "semsearch.common.errors",
+    "SearchRequest": "semsearch.query.request",
     "SemsearchError": "semsearch.common.errors",
     "Sense": "semsearch.words.contexts.senses",
     "Space": "semsearch.words.spaces.space",

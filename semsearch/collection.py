@@ -107,6 +107,11 @@ class Collection:
         return self._store.definition.settings
 
     @property
+    def model(self) -> str:
+        """Name of the model of the stored vectors; nothing is loaded for it."""
+        return self._store.definition.encoder.model
+
+    @property
     def encoder(self) -> Encoder:
         """The encoder of the stored vectors, loaded on first use."""
         return self._store.encoder
@@ -262,6 +267,10 @@ class Collection:
         score is on the scale of the vectors' (see docs/search.md); ``parts`` of a hit has each score that made it.
         """
         return answer(self._store, SearchRequest.of(text, k, options))
+
+    def answer(self, request: SearchRequest) -> Hits:
+        """The answer to a question that is a value, of whatever kind."""
+        return answer(self._store, request)
 
     def search_many(self, texts: Sequence[str], k: int = 10, **options: Unpack[SearchOptions]) -> list[Hits]:
         """As :meth:`search` for each of several texts, which is much faster than one after the other."""

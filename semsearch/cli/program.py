@@ -51,6 +51,9 @@ GROUPS = {
         "fill": "Fill the masks of a text with the likeliest tokens.",
         "prepare": "Convert and compile a model now, so that the first use need not.",
     },
+    "Serve": {
+        "serve": "Answer programs over HTTP: searches, embeddings, documents.",
+    },
     "Look after collections": {
         "list": "List the collections, with their sizes and models.",
         "status": "Describe a collection in figures.",

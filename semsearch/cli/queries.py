@@ -32,7 +32,7 @@ def answer_file(collection: Collection, path: str, k: int, options: SearchOption
     ``-`` is standard input. A line is a question, or, if the file's name ends with ``.jsonl``, an object with a
     ``text``, and perhaps an ``id``, which comes back with the answer. Blank lines are passed over.
     """
-    from semsearch.cli.output.render import hit_record, json_text
+    from semsearch.cli.output.render import json_text
 
     questions = _read_questions(path)
     while batch := list(islice(questions, TOGETHER)):
@@ -44,7 +44,7 @@ def answer_file(collection: Collection, path: str, k: int, options: SearchOption
             }
             if options.get("explain"):
                 said["removed"] = [{"rank": hit.rank, "document": hit.document} for hit in hits.removed]
-            record = {**question.head, **said, "hits": [hit_record(hit) for hit in hits]}
+            record = {**question.head, **said, "hits": [hit.to_json() for hit in hits]}
             click.echo(json_text(record))
 
 

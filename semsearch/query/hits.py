@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -16,10 +16,22 @@ from semsearch.ingest.locations import Location
 from semsearch.storage.store import Store
 from semsearch.storage.tables.passages import StoredPassage
 
-__all__ = ["LEAST_CONFIDENCE", "Candidates", "Explanation", "Hit", "Hits", "Ratings", "TokenShare", "read_hits"]
+__all__ = [
+    "LEAST_CONFIDENCE",
+    "ON_REQUEST",
+    "Candidates",
+    "Explanation",
+    "Hit",
+    "Hits",
+    "Ratings",
+    "TokenShare",
+    "read_hits",
+]
 
 LEAST_CONFIDENCE = 0.9
 """Of a relevant hit. One in ten questions without a sense finds one that reaches it."""
+ON_REQUEST = ("highlights", "snippet", "explanation")
+"""Fields of a hit that it has only if they were asked for."""
 SHOWN = 5
 """Hits that a ``repr`` shows."""
 
@@ -125,6 +137,11 @@ class Hit:
     def is_relevant(self) -> bool | None:
         """Whether the confidence is that of a relevant hit, 0.9 or more; ``None`` if it is not known."""
         return None if self.confidence is None else self.confidence >= LEAST_CONFIDENCE
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values, with whether it is relevant; what nobody asked for is left out."""
+        found = {name: value for name, value in asdict(self).items() if name not in ON_REQUEST or value is not None}
+        return found | {"relevant": self.is_relevant}
 
 
 class Hits(Sequence[Hit]):

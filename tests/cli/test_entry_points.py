@@ -126,7 +126,7 @@ def test_shells_get_their_completion_script(shell):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("semsearch s", {"search", "senses", "similar", "status", "sync"}),
+        ("semsearch s", {"search", "senses", "similar", "status", "sync", "serve"}),
         ("semsearch search g", {"garden"}),
         ("semsearch drop x", set()),
         ("semsearch search garden -k 1 -k 2 --offs", {"--offset"}),

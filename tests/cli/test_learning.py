@@ -129,7 +129,7 @@ def test_points_keep_the_largest_distances():
 
 @pytest.mark.parametrize(
     ("options", "space"),
-    [(["--tokens", "--layer", 2], "layer:2"), (["--static"], "static"), (["--tokens", "--layer", "0"], "layer:0")],
+    [(["--static"], "static"), (["--tokens", "--layer", 0], "layer:0")],
 )
 def test_a_file_knows_which_space_its_vectors_are_of(run, rows, options, space):
     """It is decoded in that space unasked, and in another one refused."""

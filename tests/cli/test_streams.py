@@ -24,6 +24,7 @@ ARGUMENTS = {
     "clusters": ["clusters", "garden"],
     "outliers": ["outliers", "garden"],
     "tour": ["tour"],
+    "serve": ["serve"],
     "tokenize": ["tokenize", "a bee"],
     "embed": ["embed", "a bee"],
     "compare": ["compare", "a bee", "a fly"],
@@ -45,8 +46,8 @@ ARGUMENTS = {
     "drop": ["drop", "other", "--yes"],
     "demo": ["demo", "--yes"],
 }
-NOT_RUN = {"demo", "fill"}
-"""One reads whole libraries, and the packaged model has no head for the other; both print as the others do."""
+NOT_RUN = {"demo", "fill", "serve"}
+"""One reads whole libraries, the packaged model has no head for the next, the last goes on; they print as others do."""
 READING = {
     "index": ["index", "garden", "-"],
     "search": ["search", "garden", "-"],

@@ -8,7 +8,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,12 @@ from semsearch.common.unicode import one_line
 
 if TYPE_CHECKING:
     from semsearch.query.analogy import PassageAnswer
-    from semsearch.query.hits import Hit, Hits
+    from semsearch.query.hits import Hits
     from semsearch.query.overview.clusters import Cluster
     from semsearch.query.overview.duplicates import Duplicates
 
 __all__ = [
     "explain_scores",
-    "hit_record",
     "is_for_people",
     "is_table",
     "json_text",
@@ -43,9 +42,6 @@ RecordPrinter = Callable[[Sequence[Record], Sequence[str]], None]
 HIT_COLUMNS = ("rank", "score", "document", "place", "text")
 """What plain text shows of a hit, and a table, where there is a place; the other formats show everything."""
 
-ON_REQUEST = ("highlights", "snippet", "explanation")
-"""Fields of a hit that it has only if they were asked for."""
-
 LEFT_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What could steer a terminal or end a line, and JSON may hold as it is."""
 
@@ -55,7 +51,7 @@ SHOWN = 5
 
 def show_hits(hits: Hits, style: str | None, legend: str) -> None:
     """Print search results, and on stderr that nothing is relevant, if that is so."""
-    records = [hit_record(hit) for hit in hits]
+    records = [hit.to_json() for hit in hits]
     every = tuple(records[0]) if records else _hit_fields()
     shown = [_show_snippet(record) for record in records] if is_for_people(style) else records
     columns: Sequence[str] = HIT_COLUMNS
@@ -142,7 +138,7 @@ def _list_matches(record: Record) -> list[str]:
 def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) -> None:
     """Print the passages that answer an analogy: hits with two ranks."""
     every = ["rank", "rank_of_all", *(name for name in _hit_fields() if name != "rank")]
-    rows = [hit_record(answer.hit) | {"rank": answer.rank, "rank_of_all": answer.hit.rank} for answer in answers]
+    rows = [answer.hit.to_json() | {"rank": answer.rank, "rank_of_all": answer.hit.rank} for answer in answers]
     ordered = [{name: row[name] for name in every} for row in rows]
     _show_places(ordered, ("rank", "rank_of_all", *HIT_COLUMNS[1:]), every, style, "no results")
 
@@ -150,7 +146,7 @@ def show_passage_answers(answers: Sequence[PassageAnswer], style: str | None) ->
 def show_duplicates(groups: Sequence[Duplicates], style: str | None) -> None:
     """Print the passages of each group, with the group's number."""
     every = ["group", *_hit_fields()]
-    rows = [{"group": number, **hit_record(hit)} for number, group in enumerate(groups, start=1) for hit in group.hits]
+    rows = [{"group": number, **hit.to_json()} for number, group in enumerate(groups, start=1) for hit in group.hits]
     _show_places(rows, ("group", *HIT_COLUMNS[1:]), every, style, "no duplicates")
 
 
@@ -163,7 +159,7 @@ def show_clusters(clusters: Sequence[Cluster], style: str | None) -> None:
             "size": cluster.size,
             "words": list(cluster.words),
             "cohesion": cluster.cohesion,
-            **hit_record(hit),
+            **hit.to_json(),
         }
         for cluster in clusters
         for hit in cluster.hits
@@ -172,15 +168,9 @@ def show_clusters(clusters: Sequence[Cluster], style: str | None) -> None:
 
 
 def _hit_fields() -> list[str]:
-    from semsearch.query.hits import Hit
+    from semsearch.query.hits import ON_REQUEST, Hit
 
     return [*(field.name for field in fields(Hit) if field.name not in ON_REQUEST), "relevant"]
-
-
-def hit_record(hit: Hit) -> dict[str, Any]:
-    """The fields of a hit, and whether it is relevant; those that nobody asked for are left out."""
-    found = {name: value for name, value in asdict(hit).items() if name not in ON_REQUEST or value is not None}
-    return found | {"relevant": hit.is_relevant}
 
 
 def show_occurrences(rows: Sequence[Record], columns: Sequence[str], style: str | None, legend: str) -> None:

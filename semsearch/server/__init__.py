@@ -1,0 +1,1 @@
+"""Collections over HTTP (extra ``server``): one ``backend``, and faces on top that speak what programs expect."""
