@@ -38,8 +38,8 @@ SAMPLE_A_LIST = 64
 """Rows to train on, for every list."""
 LEAST_A_LIST = 16
 """Rows for every list, and for the 16 values of a code, without which a part is not worth building."""
-BLOCK_ROWS = 4096
-"""Rows that a thread codes at a time. It holds several copies of them: 6 MB each at 384 dimensions."""
+BLOCK_ROWS = 2048
+"""Rows that a thread codes at a time. It holds several copies of them: 3 MB each at 384 dimensions."""
 TIMED = 8
 
 

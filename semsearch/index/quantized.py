@@ -75,8 +75,8 @@ def build_quantized(
 ) -> Any:
     """A FAISS index for inner products, trained on a sample of the ``rows`` rows; all queries count as of length 1.
 
-    What ``sample`` and each of ``blocks`` return is float32[n, dimension]; the blocks together are all rows. Scores
-    that the index gives are about those of the rows, and can be compared with those of other such indexes.
+    What ``sample`` and each of ``blocks`` return is float32[n, dimension], the sample to be changed; the blocks are
+    all rows. Scores that the index gives are about those of the rows, and can be compared with those of others.
     """
     coder = _Coder(shape, sample, rows, threads)
     coded = run([partial(coder.code_block, block) for block in blocks], threads)
@@ -93,7 +93,7 @@ class _Coder:
         self._shape = shape
         sample = read_sample()
         self._scale = np.float32(1 / max(np.sqrt(_squares(sample).mean()), TINY))  # as queries are of length 1
-        sample = sample * self._scale
+        sample *= self._scale
         self._mean = sample.mean(axis=0)
         self._rotation = _fit_principal_directions(sample - self._mean, shape.components)
         self._transform = _make_linear_transform(self._rotation, -self._rotation @ self._mean)

@@ -31,7 +31,7 @@ __all__ = ["Postings", "build_postings", "merge_postings"]
 MOST_COUNTED = 255
 MOST_FOUND = 10_000
 """Terms whose places are remembered: a question asks for each of its terms several times."""
-COPIED = 1 << 20
+COPIED = 1 << 17
 """Postings that are copied at a time when segments are merged."""
 
 

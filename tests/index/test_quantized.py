@@ -36,7 +36,7 @@ def texts(rows, seed=0, lengths=(1, 1), shift=0.3):
 def built(shape, matrix, threads=2, size=1000):
     """The index of a matrix that comes in blocks."""
     blocks = [lambda first=first: matrix[first : first + size] for first in range(0, len(matrix), size)]
-    return build_quantized(shape, lambda: matrix[::2], len(matrix), blocks, threads)
+    return build_quantized(shape, lambda: matrix[::2].copy(), len(matrix), blocks, threads)
 
 
 def neighbours(matrix, queries):

@@ -137,10 +137,10 @@ class KnownReadings:
     def _load_new(self) -> None:
         """Read what has been committed since; it is sorted when it is asked a second time: one question is a scan."""
         if self._unsorted:
-            self._runs.append(_sort(self._unsorted))
+            self._runs.append(_merge([self._unsorted]))
             self._unsorted = None
         if len(self._runs) > MOST_RUNS:
-            self._runs = [_sort(_join(self._runs))]
+            self._runs.append(_merge(self._runs))
         fresh = [Run(entries, np.arange(first, first + len(entries))) for first, entries in self._read_new()]
         if fresh:
             self._unsorted = _join(fresh)
@@ -163,14 +163,26 @@ def _join(runs: Sequence[Run]) -> Run:
     return Run(np.concatenate(entries), np.concatenate(rows))
 
 
-def _sort(run: Run) -> Run:
-    """Entries by their digests, the first of equal ones alone: rows of one text have one vector."""
-    order = np.lexsort((run.entries["tail"], run.entries["head"]))
-    entries, rows = run.entries[order], run.rows[order]
-    fresh = np.ones(len(entries), bool)
-    fresh[1:] = (entries["head"][1:] != entries["head"][:-1]) | (entries["tail"][1:] != entries["tail"][:-1])
-    fresh &= (entries["head"] != 0) | (entries["tail"] != 0)
-    return Run(entries[fresh], rows[fresh])
+def _merge(runs: list[Run]) -> Run:
+    """All entries by their digests, the first of equal ones alone: rows of one text have one vector.
+
+    The list is empty then: of a million rows each copy takes 32 MB, and there are never more than two.
+    """
+    order = _find_order([run.entries for run in runs])
+    entries, rows = _join(runs)
+    runs.clear()
+    return Run(entries[order], rows[order])
+
+
+def _find_order(parts: Sequence[Entries]) -> npt.NDArray[np.int64]:
+    """Places of entries by their digests, without those that are zero or like one before."""
+    heads, tails = (np.concatenate([part[half] for part in parts]) for half in ("head", "tail"))
+    order = np.lexsort((tails, heads))
+    fresh = (heads != 0) | (tails != 0)
+    fresh = fresh[order]
+    heads, tails = heads[order], tails[order]
+    fresh[1:] &= (heads[1:] != heads[:-1]) | (tails[1:] != tails[:-1])
+    return np.asarray(order[fresh], np.int64)
 
 
 def _look_up(entries: Entries, wanted: npt.NDArray[Any]) -> list[tuple[int, int]]:

@@ -34,7 +34,7 @@ from semsearch.storage.vectors.kinds import PASSAGE_VECTORS, VectorKind
 __all__ = ["StoredRows", "VectorFile", "vector_file"]
 
 CRC_BYTES = 4
-CHECKED_ROWS = 65_536
+CHECKED_ROWS = 8192
 """Rows whose checksums are compared at a time."""
 
 
