@@ -70,22 +70,14 @@ def _add_watching(app: FastAPI, backend: Backend, monitor: Monitor) -> None:
     @app.get("/health", tags=["watching"])
     def tell_health() -> JSONResponse:
         """Whether every collection can be searched: 200 if so, else 503 with the names of the others."""
-        failing = [name for name in backend.names() if not _is_searchable(backend, name)]
-        body = {"status": "failing" if failing else "ok", "collections": len(backend.names()), "failing": failing}
+        searched, failing = backend.ask_all(lambda one: one.search("health", 1) if len(one) else None)
+        body = {"status": "failing" if failing else "ok", "collections": len(searched), "failing": failing}
         return JSONResponse(body, 503 if failing else 200)
 
     @app.get("/metrics", tags=["watching"])
     def tell_metrics() -> PlainTextResponse:
         """Counts for Prometheus."""
         return PlainTextResponse(monitor.text(), media_type=CONTENT_TYPE)
-
-
-def _is_searchable(backend: Backend, name: str) -> bool:
-    try:
-        backend.ask(name, lambda one: one.search("health", 1) if len(one) else None)
-    except SemsearchError:
-        return False
-    return True
 
 
 def _add_errors(app: FastAPI, limits: Limits) -> None:

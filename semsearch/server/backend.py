@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,7 +11,14 @@ from typing import TypeVar
 
 from semsearch.collection import Collection
 from semsearch.common.environment import DEFAULT_MODEL
-from semsearch.common.errors import CollectionError, CollectionNotFoundError, LockedError, ModelNotFoundError
+from semsearch.common.errors import (
+    CollectionError,
+    CollectionNotFoundError,
+    LockedError,
+    ModelNotFoundError,
+    SemsearchError,
+)
+from semsearch.common.unicode import one_line
 from semsearch.encoder import Encoder
 from semsearch.server.shared_encoder import share
 from semsearch.storage.folder import list_collections
@@ -20,6 +28,8 @@ from semsearch.storage.store import Store
 __all__ = ["Backend"]
 
 R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
 
 
 class Backend:
@@ -64,17 +74,30 @@ class Backend:
             self._forget(name, collection)
         return question(self._collection(name))
 
+    def ask_all(self, question: Callable[[Collection], R]) -> tuple[dict[str, R], list[str]]:
+        """The answers of all collections by their names, and the names of those that fail: others are not hidden."""
+        answers: dict[str, R] = {}
+        failing = []
+        for name in self.names():
+            try:
+                answers[name] = self.ask(name, question)
+            except SemsearchError as error:
+                logger.warning("collection %s fails: %s", name, one_line(error))
+                failing.append(name)
+        return answers, failing
+
     def models(self) -> list[str]:
         """Names of the models that texts can be encoded with: the default one, and those of the collections."""
         return list(dict.fromkeys([self.default_model, *self._loaders()]))
 
     def encoder(self, model: str | None = None) -> Encoder:
         """The encoder of one of :meth:`models`, the default one unless told; raises :class:`ModelNotFoundError`."""
-        name = self.default_model if model is None else model
+        if model is None or model == self.default_model:
+            return self._shared(self.default_model, lambda: Encoder.load(self.default_model))
         loaders = self._loaders()
-        if name not in loaders and name != self.default_model:
-            raise ModelNotFoundError(f"no model {name!r:.80} is served; there are: {', '.join(self.models())}")
-        return loaders[name]() if name in loaders else self._shared(name, lambda: Encoder.load(name))
+        if model not in loaders:
+            raise ModelNotFoundError(f"no model {model!r:.80} is served; there are: {', '.join(self.models())}")
+        return loaders[model]()
 
     def close(self) -> None:
         """Close all collections."""
@@ -104,10 +127,8 @@ class Backend:
 
     def _loaders(self) -> dict[str, Callable[[], Encoder]]:
         """How to get the encoder of each collection, by the name of its model."""
-        return {
-            self.ask(name, lambda one: one.model): partial(self.ask, name, lambda one: one.encoder)
-            for name in self.names()
-        }
+        models, _ = self.ask_all(lambda one: one.model)
+        return {model: partial(self.ask, name, lambda one: one.encoder) for name, model in models.items()}
 
     def _shared(self, key: str, load: Callable[[], Encoder]) -> Encoder:
         """The encoder of a space, loaded once for all that use it."""

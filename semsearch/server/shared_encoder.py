@@ -84,9 +84,11 @@ class _SharedEncoder:
         try:
             texts = [text for call in calls for text in call.texts]
             encoded = self._encoder.encode_counted(texts, calls[0].role)
-        except BaseException as error:  # noqa: BLE001 - it belongs to those who wait
-            for call in calls:
-                call.done.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - it belongs to who waits
+            if len(calls) == 1:
+                calls[0].done.set_exception(error)
+            for call in calls if len(calls) > 1 else []:  # the others' texts may be fine
+                self._encode([call])
             return
         ends = np.cumsum([len(call.texts) for call in calls])
         for call, end in zip(calls, ends.tolist(), strict=True):

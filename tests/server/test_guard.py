@@ -145,13 +145,16 @@ def test_a_server_that_only_reads_changes_nothing(backend):
 
 
 def test_health_fails_when_a_collection_cannot_be_searched(tmp_path):
-    """With its name; the others are still answered."""
+    """With its name; lists and models of the others are still there."""
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "collection.db").write_bytes(b"this is no database")
     answer = ask(make_app(Backend(tmp_path)), "/health")
     assert (answer.status_code, answer.json()["failing"]) == (503, ["damaged"])
-    broken = ask(make_app(Backend(tmp_path)), "/collections/damaged")
+    app = make_app(Backend(tmp_path))
+    assert ask(app).json() == {"collections": [], "failing": ["damaged"]}
+    assert [one["id"] for one in ask(app, "/v1/models").json()["data"]] == ["all-MiniLM-L6-v2"]
+    broken = ask(app, "/collections/damaged")
     assert broken.status_code == 500
     assert str(tmp_path) not in broken.text
 

@@ -32,8 +32,9 @@ def make_routes(backend: Backend, limits: Limits) -> APIRouter:
 def _add_reading(router: APIRouter, backend: Backend) -> None:
     @router.get("/collections")
     def list_collections() -> dict[str, Any]:
-        """Every collection in figures."""
-        return {"collections": [backend.ask(name, _describe) for name in backend.names()]}
+        """Every collection in figures, and the names of those that cannot be read."""
+        described, failing = backend.ask_all(_describe)
+        return {"collections": list(described.values()), "failing": failing}
 
     @router.get("/collections/{name}")
     def describe_collection(name: str) -> dict[str, Any]:
