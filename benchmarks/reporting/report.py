@@ -141,8 +141,8 @@ def _syncing(figures: dict[str, Any]) -> str:
 def _memory(figures: dict[str, Any]) -> str:
     text = (
         "`semsearch index` of JSONL with two fields beside the text. Own memory is what no file backs; the peak\n"
-        "counts files that are mapped, too, such as the vectors while the index is built: the system takes these back\n"
-        "at need.\n\n"
+        "counts files that are mapped, too: 150 MB of libraries and model, and segments that are merged. The system\n"
+        "takes these back at need.\n\n"
     )
     names = ("own_mb", "peak_mb", "index_mb")
     rows = [[f"{int(size):,}", *(row[name] for name in names)] for size, row in figures["rows"].items()]
