@@ -13,8 +13,6 @@ import pytest
 
 import semsearch
 
-pytest.importorskip("fastapi", reason="the extra server is not installed")
-
 SENTENCES = {
     "bee": ("A bee flies from flower to flower.", 2019),
     "eagle": ("An eagle circles above the valley.", 2021),
