@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from semsearch.ingest.files import File
+from semsearch.ingest.formats.packing import split_packing
 
 __all__ = ["foreseeing"]
 
@@ -15,9 +16,12 @@ __all__ = ["foreseeing"]
 def foreseeing(files: Sequence[File]) -> Iterator[Callable[[File], None]]:
     """A function to be called with each file that is read next; ``files`` are those that will be, in their order.
 
-    Those of them that a child process extracts are begun with some files ahead. Without such files nothing is loaded.
+    Those of them that a child process extracts as they are (not packed) are begun with some files ahead. Without such
+    files nothing is loaded.
     """
-    extracted = deque(file for file in files if file.format.module and file.path)
+    extracted = deque(
+        file for file in files if file.format.module and file.path and split_packing(file.path)[1] is None
+    )
     if not extracted:
         yield lambda _: None
         return

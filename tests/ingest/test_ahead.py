@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -120,6 +121,26 @@ def test_a_foreseen_file_that_crashes_its_child_is_refused_in_its_place(two, tmp
     with pytest.raises(RecordError, match="makes its reader crash"):
         _texts(two, files[1])
     assert _texts(two, files[2]) == ["eagle"]
+
+
+def test_an_error_of_bytes_that_have_changed_is_not_told(two, tmp_path):
+    """The file could not be read when it was foreseen, and can be now."""
+    file = tmp_path / "a.odd"
+    file.write_text("crash")
+    _foresee(two, file)
+    assert _texts(two, file, b"bee") == ["bee"]
+
+
+def test_packed_files_are_read_as_they_are_unpacked(tmp_path):
+    """What is in them is not what lies on the disk; they are read in their turn."""
+    page = b"<html><head><title>Bees</title></head><body><p>A bee makes honey in a hive.</p></body></html>"
+    for name in ("a.html.gz", "b.html.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(page))
+    (tmp_path / "c.html").write_bytes(page)
+    texts = [document.text for document in Reader([tmp_path])]
+    assert len(texts) == 3
+    assert len(set(texts)) == 1
+    assert "honey" in texts[0]
 
 
 def test_large_files_wait_for_their_turn(two, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import LifoQueue
 
 from semsearch.common.environment import thread_count
+from semsearch.common.errors import SemsearchError
 from semsearch.common.forks import renew_in_child
 from semsearch.ingest.extraction.extractor import Extractor
 from semsearch.ingest.extraction.parts import Part
@@ -24,8 +25,8 @@ CORES_A_CHILD = 2
 MOST_BYTES = 1 << 25
 """Of a file that is extracted ahead: several are in memory at a time."""
 
-Extracted = tuple[bytes, list[Part]]
-"""The SHA-256 of a file's bytes, and what was in it."""
+Extracted = tuple[bytes, list[Part] | SemsearchError]
+"""The SHA-256 of a file's bytes, and what was in it, or why it cannot be read."""
 
 
 class Extractors:
@@ -57,9 +58,11 @@ class Extractors:
         future = self._foreseen.pop(path, None) if path else None
         if future is not None:
             with suppress(OSError):  # what could not be read then has been read now
-                digest, parts = future.result()
+                digest, outcome = future.result()
                 if digest == hashlib.sha256(data).digest():
-                    return parts
+                    if isinstance(outcome, SemsearchError):
+                        raise outcome
+                    return outcome
         return self._ask_idle(module, data)
 
     def forget(self) -> None:
@@ -74,9 +77,15 @@ class Extractors:
     def _fulfil(self, future: Future[Extracted], module: str, path: str) -> None:
         try:
             data = Path(path).read_bytes()
-            future.set_result((hashlib.sha256(data).digest(), self._ask_idle(module, data)))
+            future.set_result((hashlib.sha256(data).digest(), self._try(module, data)))
         except BaseException as error:  # noqa: BLE001 - it is the reader's, who waits for it
             future.set_exception(error)
+
+    def _try(self, module: str, data: bytes) -> list[Part] | SemsearchError:
+        try:
+            return self._ask_idle(module, data)
+        except SemsearchError as error:  # it is about these bytes, which may not be the ones that are asked for
+            return error
 
     def _ask_idle(self, module: str, data: bytes) -> list[Part]:
         child = self._idle.get()

@@ -101,8 +101,8 @@ def make_routes(backend: Backend, limits: Limits) -> APIRouter:
             " ".join(queries), k=body.max_num_results, where=to_filter(body.filters) if body.filters else None
         )
         hits = backend.ask(name, lambda one: one.answer(wanted))
-        least = (body.ranking_options.score_threshold if body.ranking_options else None) or 0.0
-        data = [_result(hit) for hit in hits if hit.score >= least]
+        least = body.ranking_options.score_threshold if body.ranking_options else None
+        data = [_result(hit) for hit in hits if least is None or hit.score >= least]
         return {
             "object": "vector_store.search_results.page",
             "search_query": queries,
